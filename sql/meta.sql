@@ -1,0 +1,37 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- meta.db: what one generation of a namespace holds. Truth: a record exists when its row has committed.
+-- Written only through src/store/meta.c; see doc/file-format.md.
+
+PRAGMA application_id = 0x56534d31; -- "VSM1"
+PRAGMA user_version = 1;
+
+CREATE TABLE state (
+  id          INTEGER PRIMARY KEY CHECK (id = 1),
+  generation  INTEGER NOT NULL,           -- agrees with the folder's name and every file's header
+  dimension   INTEGER NOT NULL,           -- 0 until the first record fixes it
+  metric      INTEGER NOT NULL,           -- enum vs_metric
+  next_slot   INTEGER NOT NULL DEFAULT 0, -- slots below it are committed; never goes back
+  seq         INTEGER NOT NULL DEFAULT 0, -- sequence number of the newest change
+  trimmed     INTEGER NOT NULL DEFAULT 0, -- changes up to this one are no longer in table change
+  active      INTEGER NOT NULL DEFAULT 0, -- records that are not soft-deleted
+  deleted     INTEGER NOT NULL DEFAULT 0  -- soft-deleted records
+) STRICT;
+
+-- A slot's vector and metadata never change: an update takes a new slot.
+CREATE TABLE record (
+  slot       INTEGER PRIMARY KEY,
+  id         TEXT NOT NULL UNIQUE,        -- 1 to 512 bytes of UTF-8
+  version    INTEGER NOT NULL,            -- 1, 2, … per id
+  created_at INTEGER NOT NULL,            -- milliseconds since 1970
+  updated_at INTEGER NOT NULL,
+  deleted_at INTEGER,                     -- soft-deleted when not NULL
+  metadata   TEXT NOT NULL                -- a JSON object
+) STRICT;
+
+-- What happened to which slot, in order: readers bring their liveness bitmap forward from it.
+CREATE TABLE change (
+  seq      INTEGER PRIMARY KEY,
+  op       INTEGER NOT NULL,              -- enum vs_change_op
+  slot     INTEGER NOT NULL,              -- the slot now holding the record, or the one it left (delete)
+  old_slot INTEGER                        -- upsert: the slot that died, if the id was there already
+) STRICT;

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * engine/filter: the filter language. A text is parsed once to a tree, which is then asked of records.
+ *
+ *   expr    = and { OR and }            keywords in any case
+ *   and     = not { AND not }
+ *   not     = NOT not | '(' expr ')' | test
+ *   test    = field op value | field [NOT] IN list | field CONTAINS value | field STARTSWITH string
+ *           | field BETWEEN value AND value | field IS [NOT] NULL
+ *   op      = '=' | '!=' | '<' | '<=' | '>' | '>='          ('==' and '<>' are accepted)
+ *   list    = '[' [value {',' value}] ']' | '(' … ')'
+ *   value   = string | number | TRUE | FALSE | NULL
+ *   string  = '…' or "…" with backslash escapes (\\ \' \" \n \r \t \b \f \/ \uXXXX)
+ *   field   = name {'.' name} | '@id' | '@version' | '@created_at' | '@updated_at'
+ *   name    = letter or '_' or non-ASCII, then those, digits and '-'; or a number after a '.' (array index); or
+ *             `…` (any key, backtick-quoted)
+ *
+ * A missing field makes every comparison false, != and NOT IN too (NOT (x = 1) is then true: it negates the
+ * outcome). IS NULL is true of a missing field and of a JSON null. Values of different kinds are unequal and
+ * unordered. Integers compare as 64-bit integers, exactly, with doubles too. Strings order by bytes. '=' on an array field
+ * compares with no element: use CONTAINS. Depth and length are bounded.
+ */
+#ifndef VS_ENGINE_FILTER_H
+#define VS_ENGINE_FILTER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct vs_error;
+struct vs_filter;
+
+#define VS_FILTER_TEXT_MAX 65536 /* bytes */
+#define VS_FILTER_DEPTH_MAX 64
+#define VS_FILTER_NODES_MAX 4096
+
+/* VS_EINVAL with field "filter" and the byte position of the fault. */
+int vs_filter_parse(const char *text, size_t len, struct vs_filter **filter, struct vs_error *error);
+void vs_filter_release(struct vs_filter *filter); /* NULL allowed */
+
+/* What a filter can see of a record. */
+struct vs_filter_record {
+	const char *id;
+	size_t id_len;
+	int64_t version;
+	int64_t created_at; /* milliseconds since 1970 */
+	int64_t updated_at;
+	const char *metadata; /* JSON object text, NUL-terminated */
+	size_t metadata_len;
+};
+
+/* 1 accepted, 0 not, negative VS_ENOMEM or VS_ECORRUPT (metadata is no JSON object). */
+int vs_filter_accepts(const struct vs_filter *filter, const struct vs_filter_record *record, struct vs_error *error);
+
+#endif

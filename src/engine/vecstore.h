@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * vecstore.h: the library that vecstore's server, command line and indexer are made of.
+ *
+ * A store is a data folder. It holds namespaces; a namespace holds records: an id, a vector of float32, metadata
+ * (a JSON object). Any number of processes may have the same folder open. What a function has
+ * acknowledged (returned 0) is on disk, and the next query of any process sees it.
+ *
+ * Functions return 0 or a negative VS_E… code and then fill *error (NULL allowed). A failed call leaves the store as it
+ * was. Strings are UTF-8. A handle serves one thread at a time and must not cross a fork; open one per
+ * thread or process, that is cheap. The library never exits, aborts or prints.
+ */
+#ifndef VECSTORE_H
+#define VECSTORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "math/metric.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* "0.1.0": of the library that runs. Static string. */
+const char *vs_version(void);
+/* "avx2", …: the instruction set in use. Static string. */
+const char *vs_simd(void);
+
+/* ---- store ---------------------------------------------------------------------------------------------- */
+
+struct vs_store;
+
+enum { VS_CREATE = 1 }; /* make what is missing */
+
+/* Opens the data folder at path. VS_ENOTFOUND without VS_CREATE when there is none; VS_EFORMAT when a newer vecstore
+ * made it; VS_EREADONLY, VS_ENOSPC; VS_EINVAL for a network file system. */
+int vs_store_open(const char *path, unsigned flags, struct vs_store **store, struct vs_error *error);
+void vs_store_close(struct vs_store *store); /* NULL allowed; close its namespaces first */
+
+struct vs_namespace_info {
+	char name[64];
+	char folder[17];
+	enum vs_metric metric;
+	uint32_t dimension; /* 0: the first record fixes it */
+	int64_t created_at; /* milliseconds since 1970 */
+};
+/* Calls each per namespace in order of names; a non-zero return stops and is returned. */
+int vs_store_each(struct vs_store *store, int (*each)(void *context, const struct vs_namespace_info *info),
+                  void *context, struct vs_error *error);
+
+/* ---- namespace ------------------------------------------------------------------------------------------ */
+
+struct vs_namespace;
+
+struct vs_namespace_options {
+	unsigned flags;        /* VS_CREATE: make it when missing, with what follows */
+	enum vs_metric metric; /* for a new one */
+	uint32_t dimension;    /* for a new one; 0: the first record fixes it */
+};
+#define VS_NAMESPACE_OPTIONS { 0, VS_COSINE, 0 }
+
+/* options NULL: the defaults, which open and do not create. The store must outlive the namespace. */
+int vs_namespace_open(struct vs_store *store, const char *name, const struct vs_namespace_options *options,
+                      struct vs_namespace **ns, struct vs_error *error);
+void vs_namespace_close(struct vs_namespace *ns); /* NULL allowed */
+
+/* ---- records -------------------------------------------------------------------------------------------- */
+
+#define VS_RECORD_ID_MAX 512
+#define VS_RECORD_METADATA_MAX (1 << 20)
+#define VS_VECTOR_DIM_MAX 8192
+
+/* A record as given: nothing is kept of the pointers after the call. */
+struct vs_record_input {
+	const char *id; /* 1 to 512 bytes of UTF-8, no NUL */
+	size_t id_len;
+	const float *vector; /* dimension finite floats; not all zero under cosine */
+	uint32_t dimension;
+	const char *metadata; /* a JSON object, or NULL for {} */
+	size_t metadata_len;
+};
+
+struct vs_upsert_options {
+	bool atomic; /* all or nothing; else the good ones are stored and on_error hears of the others */
+	/* index: position in records. Called before the commit, for records that are refused. */
+	void (*on_error)(void *context, size_t index, const struct vs_error *error);
+	void *context;
+};
+#define VS_UPSERT_OPTIONS { true, NULL, NULL }
+
+struct vs_upsert_result {
+	size_t inserted; /* ids that were new */
+	size_t updated;  /* ids that were there (a soft-deleted one comes back) */
+	size_t failed;
+	int64_t version; /* of the last record stored */
+};
+
+/* Stores count records in one durable commit; later ones win over earlier ones of the same id. With atomic, the
+ * first fault ends it: error->field is "records[i]…" for count > 1. VS_EBUSY when another writer holds the namespace for
+ * more than five seconds. */
+int vs_namespace_upsert(struct vs_namespace *ns, const struct vs_record_input *records, size_t count,
+                        const struct vs_upsert_options *options, struct vs_upsert_result *result,
+                        struct vs_error *error);
+
+struct vs_id {
+	const char *data;
+	size_t len;
+};
+enum vs_removal { VS_DELETE, VS_SOFT_DELETE, VS_RESTORE };
+/* Applies one kind of removal to the ids in one durable commit; *done counts those it applied to (for VS_SOFT_DELETE,
+ * those that were live; for VS_RESTORE, those that were soft-deleted). Unknown ids are no error. */
+int vs_namespace_remove(struct vs_namespace *ns, enum vs_removal kind, const struct vs_id *ids, size_t count,
+                        size_t *done, struct vs_error *error);
+/* The same for every live record that the filter accepts. VS_DELETE only. */
+int vs_namespace_remove_where(struct vs_namespace *ns, const char *filter, size_t *done, struct vs_error *error);
+
+/* A record as stored: valid until the next call on the namespace. */
+struct vs_record {
+	const char *id; /* NUL-terminated */
+	size_t id_len;
+	const char *metadata; /* a JSON object, NUL-terminated */
+	size_t metadata_len;
+	const float *vector; /* as it was given, bit for bit; NULL unless asked for */
+	uint32_t dimension;
+	int64_t version;
+	int64_t created_at; /* milliseconds since 1970 */
+	int64_t updated_at;
+	int64_t deleted_at; /* 0: live, else soft-deleted then */
+};
+
+/* VS_ENOTFOUND when there is none. Soft-deleted records are found. */
+int vs_record_get(struct vs_namespace *ns, const char *id, size_t id_len, bool with_vector, struct vs_record *record,
+                  struct vs_error *error);
+
+struct vs_page_options {
+	const char *filter; /* NULL: all */
+	const char *after;  /* records with a greater id; NULL: from the start */
+	size_t after_len;
+	size_t limit; /* most records in the page */
+	bool with_vector;
+	bool with_deleted; /* also soft-deleted ones */
+};
+/* Live records in order of their ids' bytes: stable under writes. each is called per record (valid during the call; it
+ * must not call the namespace). *more: there are more after the last. */
+int vs_record_page(struct vs_namespace *ns, const struct vs_page_options *options,
+                   void (*each)(void *context, const struct vs_record *record), void *context, bool *more,
+                   struct vs_error *error);
+
+/* ---- query ---------------------------------------------------------------------------------------------- */
+
+struct vs_query {
+	const float *vector; /* dimension floats, or NULL and id: the vector of that record, itself left out */
+	uint32_t dimension;
+	const char *id;
+	size_t id_len;
+	uint32_t limit;     /* 1 to 10,000 results */
+	uint32_t offset;    /* best ones left out; limit + offset <= 10,000 */
+	uint32_t ef;        /* pool of the graph search; 0: chosen from limit */
+	bool exact;         /* compare with every match */
+	const char *filter; /* NULL: none */
+	bool has_min_score; /* leave out results worse than min_score */
+	float min_score;    /* similarity: at least; distance: at most */
+	bool with_metadata;
+	bool with_vector;
+};
+#define VS_QUERY { NULL, 0, NULL, 0, 10, 0, 0, false, NULL, false, 0.0f, true, false }
+
+struct vs_result {
+	struct vs_record record; /* metadata "" and vector NULL unless asked for */
+	float score;             /* see enum vs_metric */
+};
+
+enum vs_path { VS_PATH_EMPTY, VS_PATH_EXACT, VS_PATH_GRAPH };
+
+struct vs_query_stats {
+	enum vs_path path;         /* how candidates were found; the unlinked tail is always searched exactly */
+	uint64_t total_candidates; /* live records */
+	uint64_t filtered_count;   /* of these, accepted by the filter */
+	uint64_t nodes_visited;
+	uint64_t distances;
+	uint32_t unlinked; /* slots of the tail */
+	uint64_t duration_ns;
+};
+
+struct vs_results {
+	const struct vs_result *items; /* best first; valid until the next call on the namespace */
+	size_t count;
+	struct vs_query_stats stats;
+};
+
+/* I6: count is min(limit, matches - offset) whenever that many live records match (and reach min_score). */
+int vs_namespace_search(struct vs_namespace *ns, const struct vs_query *query, struct vs_results *results,
+                        struct vs_error *error);
+/* VS_EINVAL with the position of the fault when text is no filter. */
+int vs_filter_check(const char *text, struct vs_error *error);
+
+/* ---- upkeep --------------------------------------------------------------------------------------------- */
+
+struct vs_namespace_stats {
+	uint64_t total;   /* records, soft-deleted ones too */
+	uint64_t active;  /* records that are not soft-deleted */
+	uint64_t deleted; /* soft-deleted */
+	uint32_t dimension;
+	enum vs_metric metric;
+	uint32_t slots;    /* used up to now, dead ones too */
+	uint32_t indexed;  /* slots the graph has passed */
+	uint32_t unindexed; /* slots of the tail; 0 while the namespace is too small to need a graph */
+	uint64_t seq;      /* number of the newest change */
+	uint64_t storage_bytes;
+};
+int vs_namespace_stats(struct vs_namespace *ns, struct vs_namespace_stats *stats, struct vs_error *error);
+
+struct vs_index_options {
+	unsigned threads; /* 0: one per core */
+	/* Now and then: slots linked and slots there are. Non-zero stops, cleanly, and is returned. NULL: never. */
+	int (*progress)(void *context, uint32_t linked, uint32_t slots);
+	void *context;
+};
+#define VS_INDEX_OPTIONS { 0, NULL, NULL }
+/* What the indexer does in the background, until nothing is left to do: links the tail, writes the liveness file,
+ * checkpoints graph and WAL. VS_EBUSY when another process is the namespace's indexer. *worked (NULL allowed): something
+ * was done. The role is kept until the namespace is closed. */
+int vs_namespace_index(struct vs_namespace *ns, const struct vs_index_options *options, bool *worked,
+                       struct vs_error *error);
+/* Folder of the live generation, for watching it. Valid until the next call on the namespace. */
+const char *vs_namespace_folder(const struct vs_namespace *ns);
+
+struct vs_check_result {
+	uint64_t problems; /* in truth files: data are damaged */
+	uint64_t repairs;  /* in derived files: the indexer will mend them; answers stay right meanwhile */
+};
+/* Compares everything with everything (I1 to I4, counts, checksums). report hears one line per finding. Safe while others
+ * read and write. */
+int vs_namespace_check(struct vs_namespace *ns, void (*report)(void *context, const char *finding), void *context,
+                       struct vs_check_result *result, struct vs_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

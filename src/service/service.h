@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * service: the server without a transport. A program (FastCGI, CGI, later gRPC and WebSocket) turns what it
+ * received into a struct vs_request, calls vs_service_handle, and sends the struct vs_response.
+ *
+ *   handle: request id -> route (operations.tbl) -> authenticate -> authorise -> decode (codec) -> engine -> encode
+ */
+#ifndef VS_SERVICE_SERVICE_H
+#define VS_SERVICE_SERVICE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "math/metric.h"
+
+struct vs_error;
+struct vs_service;
+
+#define VS_BODY_MAX (64u << 20) /* bytes of a request's body */
+#define VS_BATCH_MAX 10000      /* records of a batch-upsert, ids of a delete */
+
+struct vs_service_options {
+	const char *data;      /* the data folder; made when missing */
+	const char *run_dir;   /* where metrics.shm lies; NULL: metrics of this process alone */
+	bool insecure;         /* requests from beyond loopback act as admin, too */
+	enum vs_metric metric; /* for namespaces made on first use */
+};
+
+/* Opens lazily: the first request opens the store. Never fails but for memory. */
+int vs_service_open(const struct vs_service_options *options, struct vs_service **service, struct vs_error *error);
+void vs_service_close(struct vs_service *service); /* NULL allowed */
+
+/* All strings are the caller's and must live until the response was sent. */
+struct vs_request {
+	const char *method;
+	const char *target;       /* REQUEST_URI as the client sent it: decoded once, by the service */
+	const char *content_type; /* NULL: none */
+	const char *remote_addr;  /* NULL: unknown, which is not loopback */
+	const void *body;
+	size_t body_len;
+	struct vs_arena *arena; /* reset by the program after sending */
+};
+
+struct vs_response {
+	int status;
+	const char *content_type;
+	const char *allow;      /* Allow header of a 405; NULL: none */
+	int retry_after;        /* seconds; 0: no Retry-After header */
+	char request_id[33];    /* also sent as X-Request-Id */
+	struct vs_buf body;     /* reused: reset before each request by vs_service_handle */
+};
+
+/* Always answers: faults become an error response. */
+void vs_service_handle(struct vs_service *service, const struct vs_request *request, struct vs_response *response);
+
+#endif

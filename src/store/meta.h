@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * store/meta: meta.db of one generation: ids, metadata, versions, changes. Truth.
+ *
+ * The commit here is the moment a record exists (I1: its vector's bytes were synced before). The write transaction is
+ * the namespace's writer lock: BEGIN IMMEDIATE, waiting up to the busy limit, freed by the kernel when its
+ * process dies (I7). WAL, synchronous=FULL, wal_autocheckpoint=0, no checkpoint on close: only the indexer
+ * checkpoints (vs_meta_checkpoint), because a checkpoint beside a commit is unsafe in SQLite 3.40.
+ *
+ * One handle serves one thread at a time and must not cross a fork. Rows that are handed out point into SQLite's
+ * memory and are valid until the next call on the same handle.
+ */
+#ifndef VS_STORE_META_H
+#define VS_STORE_META_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "math/metric.h"
+
+struct vs_meta;
+struct vs_error;
+
+#define VS_ID_MAX 512 /* bytes */
+
+struct vs_meta_state {
+	uint32_t generation;
+	uint32_t dimension; /* 0 until fixed */
+	enum vs_metric metric;
+	uint32_t next_slot; /* slots below are committed */
+	uint64_t seq;       /* newest change */
+	uint64_t trimmed;   /* changes up to this one are gone from the log */
+	uint64_t active;    /* records not soft-deleted */
+	uint64_t deleted;   /* soft-deleted records */
+};
+
+struct vs_meta_row {
+	uint32_t slot;
+	const char *id; /* not NUL-terminated for callers: use id_len */
+	size_t id_len;
+	int64_t version;
+	int64_t created_at;
+	int64_t updated_at;
+	int64_t deleted_at; /* 0: live */
+	const char *metadata;
+	size_t metadata_len;
+};
+
+/* Values are stored: never renumber. */
+enum vs_change_op { VS_CHANGE_UPSERT = 1, VS_CHANGE_DELETE = 2, VS_CHANGE_SOFT_DELETE = 3, VS_CHANGE_RESTORE = 4 };
+
+struct vs_change {
+	uint64_t seq;
+	enum vs_change_op op;
+	uint32_t slot;
+	int64_t old_slot; /* -1: none */
+};
+
+/* Makes dir/meta.db with its state row. VS_ECONFLICT when it exists. Durable when it returns. */
+int vs_meta_create(const char *dir, uint32_t generation, enum vs_metric metric, uint32_t dimension, struct vs_error *error);
+
+/* busy_ms: how long a writer waits for another (VS_EBUSY after). VS_EFORMAT for a newer user_version, VS_ECORRUPT
+ * when it is no meta.db, VS_ENOTFOUND when missing. */
+int vs_meta_open(const char *dir, int busy_ms, struct vs_meta **meta, struct vs_error *error);
+void vs_meta_close(struct vs_meta *meta); /* rolls back what is open; NULL allowed */
+
+/* A read transaction: everything until vs_meta_end is one snapshot, and *state is that snapshot's. */
+int vs_meta_begin(struct vs_meta *meta, struct vs_meta_state *state, struct vs_error *error);
+void vs_meta_end(struct vs_meta *meta);
+
+/* The write transaction. Between them the caller changes *state and hands it to commit, which stores it; a failed
+ * commit has rolled back. Commit is durable (fsync of the WAL) when it returns 0. */
+int vs_meta_begin_write(struct vs_meta *meta, struct vs_meta_state *state, struct vs_error *error);
+int vs_meta_commit(struct vs_meta *meta, const struct vs_meta_state *state, struct vs_error *error);
+void vs_meta_rollback(struct vs_meta *meta);
+
+/* Inside either transaction. VS_ENOTFOUND when there is none (soft-deleted rows are found: see deleted_at). */
+int vs_meta_find(struct vs_meta *meta, const char *id, size_t id_len, struct vs_meta_row *row, struct vs_error *error);
+int vs_meta_get(struct vs_meta *meta, uint32_t slot, struct vs_meta_row *row, struct vs_error *error);
+
+/* Rows with from <= slot < to in slot order. each returns non-zero to stop; that value is returned. */
+int vs_meta_scan(struct vs_meta *meta, uint32_t from, uint32_t to,
+                 int (*each)(void *context, const struct vs_meta_row *row), void *context, struct vs_error *error);
+/* Rows with id > after (all when after is NULL), in order of id's bytes. As vs_meta_scan. */
+int vs_meta_page(struct vs_meta *meta, const char *after, size_t after_len,
+                 int (*each)(void *context, const struct vs_meta_row *row), void *context, struct vs_error *error);
+/* Changes with seq > after, in order. VS_ESTALE when the log was trimmed past `after`. As vs_meta_scan. */
+int vs_meta_changes(struct vs_meta *meta, uint64_t after,
+                    int (*each)(void *context, const struct vs_change *change), void *context, struct vs_error *error);
+
+/* Inside the write transaction. put inserts, or replaces the row of the same id (whatever its slot). */
+int vs_meta_put(struct vs_meta *meta, const struct vs_meta_row *row, struct vs_error *error);
+int vs_meta_remove(struct vs_meta *meta, uint32_t slot, struct vs_error *error);
+int vs_meta_set_deleted(struct vs_meta *meta, uint32_t slot, int64_t deleted_at /* 0: restore */, struct vs_error *error);
+int vs_meta_append_change(struct vs_meta *meta, const struct vs_change *change, struct vs_error *error);
+/* Drops changes with seq <= upto, at most `limit` of them, and sets state->trimmed. */
+int vs_meta_trim(struct vs_meta *meta, struct vs_meta_state *state, uint64_t upto, unsigned limit, struct vs_error *error);
+
+/* Copies the WAL back and empties it (TRUNCATE: takes the write lock, waits for readers up to the busy limit; a
+ * reader that stays longer is VS_EBUSY, harmless). Only the process that holds the graph lock may call it. */
+int vs_meta_checkpoint(struct vs_meta *meta, struct vs_error *error);
+/* Bytes of meta.db and its WAL. */
+uint64_t vs_meta_bytes(struct vs_meta *meta);
+/* PRAGMA quick_check and the counts against the state row; each problem is reported, 0 when it could look. */
+int vs_meta_check(struct vs_meta *meta, void (*report)(void *context, const char *problem), void *context, struct vs_error *error);
+
+/* Makes every running and later call on this handle fail with VS_EBUSY once the monotonic clock passes deadline_ns;
+ * 0: none. */
+void vs_meta_set_deadline(struct vs_meta *meta, uint64_t deadline_ns);
+
+#endif
