@@ -12,7 +12,10 @@ struct vs_arena {
 	size_t used;                  /* bytes handed out since the last reset */
 };
 
-#define VS_ARENA_INIT { 0 }
+#define VS_ARENA_INIT                                                                                                  \
+	{                                                                                                                  \
+		0                                                                                                              \
+	}
 
 /* 16-byte aligned, not zeroed; NULL when memory is out. size 0 gives a valid pointer. */
 void *vs_arena_alloc(struct vs_arena *arena, size_t size);

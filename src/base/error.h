@@ -37,11 +37,11 @@ int vs_error_set(struct vs_error *error, int code, const char *format, ...) __at
 int vs_error_at(struct vs_error *error, int code, const char *field, int64_t position, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
 
-/* From an errno value: ENOSPC and EDQUOT become VS_ENOSPC, EROFS and EACCES VS_EREADONLY, ENOENT VS_ENOTFOUND,
- * ENOMEM VS_ENOMEM, the rest VS_EIO. The text is "<what>: <strerror>". */
+/* From an errno value: ENOSPC and EDQUOT become VS_ENOSPC, EROFS, EACCES and EPERM VS_EREADONLY, ENOENT
+ * VS_ENOTFOUND, ENOMEM VS_ENOMEM, the rest VS_EIO. The text is "<what>: <strerror>". */
 int vs_error_errno(struct vs_error *error, int errnum, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-/* The table's columns for a code. Unknown codes read as VS_EINTERNAL. Static strings. */
+/* The table's columns for a code. VS_OK is "ok" and 200; unknown codes read as VS_EINTERNAL. Static strings. */
 const char *vs_error_word(int code);
 int vs_error_http(int code);
 

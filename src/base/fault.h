@@ -10,9 +10,12 @@
 #define VS_BASE_FAULT_H
 
 #ifdef VS_FAULTS
-/* Counts one call; returns 0 or the errno to fail with. *len is halved for SHORT. */
+/* Counts one call; returns 0 or the errno to fail with. *len is halved for SHORT.
+ * len NULL: a call that moves no bytes. */
 int vs_fault_step(const char *call, unsigned long *len);
 void vs_fault_point(const char *name);
+/* Reads both variables again and counts from zero: for tests, while no other thread is in base/file. */
+void vs_fault_reset(void);
 #define VS_POINT(name) vs_fault_point(name)
 #else
 #define VS_POINT(name) ((void)0)

@@ -21,7 +21,10 @@ struct vs_file {
 	char path[256];
 };
 
-#define VS_FILE_INIT { -1, "" }
+#define VS_FILE_INIT                                                                                                   \
+	{                                                                                                                  \
+		-1, ""                                                                                                         \
+	}
 
 enum {
 	VS_FILE_WRITE = 1,     /* else read-only */
@@ -38,7 +41,8 @@ int vs_file_size(const struct vs_file *file, uint64_t *size, struct vs_error *er
 /* True when no directory names this open file any more. */
 bool vs_file_unlinked(const struct vs_file *file);
 
-/* All len bytes or an error; a file that ends before is VS_ECORRUPT. EINTR is retried. */
+/* All len bytes or an error; a file that ends before is VS_ECORRUPT. EINTR is retried.
+ * Offsets past INT64_MAX: VS_EINVAL. */
 int vs_file_read(const struct vs_file *file, void *data, size_t len, uint64_t offset, struct vs_error *error);
 int vs_file_write(const struct vs_file *file, const void *data, size_t len, uint64_t offset, struct vs_error *error);
 /* Allocates real blocks for [offset, offset + len), zero where new (posix_fallocate). */
@@ -47,7 +51,7 @@ int vs_file_sync(const struct vs_file *file, struct vs_error *error); /* fdatasy
 
 /* A shared map from offset 0. Unmap with vs_file_unmap. */
 int vs_file_map(const struct vs_file *file, size_t len, bool writable, void **address, struct vs_error *error);
-void vs_file_unmap(void *address, size_t len); /* NULL allowed */
+void vs_file_unmap(void *address, size_t len);                           /* NULL allowed */
 int vs_file_sync_map(void *address, size_t len, struct vs_error *error); /* msync(MS_SYNC) */
 
 /* A whole-file exclusive lock that dies with the process (flock). VS_EBUSY when another holds it. */
@@ -64,8 +68,8 @@ bool vs_file_exists(const char *path);
 /* Makes one folder, mode 0750, and syncs its parent; an existing one is no error. */
 int vs_dir_create(const char *path, struct vs_error *error);
 int vs_dir_sync(const char *path, struct vs_error *error);
-/* VS_EINVAL with a clear text when path lies on a file system where WAL and shared maps do not work
- * (NFS, CIFS, 9p, FUSE network mounts). */
+/* VS_EINVAL with a clear text when path lies on a file system where WAL and shared maps do not work (NFS, CIFS, 9p,
+ * Ceph, AFS, FUSE, ...). path must exist. */
 int vs_dir_check(const char *path, struct vs_error *error);
 
 #endif

@@ -13,7 +13,10 @@ struct vs_bitmap {
 	uint32_t cap; /* bits that words has room for */
 };
 
-#define VS_BITMAP_INIT { 0 }
+#define VS_BITMAP_INIT                                                                                                 \
+	{                                                                                                                  \
+		0                                                                                                              \
+	}
 
 /* Grows (new bits 0) or shrinks to len bits: 0 or VS_ENOMEM, unchanged then. */
 int vs_bitmap_resize(struct vs_bitmap *bitmap, uint32_t len);

@@ -7,19 +7,25 @@
  *   OFFSET      SIZE  MEANING
  *   0           dim   round(x / scale) + 128, x normalised under cosine
  *   dim         …     128 (reads as zero)
- *   stride - 8  4     scale, float32: max|x| / 127
- *   stride - 4  4     |x|^2, float32 (1 under cosine)
- * Serves cosine, dot and euclidean through one integer dot product.
+ *   stride - 8  4     scale, float32: max|x| / 127, at most 1e30
+ *   stride - 4  4     |x|^2, float32 (1 under cosine; at most FLT_MAX)
+ * Serves cosine, dot and euclidean through one integer dot product. The query is signed and zero past dim, so that
+ * padding and trailer add nothing to it.
  */
 #ifndef VS_MATH_INT8_H
 #define VS_MATH_INT8_H
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
 #include "math/space.h"
 
 struct vs_int8_query {
-	int8_t *code;  /* stride bytes, 64-byte aligned, zero past dim */
+	int8_t *code; /* stride bytes, 64-byte aligned, zero past dim */
 	float scale;
-	float norm2;   /* |q|^2 after normalisation */
+	float norm2;  /* |q|^2 after normalisation */
+	int32_t bias; /* 128 * the sum of code: what the 128 in every byte of a row adds to the product */
 	size_t stride;
 };
 
@@ -36,16 +42,20 @@ void vs_int8_query_set(struct vs_int8_query *query, const struct vs_space *space
 /* The same from a stored code, as when linking its neighbours. */
 void vs_int8_query_copy(struct vs_int8_query *query, const uint8_t *code);
 
-/* Approximates vs_space_distance (cosine, dot, euclidean). */
-static inline float vs_int8_distance(const struct vs_space *space, const struct vs_int8_query *query, const uint8_t *code)
+/* Approximates vs_space_distance (cosine, dot, euclidean). Never NaN for rows and queries that were encoded here. */
+static inline float vs_int8_distance(const struct vs_space *space, const struct vs_int8_query *query,
+                                     const uint8_t *code)
 {
 	const float *trailer = (const float *)(const void *)(code + query->stride - 8);
-	float dot = (float)space->kernels->dot_i8(code, query->code, query->stride) * query->scale * trailer[0];
+	int32_t product = space->kernels->dot_i8(code, query->code, query->stride) - query->bias;
+	float dot = (float)product * query->scale * trailer[0];
 	switch (space->metric) {
 	case VS_COSINE:
 		return 1.0f - dot;
-	case VS_EUCLIDEAN:
-		return query->norm2 + trailer[1] - 2.0f * dot;
+	case VS_EUCLIDEAN: {
+		float distance = query->norm2 + trailer[1] - 2.0f * dot;
+		return distance < __FLT_MAX__ ? distance : __FLT_MAX__; /* also for inf - inf */
+	}
 	default:
 		return -dot;
 	}

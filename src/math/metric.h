@@ -22,9 +22,9 @@ enum vs_metric {
 	VS_BRAYCURTIS = 9,
 };
 
-const char *vs_metric_name(enum vs_metric metric);                /* "cosine", …; NULL when unknown */
-bool vs_metric_find(const char *name, enum vs_metric *metric);    /* false when unknown */
-bool vs_metric_indexed(enum vs_metric metric);                    /* has a graph; else exact scan only */
+const char *vs_metric_name(enum vs_metric metric);             /* "cosine", …; NULL when unknown */
+bool vs_metric_find(const char *name, enum vs_metric *metric); /* false when unknown */
+bool vs_metric_indexed(enum vs_metric metric);                 /* has a graph; else exact scan only */
 
 #ifdef __cplusplus
 }

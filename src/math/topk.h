@@ -18,7 +18,7 @@ struct vs_topk {
 	uint32_t cap;
 };
 
-/* 0 or VS_ENOMEM. */
+/* cap 0 counts as 1. 0 or VS_ENOMEM. */
 int vs_topk_init(struct vs_topk *top, uint32_t cap);
 void vs_topk_release(struct vs_topk *top);
 static inline void vs_topk_reset(struct vs_topk *top)
@@ -32,7 +32,8 @@ static inline float vs_topk_bound(const struct vs_topk *top)
 	return top->len < top->cap ? __builtin_inff() : top->hits[top->cap - 1].distance;
 }
 
-/* Keeps the hit if it belongs to the cap nearest; ties go to the lower slot. The slot must not be in already. */
+/* Keeps the hit if it belongs to the cap nearest; ties go to the lower slot. The slot must not be in already.
+ * NaN counts as +inf. */
 void vs_topk_append(struct vs_topk *top, float distance, uint32_t slot);
 
 #endif

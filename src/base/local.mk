@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: Apache-2.0
+libvecstore_core_la_SOURCES += \
+	src/base/arena.c src/base/arena.h \
+	src/base/atomics.h \
+	src/base/buf.c src/base/buf.h \
+	src/base/checksum.c src/base/checksum.h \
+	src/base/clock.c src/base/clock.h \
+	src/base/error.c src/base/error.h src/base/error.tbl \
+	src/base/fault.c src/base/fault.h \
+	src/base/file.c src/base/file.h \
+	src/base/log.c src/base/log.h \
+	src/base/utf8.c src/base/utf8.h

@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: Apache-2.0
+unit_tests += tests/unit/test_error
+tests_unit_test_error_SOURCES = tests/unit/test_error.c
+unit_tests += tests/unit/test_arena
+tests_unit_test_arena_SOURCES = tests/unit/test_arena.c
+unit_tests += tests/unit/test_buf
+tests_unit_test_buf_SOURCES = tests/unit/test_buf.c
+unit_tests += tests/unit/test_checksum
+tests_unit_test_checksum_SOURCES = tests/unit/test_checksum.c
+unit_tests += tests/unit/test_clock
+tests_unit_test_clock_SOURCES = tests/unit/test_clock.c
+unit_tests += tests/unit/test_file
+tests_unit_test_file_SOURCES = tests/unit/test_file.c
+unit_tests += tests/unit/test_log
+tests_unit_test_log_SOURCES = tests/unit/test_log.c
+unit_tests += tests/unit/test_utf8
+tests_unit_test_utf8_SOURCES = tests/unit/test_utf8.c

@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: Apache-2.0
+unit_tests += tests/unit/test_metric
+tests_unit_test_metric_SOURCES = tests/unit/test_metric.c
+unit_tests += tests/unit/test_kernels
+tests_unit_test_kernels_SOURCES = tests/unit/test_kernels.c
+unit_tests += tests/unit/test_space
+tests_unit_test_space_SOURCES = tests/unit/test_space.c
+unit_tests += tests/unit/test_int8
+tests_unit_test_int8_SOURCES = tests/unit/test_int8.c
+unit_tests += tests/unit/test_topk
+tests_unit_test_topk_SOURCES = tests/unit/test_topk.c
+unit_tests += tests/unit/test_bitmap
+tests_unit_test_bitmap_SOURCES = tests/unit/test_bitmap.c
