@@ -17,8 +17,13 @@
  *
  * A missing field makes every comparison false, != and NOT IN too (NOT (x = 1) is then true: it negates the
  * outcome). IS NULL is true of a missing field and of a JSON null. Values of different kinds are unequal and
- * unordered. Integers compare as 64-bit integers, exactly, with doubles too. Strings order by bytes. '=' on an array field
- * compares with no element: use CONTAINS. Depth and length are bounded.
+ * unordered: "5" = 5 is false, "5" != 5 true, "5" < 6 false. Integers that fit 64 bits compare exactly, with doubles
+ * too; longer ones are read as doubles. Strings order by bytes, after their escapes are resolved; false orders before
+ * true. CONTAINS finds a substring in a string, an equal element in an array. An array or object equals
+ * nothing: '=' on an array field compares with no element. BETWEEN includes both bounds. A path
+ * that ends in a number finds an array's element or an object's key of that name. Of a key that occurs twice the last
+ * counts. '@id' is a string, the other '@' fields are integers (times: milliseconds since 1970); a literal of
+ * another kind beside them is refused. Depth and length are bounded.
  */
 #ifndef VS_ENGINE_FILTER_H
 #define VS_ENGINE_FILTER_H
@@ -31,8 +36,9 @@ struct vs_error;
 struct vs_filter;
 
 #define VS_FILTER_TEXT_MAX 65536 /* bytes */
-#define VS_FILTER_DEPTH_MAX 64
-#define VS_FILTER_NODES_MAX 4096
+#define VS_FILTER_DEPTH_MAX 64   /* of parentheses and NOT; also parts of a path */
+#define VS_FILTER_NODES_MAX 4096 /* tests, AND, OR, NOT; values of a list do not count */
+#define VS_FILTER_FIELDS_MAX 256 /* different metadata fields */
 
 /* VS_EINVAL with field "filter" and the byte position of the fault. */
 int vs_filter_parse(const char *text, size_t len, struct vs_filter **filter, struct vs_error *error);
@@ -49,7 +55,8 @@ struct vs_filter_record {
 	size_t metadata_len;
 };
 
-/* 1 accepted, 0 not, negative VS_ENOMEM or VS_ECORRUPT (metadata is no JSON object). */
+/* 1 accepted, 0 not, negative VS_ENOMEM or VS_ECORRUPT (metadata is no JSON object). Changes nothing in the filter,
+ * so any number of threads may use one. */
 int vs_filter_accepts(const struct vs_filter *filter, const struct vs_filter_record *record, struct vs_error *error);
 
 #endif

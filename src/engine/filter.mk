@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: Apache-2.0
+libvecstore_core_la_SOURCES += \
+	src/engine/filter.h src/engine/filter_impl.h \
+	src/engine/filter_eval.c \
+	src/engine/filter_json.c src/engine/filter_json.h \
+	src/engine/filter_lex.c src/engine/filter_lex.h \
+	src/engine/filter_parse.c

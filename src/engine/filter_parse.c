@@ -1,0 +1,460 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Recursive descent, one function per rule of the grammar in filter.h. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "engine/filter_json.h"
+#include "engine/filter_lex.h"
+
+struct parser {
+	struct vs_filter_lexer lexer;
+	struct vs_filter_token token; /* the one to be read next */
+	struct vs_filter *filter;     /* being made */
+	struct vs_arena *arena;
+	unsigned depth;
+	unsigned nodes;
+	struct vs_error *error;
+};
+
+/* A field as a test refers to it. */
+struct field {
+	size_t start; /* bytes of the text, [start, end) */
+	size_t end;
+	uint32_t index;
+};
+
+static int parse_or(struct parser *parser, struct vs_filter_node **node);
+
+static int no_memory(struct parser *parser)
+{
+	return vs_error_set(parser->error, VS_ENOMEM, "out of memory while reading the filter");
+}
+
+static int advance(struct parser *parser)
+{
+	return vs_filter_lex_next(&parser->lexer, &parser->token, parser->error);
+}
+
+/* "expected <what>, found <token>" at the token. */
+static int expected(struct parser *parser, const char *what, const char *hint)
+{
+	const struct vs_filter_token *token = &parser->token;
+	const char *text = parser->lexer.text + token->start;
+	if (token->kind == VS_TOKEN_END)
+		return vs_error_at(parser->error, VS_EINVAL, "filter", (int64_t)token->start,
+		                   "expected %s, found the end of the filter", what);
+	return vs_error_at(parser->error, VS_EINVAL, "filter", (int64_t)token->start, "expected %s, found %.*s%s", what,
+	                   vs_filter_lex_clip(&parser->lexer, token->start, token->end), text, hint);
+}
+
+static bool is_word(const struct parser *parser, enum vs_filter_word word)
+{
+	return parser->token.kind == VS_TOKEN_NAME && parser->token.word == word;
+}
+
+static bool is_mark(const struct parser *parser, char mark)
+{
+	return parser->token.kind == VS_TOKEN_MARK && parser->token.mark == mark;
+}
+
+static int node_create(struct parser *parser, enum vs_filter_op op, struct vs_filter_node **node)
+{
+	if (++parser->nodes > VS_FILTER_NODES_MAX)
+		return vs_error_at(parser->error, VS_EINVAL, "filter", (int64_t)parser->token.start,
+		                   "more than %d tests and operators: use IN with a list instead of many ORs",
+		                   VS_FILTER_NODES_MAX);
+	*node = vs_arena_calloc(parser->arena, 1, sizeof(**node));
+	if (*node == NULL)
+		return no_memory(parser);
+	(*node)->op = op;
+	return 0;
+}
+
+static int deeper(struct parser *parser)
+{
+	if (++parser->depth > VS_FILTER_DEPTH_MAX)
+		return vs_error_at(parser->error, VS_EINVAL, "filter", (int64_t)parser->token.start,
+		                   "nested deeper than %d levels of parentheses and NOT", VS_FILTER_DEPTH_MAX);
+	return 0;
+}
+
+/* ---- fields --------------------------------------------------------------------------------------------- */
+
+/* Which element of an array the name means: a plain number, in backticks too; else -1. */
+static int64_t element_index(const struct vs_filter_token *token)
+{
+	struct vs_filter_value index = { .kind = VS_FILTER_MISSING };
+	const char *end = token->name + token->name_len;
+	if (token->name_len == 0 || token->name[0] == '-' || vs_filter_json_number(token->name, end, &index) != end)
+		return -1;
+	return index.kind == VS_FILTER_INTEGER ? index.integer : -1;
+}
+
+/* The child of a path with the token's name, made when missing. */
+static int path_append(struct parser *parser, struct vs_filter_path **path)
+{
+	const struct vs_filter_token *token = &parser->token;
+	struct vs_filter_path **link = &(*path)->child;
+	for (; *link != NULL; link = &(*link)->next)
+		if ((*link)->name_len == token->name_len && memcmp((*link)->name, token->name, token->name_len) == 0)
+			break;
+	if (*link == NULL) {
+		*link = vs_arena_calloc(parser->arena, 1, sizeof(**link));
+		if (*link == NULL)
+			return no_memory(parser);
+		(*link)->name = token->name;
+		(*link)->name_len = token->name_len;
+		(*link)->index = element_index(token);
+	}
+	*path = *link;
+	return 0;
+}
+
+static int parse_path(struct parser *parser, struct field *field)
+{
+	struct vs_filter *filter = parser->filter;
+	struct vs_filter_path *path = &filter->path;
+	int rc = path_append(parser, &path);
+	for (unsigned parts = 2; rc == 0 && vs_filter_lex_has_part(&parser->lexer); parts++) {
+		if (parts > VS_FILTER_DEPTH_MAX)
+			return vs_error_at(parser->error, VS_EINVAL, "filter", (int64_t)field->start,
+			                   "a field path has at most %d parts", VS_FILTER_DEPTH_MAX);
+		rc = vs_filter_lex_part(&parser->lexer, &parser->token, parser->error);
+		if (rc == 0)
+			rc = path_append(parser, &path);
+	}
+	if (rc != 0)
+		return rc;
+	field->end = parser->token.end;
+	if (path->field == 0) {
+		if (filter->fields - VS_FILTER_OWN == VS_FILTER_FIELDS_MAX)
+			return vs_error_at(parser->error, VS_EINVAL, "filter", (int64_t)field->start,
+			                   "more than %d different fields", VS_FILTER_FIELDS_MAX);
+		path->field = filter->fields++;
+	}
+	field->index = path->field;
+	return advance(parser);
+}
+
+static int parse_field(struct parser *parser, struct field *field)
+{
+	const struct vs_filter_token *token = &parser->token;
+	*field = (struct field){ token->start, token->end, 0 };
+	if (token->kind == VS_TOKEN_OWN) {
+		field->index = token->own;
+		return advance(parser);
+	}
+	if (token->kind != VS_TOKEN_NAME)
+		return expected(parser, "a field name", token->kind == VS_TOKEN_LITERAL ? ": the field comes first" : "");
+	if (token->word != VS_WORD_NONE)
+		return expected(parser, "a field name", ", a keyword (in backticks, `…`, it names a field)");
+	return parse_path(parser, field);
+}
+
+/* The record's own fields always have the same kind: a literal of another one is a mistake, not a false test. */
+static int check_own(struct parser *parser, const struct field *field, const struct vs_filter_token *literal)
+{
+	enum vs_filter_kind kind = literal->value.kind;
+	if (field->index >= VS_FILTER_OWN)
+		return 0;
+	if (field->index == VS_FILTER_ID ? kind == VS_FILTER_STRING : kind == VS_FILTER_INTEGER || kind == VS_FILTER_REAL)
+		return 0;
+	return vs_error_at(parser->error, VS_EINVAL, "filter", (int64_t)literal->start, "%.*s is %s",
+	                   (int)(field->end - field->start), parser->lexer.text + field->start,
+	                   field->index == VS_FILTER_ID        ? "a string: put the value in quotes"
+	                   : field->index == VS_FILTER_VERSION ? "a number: compare it with a number"
+	                                                       : "a number, milliseconds since 1970: compare it with a number");
+}
+
+/* ---- values --------------------------------------------------------------------------------------------- */
+
+static int parse_value(struct parser *parser, const struct field *field, const char *where, struct vs_filter_value *value)
+{
+	struct vs_filter_token *token = &parser->token;
+	if (token->kind == VS_TOKEN_NAME && token->word == VS_WORD_NULL)
+		token->value.kind = VS_FILTER_NULL;
+	else if (token->kind == VS_TOKEN_NAME && (token->word == VS_WORD_TRUE || token->word == VS_WORD_FALSE))
+		token->value = (struct vs_filter_value){ .kind = VS_FILTER_BOOLEAN, .boolean = token->word == VS_WORD_TRUE };
+	else if (token->kind != VS_TOKEN_LITERAL) {
+		bool bare = token->kind == VS_TOKEN_NAME && token->word == VS_WORD_NONE;
+		return expected(parser, where, bare ? ": put text in quotes" : "");
+	}
+	int rc = check_own(parser, field, token);
+	*value = token->value;
+	return rc != 0 ? rc : advance(parser);
+}
+
+static int sort_order(const void *a, const void *b)
+{
+	return vs_filter_value_order(a, b);
+}
+
+/* Reads values up to the closing bracket into the node, sorted. */
+static int parse_values(struct parser *parser, const struct field *field, char close, struct vs_filter_node *node,
+                        size_t open)
+{
+	uint32_t cap = 8, count = 0;
+	struct vs_filter_value *values = vs_arena_alloc(parser->arena, cap * sizeof(*values));
+	char what[80];
+	snprintf(what, sizeof(what), "',' or '%c' in the list that begins at position %zu", close, open);
+	for (bool more = !is_mark(parser, close); more;) {
+		if (values != NULL && count == cap) {
+			struct vs_filter_value *grown = vs_arena_alloc(parser->arena, 2 * cap * sizeof(*values));
+			if (grown != NULL)
+				memcpy(grown, values, cap * sizeof(*values));
+			values = grown;
+			cap *= 2;
+		}
+		if (values == NULL)
+			return no_memory(parser);
+		int rc = parse_value(parser, field, "a value in the list", &values[count]);
+		if (rc != 0)
+			return rc;
+		count++;
+		more = is_mark(parser, ',');
+		if (more && (rc = advance(parser)) != 0)
+			return rc;
+		if (!more && !is_mark(parser, close))
+			return expected(parser, what, "");
+	}
+	if (count > 1)
+		qsort(values, count, sizeof(*values), sort_order);
+	node->values = values;
+	node->count = count;
+	return advance(parser);
+}
+
+static int parse_list(struct parser *parser, const struct field *field, struct vs_filter_node *node)
+{
+	size_t open = parser->token.start;
+	if (!is_mark(parser, '[') && !is_mark(parser, '('))
+		return expected(parser, "a list like ['a', 'b'] after IN", "");
+	char close = is_mark(parser, '[') ? ']' : ')';
+	int rc = advance(parser);
+	return rc != 0 ? rc : parse_values(parser, field, close, node, open);
+}
+
+/* ---- tests ---------------------------------------------------------------------------------------------- */
+
+/* One value after an operator that reads as `name` in messages. */
+static int parse_operand(struct parser *parser, const struct field *field, const char *name, int name_len,
+                         struct vs_filter_node *node)
+{
+	char where[32];
+	struct vs_filter_value *value = vs_arena_alloc(parser->arena, sizeof(*value));
+	size_t start = parser->token.start;
+	if (value == NULL)
+		return no_memory(parser);
+	snprintf(where, sizeof(where), "a value after '%.*s'", name_len, name);
+	node->values = value;
+	node->count = 1;
+	int rc = parse_value(parser, field, where, value);
+	if (rc == 0 && node->op == VS_FILTER_STARTSWITH && value->kind != VS_FILTER_STRING)
+		return vs_error_at(parser->error, VS_EINVAL, "filter", (int64_t)start,
+		                   "STARTSWITH compares strings: put the value in quotes");
+	return rc;
+}
+
+static int parse_between(struct parser *parser, const struct field *field, struct vs_filter_node *node)
+{
+	struct vs_filter_value *values = vs_arena_alloc(parser->arena, 2 * sizeof(*values));
+	if (values == NULL)
+		return no_memory(parser);
+	node->values = values;
+	node->count = 2;
+	int rc = parse_value(parser, field, "a value after BETWEEN", &values[0]);
+	if (rc != 0)
+		return rc;
+	if (!is_word(parser, VS_WORD_AND))
+		return expected(parser, "AND between the two bounds of BETWEEN", "");
+	rc = advance(parser);
+	return rc != 0 ? rc : parse_value(parser, field, "the upper bound of BETWEEN", &values[1]);
+}
+
+/* The token is the keyword of a test, already known; its operands follow. */
+static int parse_worded(struct parser *parser, const struct field *field, struct vs_filter_node *node)
+{
+	enum vs_filter_word word = parser->token.word;
+	const char *name = parser->token.name;
+	int rc = advance(parser);
+	if (rc != 0)
+		return rc;
+	switch (word) {
+	case VS_WORD_NOT:
+		if (!is_word(parser, VS_WORD_IN))
+			return expected(parser, "IN after NOT", " (other tests are negated in front: NOT field CONTAINS …)");
+		node->op = VS_FILTER_NOT_IN;
+		rc = advance(parser);
+		return rc != 0 ? rc : parse_list(parser, field, node);
+	case VS_WORD_IN:
+		node->op = VS_FILTER_IN;
+		return parse_list(parser, field, node);
+	case VS_WORD_BETWEEN:
+		node->op = VS_FILTER_BETWEEN;
+		return parse_between(parser, field, node);
+	case VS_WORD_IS:
+		node->op = is_word(parser, VS_WORD_NOT) ? VS_FILTER_IS_NOT_NULL : VS_FILTER_IS_NULL;
+		if (node->op == VS_FILTER_IS_NOT_NULL && (rc = advance(parser)) != 0)
+			return rc;
+		if (!is_word(parser, VS_WORD_NULL))
+			return expected(parser, node->op == VS_FILTER_IS_NULL ? "NULL or NOT NULL after IS" : "NULL after IS NOT",
+			                "");
+		return advance(parser);
+	case VS_WORD_CONTAINS:
+	case VS_WORD_STARTSWITH:
+	default:
+		node->op = word == VS_WORD_CONTAINS ? VS_FILTER_CONTAINS : VS_FILTER_STARTSWITH;
+		return parse_operand(parser, field, name, word == VS_WORD_CONTAINS ? 8 : 10, node);
+	}
+}
+
+static int parse_test(struct parser *parser, struct vs_filter_node **out)
+{
+	static const char operators[] = "an operator (= != < <= > >= IN CONTAINS STARTSWITH BETWEEN IS)";
+	struct vs_filter_node *node = NULL;
+	struct field field;
+	int rc = node_create(parser, VS_FILTER_EQ, &node);
+	if (rc == 0)
+		rc = parse_field(parser, &field);
+	if (rc != 0)
+		return rc;
+	*out = node;
+	node->field = field.index;
+	const struct vs_filter_token *token = &parser->token;
+	if (token->kind == VS_TOKEN_OPERATOR) {
+		const char *name = parser->lexer.text + token->start;
+		int name_len = (int)(token->end - token->start);
+		node->op = token->op;
+		rc = advance(parser);
+		return rc != 0 ? rc : parse_operand(parser, &field, name, name_len, node);
+	}
+	bool test = token->kind == VS_TOKEN_NAME &&
+	            (token->word == VS_WORD_NOT || (token->word >= VS_WORD_IN && token->word <= VS_WORD_IS));
+	if (!test)
+		return expected(parser, operators, "");
+	bool numeric = field.index == VS_FILTER_VERSION || field.index == VS_FILTER_CREATED_AT ||
+	               field.index == VS_FILTER_UPDATED_AT;
+	if (numeric && (token->word == VS_WORD_CONTAINS || token->word == VS_WORD_STARTSWITH))
+		return expected(parser, "an operator for a number (= != < <= > >= IN BETWEEN IS)", "");
+	return parse_worded(parser, &field, node);
+}
+
+/* ---- and, or, not --------------------------------------------------------------------------------------- */
+
+static int parse_parens(struct parser *parser, struct vs_filter_node **node)
+{
+	char what[64];
+	snprintf(what, sizeof(what), "AND, OR or ')' for the '(' at position %zu", parser->token.start);
+	int rc = deeper(parser);
+	if (rc == 0)
+		rc = advance(parser);
+	if (rc == 0)
+		rc = parse_or(parser, node);
+	if (rc != 0)
+		return rc;
+	if (!is_mark(parser, ')'))
+		return expected(parser, what, "");
+	parser->depth--;
+	return advance(parser);
+}
+
+static int parse_not(struct parser *parser, struct vs_filter_node **node)
+{
+	if (is_mark(parser, '('))
+		return parse_parens(parser, node);
+	if (!is_word(parser, VS_WORD_NOT))
+		return parse_test(parser, node);
+	int rc = node_create(parser, VS_FILTER_NOT, node);
+	if (rc == 0)
+		rc = deeper(parser);
+	if (rc == 0)
+		rc = advance(parser);
+	if (rc == 0)
+		rc = parse_not(parser, &(*node)->child);
+	parser->depth--;
+	return rc;
+}
+
+/* operand { word operand }: one operand stands for itself, more become children of one node. */
+static int parse_chain(struct parser *parser, enum vs_filter_word word, enum vs_filter_op op,
+                       int (*operand)(struct parser *parser, struct vs_filter_node **node), struct vs_filter_node **node)
+{
+	int rc = operand(parser, node);
+	if (rc != 0 || !is_word(parser, word))
+		return rc;
+	struct vs_filter_node *chain, *last = *node;
+	rc = node_create(parser, op, &chain);
+	if (rc != 0)
+		return rc;
+	chain->child = last;
+	*node = chain;
+	while (rc == 0 && is_word(parser, word)) {
+		rc = advance(parser);
+		if (rc == 0)
+			rc = operand(parser, &last->next);
+		last = last->next;
+	}
+	return rc;
+}
+
+static int parse_and(struct parser *parser, struct vs_filter_node **node)
+{
+	return parse_chain(parser, VS_WORD_AND, VS_FILTER_AND, parse_not, node);
+}
+
+static int parse_or(struct parser *parser, struct vs_filter_node **node)
+{
+	return parse_chain(parser, VS_WORD_OR, VS_FILTER_OR, parse_and, node);
+}
+
+static int parse_all(struct parser *parser, struct vs_filter_node **root)
+{
+	int rc = advance(parser);
+	if (rc == 0 && parser->token.kind == VS_TOKEN_END)
+		return vs_error_at(parser->error, VS_EINVAL, "filter", 0, "the filter is empty: leave it out to match every record");
+	if (rc == 0)
+		rc = parse_or(parser, root);
+	if (rc != 0 || parser->token.kind == VS_TOKEN_END)
+		return rc;
+	size_t start = parser->token.start;
+	if (is_mark(parser, ')'))
+		return vs_error_at(parser->error, VS_EINVAL, "filter", (int64_t)start, "this ')' closes nothing");
+	bool quote = start > 0 && (parser->lexer.text[start - 1] == '\'' || parser->lexer.text[start - 1] == '"');
+	return expected(parser, "AND, OR or the end of the filter",
+	                quote ? " (within a string, write its quote with a backslash)" : "");
+}
+
+int vs_filter_parse(const char *text, size_t len, struct vs_filter **filter, struct vs_error *error)
+{
+	struct vs_arena arena = VS_ARENA_INIT;
+	struct vs_filter_node *root = NULL;
+	struct parser parser = { .arena = &arena, .error = error };
+	int rc = vs_filter_lex_init(&parser.lexer, text, len, &arena, error);
+	if (rc == 0) {
+		parser.filter = vs_arena_calloc(&arena, 1, sizeof(*parser.filter));
+		rc = parser.filter != NULL ? 0 : no_memory(&parser);
+	}
+	if (rc == 0) {
+		parser.filter->fields = VS_FILTER_OWN;
+		parser.filter->path.index = -1;
+		rc = parse_all(&parser, &root);
+	}
+	if (rc != 0) {
+		vs_arena_release(&arena);
+		return rc;
+	}
+	*filter = parser.filter;
+	(*filter)->root = root;
+	(*filter)->arena = arena;
+	return 0;
+}
+
+void vs_filter_release(struct vs_filter *filter)
+{
+	if (filter == NULL)
+		return;
+	struct vs_arena arena = filter->arena; /* which holds the filter */
+	vs_arena_release(&arena);
+}

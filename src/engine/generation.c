@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/generation.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "store/live.h"
+
+#define BUSY_MS 5000 /* how long a writer waits for another */
+
+static int generation_path(char *path, const char *folder, const char *name, struct vs_error *error)
+{
+	int n = snprintf(path, VS_GENERATION_PATH, "%s/%s", folder, name);
+
+	if (n < 0 || n >= VS_GENERATION_PATH)
+		return vs_error_set(error, VS_EINVAL, "the path of the data folder is too long: %s", folder);
+	return 0;
+}
+
+int vs_generation_create(const char *folder, enum vs_metric metric, uint32_t dimension, struct vs_error *error)
+{
+	char path[VS_GENERATION_PATH];
+	int rc;
+
+	rc = vs_dir_create(folder, error);
+	if (rc == 0)
+		rc = generation_path(path, folder, "g000001", error);
+	if (rc == 0)
+		rc = vs_dir_create(path, error);
+	if (rc == 0)
+		rc = vs_meta_create(path, 1, metric, dimension, error);
+	if (rc == 0)
+		rc = generation_path(path, folder, "CURRENT", error);
+	if (rc == 0)
+		rc = vs_file_replace(path, "g000001\n", 8, error);
+	return rc;
+}
+
+/* Reads "gNNNNNN\n" from the open CURRENT. */
+static int current_name(const struct vs_file *current, char name[8], uint32_t *number, struct vs_error *error)
+{
+	char text[8];
+	unsigned n;
+	int rc = vs_file_read(current, text, sizeof(text), 0, error);
+
+	if (rc < 0)
+		return rc;
+	if (text[0] != 'g' || text[7] != '\n' || strspn(text + 1, "0123456789") != 6)
+		return vs_error_set(error, VS_ECORRUPT, "%s names no generation", current->path);
+	memcpy(name, text, 7);
+	name[7] = '\0';
+	n = 0;
+	for (int i = 1; i < 7; i++)
+		n = n * 10 + (unsigned)(text[i] - '0');
+	*number = n;
+	return 0;
+}
+
+int vs_generation_open(const char *folder, struct vs_generation *generation, struct vs_error *error)
+{
+	char path[VS_GENERATION_PATH];
+	char name[8];
+	uint32_t number;
+	int rc;
+
+	memset(generation, 0, sizeof(*generation));
+	generation->current.fd = -1;
+	generation->vectors.file.fd = -1;
+	rc = generation_path(path, folder, "CURRENT", error);
+	if (rc == 0)
+		rc = vs_file_open(&generation->current, path, 0, error);
+	if (rc == 0)
+		rc = current_name(&generation->current, name, &number, error);
+	if (rc == 0)
+		rc = generation_path(generation->dir, folder, name, error);
+	if (rc == 0)
+		rc = vs_meta_open(generation->dir, BUSY_MS, &generation->meta, error);
+	if (rc < 0)
+		vs_generation_close(generation);
+	return rc;
+}
+
+void vs_generation_close(struct vs_generation *generation)
+{
+	vs_graph_close(generation->graph);
+	vs_graph_scratch_release(generation->scratch);
+	if (generation->has_vectors)
+		vs_vectors_close(&generation->vectors);
+	vs_meta_close(generation->meta);
+	vs_bitmap_release(&generation->live);
+	vs_bitmap_release(&generation->accept);
+	vs_matches_release(&generation->matches);
+	if (generation->dir[0] != '\0' || generation->current.path[0] != '\0')
+		vs_file_close(&generation->current);
+	memset(generation, 0, sizeof(*generation));
+	generation->current.fd = -1;
+	generation->vectors.file.fd = -1;
+}
+
+bool vs_generation_moved(const struct vs_generation *generation)
+{
+	return vs_file_unlinked(&generation->current);
+}
+
+int vs_generation_open_vectors(struct vs_generation *generation, const struct vs_meta_state *state, bool create,
+                               struct vs_error *error)
+{
+	struct vs_space space;
+	int rc;
+
+	if (state->dimension == 0 || (state->next_slot == 0 && !create && !generation->has_vectors))
+		return 0;
+	if (!generation->has_vectors) {
+		vs_space_init(&space, state->metric, state->dimension);
+		rc = vs_vectors_open(generation->dir, &space, state->generation, true, create, &generation->vectors, error);
+		if (rc < 0)
+			return rc;
+		generation->has_vectors = true;
+	}
+	return vs_vectors_refresh(&generation->vectors, state->next_slot, error);
+}
+
+static int mark_live(void *context, const struct vs_meta_row *row)
+{
+	if (row->deleted_at == 0)
+		vs_bitmap_set(context, row->slot);
+	return 0;
+}
+
+static int apply_change(void *context, const struct vs_change *change)
+{
+	struct vs_bitmap *live = context;
+
+	if (change->slot >= live->len || change->old_slot >= (int64_t)live->len)
+		return VS_ECORRUPT;
+	if (change->op == VS_CHANGE_UPSERT || change->op == VS_CHANGE_RESTORE)
+		vs_bitmap_set(live, change->slot);
+	else
+		vs_bitmap_clear(live, change->slot);
+	if (change->old_slot >= 0)
+		vs_bitmap_clear(live, (uint32_t)change->old_slot);
+	return 0;
+}
+
+/* Liveness from the rows themselves: always right, and slow for many records. */
+static int scan_live(struct vs_generation *generation, const struct vs_meta_state *state, struct vs_error *error)
+{
+	int rc;
+
+	generation->live_known = false;
+	if (vs_bitmap_resize(&generation->live, state->next_slot) < 0)
+		return vs_error_set(error, VS_ENOMEM, "no memory for the liveness of %u slots", state->next_slot);
+	vs_bitmap_clear_all(&generation->live);
+	rc = vs_meta_scan(generation->meta, 0, state->next_slot, mark_live, &generation->live, error);
+	if (rc < 0)
+		return rc;
+	generation->live_seq = state->seq;
+	generation->live_known = true;
+	return 0;
+}
+
+int vs_generation_refresh_live(struct vs_generation *generation, const struct vs_meta_state *state,
+                               struct vs_error *error)
+{
+	int rc;
+
+	if (generation->live_known && generation->live_seq == state->seq)
+		return 0;
+	if (!generation->live_known &&
+	    vs_live_load(generation->dir, state->generation, &generation->live, &generation->live_seq, NULL) < 0)
+		return scan_live(generation, state, error);
+	generation->live_known = false;
+	if (generation->live_seq > state->seq || generation->live_seq < state->trimmed ||
+	    generation->live.len > state->next_slot)
+		return scan_live(generation, state, error);
+	if (vs_bitmap_resize(&generation->live, state->next_slot) < 0)
+		return vs_error_set(error, VS_ENOMEM, "no memory for the liveness of %u slots", state->next_slot);
+	rc = vs_meta_changes(generation->meta, generation->live_seq, apply_change, &generation->live, error);
+	if (rc < 0)
+		return scan_live(generation, state, error);
+	generation->live_seq = state->seq;
+	generation->live_known = true;
+	return 0;
+}
+
+/* A graph that is missing or damaged costs time, not answers: the exact scan takes over until the indexer has mended
+ * it. */
+static void refresh_graph(struct vs_generation *generation, const struct vs_meta_state *state)
+{
+	if (generation->graph != NULL && vs_graph_refresh(generation->graph, NULL) < 0) {
+		vs_graph_close(generation->graph);
+		generation->graph = NULL;
+	}
+	if (generation->graph == NULL && generation->has_vectors && state->next_slot >= VS_GRAPH_MIN_SLOTS &&
+	    vs_metric_indexed(state->metric))
+		(void)vs_graph_open(generation->dir, &generation->vectors.space, state->generation, &generation->graph, NULL);
+}
+
+int vs_generation_begin(struct vs_generation *generation, struct vs_meta_state *state, struct vs_error *error)
+{
+	int rc = vs_meta_begin(generation->meta, state, error);
+
+	if (rc < 0)
+		return rc;
+	rc = vs_generation_open_vectors(generation, state, false, error);
+	if (rc == 0)
+		rc = vs_generation_refresh_live(generation, state, error);
+	if (rc < 0) {
+		vs_meta_end(generation->meta);
+		return rc;
+	}
+	refresh_graph(generation, state);
+	return 0;
+}
+
+void vs_generation_end(struct vs_generation *generation)
+{
+	vs_meta_end(generation->meta);
+}
+
+int vs_generation_begin_write(struct vs_generation *generation, struct vs_meta_state *state, struct vs_error *error)
+{
+	int rc = vs_meta_begin_write(generation->meta, state, error);
+
+	if (rc < 0)
+		return rc;
+	if (vs_generation_moved(generation)) {
+		vs_meta_rollback(generation->meta);
+		return vs_error_set(error, VS_ESTALE, "another generation took this one's place");
+	}
+	return 0;
+}

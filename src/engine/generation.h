@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * engine/generation: the open files of a namespace's live generation, and one consistent sight of them.
+ *
+ * CURRENT in the namespace's folder names the live generation ("g000001\n"). It is replaced by rename while the
+ * old generation's writer lock is held (I5), so whoever holds that file open sees a link count of zero once it
+ * has moved on, and opens the new one.
+ */
+#ifndef VS_ENGINE_GENERATION_H
+#define VS_ENGINE_GENERATION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/file.h"
+#include "engine/matches.h"
+#include "index/graph.h"
+#include "math/bitmap.h"
+#include "store/meta.h"
+#include "store/vectors.h"
+
+struct vs_error;
+
+#define VS_GENERATION_PATH 224
+#define VS_GRAPH_MIN_SLOTS 2000 /* below, an exact scan is as fast as a walk */
+
+struct vs_generation {
+	char dir[VS_GENERATION_PATH];
+	struct vs_file current; /* CURRENT as it was when this generation was opened */
+	struct vs_meta *meta;
+	bool has_vectors;          /* the dimension is fixed and vectors.f32 is open */
+	struct vs_vectors vectors; /* valid when has_vectors */
+	struct vs_graph *graph;    /* for reading; NULL: none, or not usable now */
+	struct vs_graph_scratch *scratch;
+	struct vs_bitmap live; /* slots of live records as of change live_seq */
+	uint64_t live_seq;
+	bool live_known;
+	struct vs_matches matches;
+	struct vs_bitmap accept; /* of the filtered query in hand */
+};
+
+/* Makes folder/g000001 with an empty meta.db, then folder/CURRENT. Durable when it returns. */
+int vs_generation_create(const char *folder, enum vs_metric metric, uint32_t dimension, struct vs_error *error);
+
+/* Opens the generation that folder/CURRENT names. On failure *generation is closed. */
+int vs_generation_open(const char *folder, struct vs_generation *generation, struct vs_error *error);
+void vs_generation_close(struct vs_generation *generation); /* accepts a zeroed or closed one */
+/* CURRENT names another one by now. */
+bool vs_generation_moved(const struct vs_generation *generation);
+
+/* Begins a read transaction and brings maps, liveness and graph up to it. Until vs_generation_end (or the end of the
+ * write transaction) vectors, live and state are one snapshot. */
+int vs_generation_begin(struct vs_generation *generation, struct vs_meta_state *state, struct vs_error *error);
+void vs_generation_end(struct vs_generation *generation);
+
+/* Takes the writer lock (waits up to five seconds for another writer) and rechecks CURRENT (I5): VS_ESTALE when it has moved.
+ * Ends by vs_meta_commit or vs_meta_rollback. */
+int vs_generation_begin_write(struct vs_generation *generation, struct vs_meta_state *state, struct vs_error *error);
+
+/* Inside a transaction: opens vectors.f32 for the dimension that *state has, making it when create is set, and maps all
+ * committed rows. */
+int vs_generation_open_vectors(struct vs_generation *generation, const struct vs_meta_state *state, bool create,
+                               struct vs_error *error);
+/* Inside a transaction: brings the liveness bitmap up to *state. */
+int vs_generation_refresh_live(struct vs_generation *generation, const struct vs_meta_state *state,
+                               struct vs_error *error);
+
+#endif

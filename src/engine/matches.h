@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * engine/matches: which slots a filter accepts, as a bitmap. A slot's metadata never change, so the bitmap of a filter
+ * only ever has to be continued to the slots that came since; the last few filters' bitmaps are kept.
+ */
+#ifndef VS_ENGINE_MATCHES_H
+#define VS_ENGINE_MATCHES_H
+
+#include <stdint.h>
+
+#include "math/bitmap.h"
+#include "store/meta.h"
+
+struct vs_error;
+struct vs_filter;
+
+#define VS_MATCHES_KEPT 16
+
+struct vs_match {
+	char *text; /* the filter; NULL: unused */
+	struct vs_filter *filter;
+	struct vs_bitmap bitmap; /* of slots [0, bitmap.len), dead ones too */
+	uint64_t used;           /* age, for eviction */
+};
+
+struct vs_matches {
+	struct vs_match kept[VS_MATCHES_KEPT];
+	uint64_t uses;
+};
+
+void vs_matches_release(struct vs_matches *matches);
+
+/* Inside a transaction with *state. *bitmap covers [0, state->next_slot) and is valid until the next call. VS_EINVAL
+ * for a text that is no filter. */
+int vs_matches_find(struct vs_matches *matches, struct vs_meta *meta, const struct vs_meta_state *state,
+                    const char *text, const struct vs_bitmap **bitmap, struct vs_error *error);
+
+/* vs_filter_accepts for a row of meta.db. */
+int vs_matches_row(const struct vs_filter *filter, const struct vs_meta_row *row, struct vs_error *error);
+
+#endif

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/namespace.h"
+
+#include <json-c/json_tokener.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static int namespace_folder(const struct vs_store *store, const char *folder, char path[VS_GENERATION_PATH],
+                            struct vs_error *error)
+{
+	int n = snprintf(path, VS_GENERATION_PATH, "%s/ns/%s", store->path, folder);
+
+	if (n < 0 || n >= VS_GENERATION_PATH)
+		return vs_error_set(error, VS_EINVAL, "the path of the data folder is too long: %s", store->path);
+	return 0;
+}
+
+static int make_folder(void *context, const struct vs_catalog_entry *entry, struct vs_error *error)
+{
+	char folder[VS_GENERATION_PATH];
+	int rc = namespace_folder(context, entry->folder, folder, error);
+
+	if (rc == 0)
+		rc = vs_generation_create(folder, entry->metric, entry->dimension, error);
+	return rc;
+}
+
+/* The row of the namespace, made when missing and asked for. Two processes may try at once: one of them wins. */
+static int find_entry(struct vs_store *store, const char *name, const struct vs_namespace_options *options,
+                      struct vs_catalog_entry *entry, struct vs_error *error)
+{
+	int rc = vs_catalog_find(store->catalog, name, entry, error);
+
+	if (rc != VS_ENOTFOUND || (options->flags & VS_CREATE) == 0)
+		return rc;
+	if (options->dimension > VS_VECTOR_DIM_MAX)
+		return vs_error_at(error, VS_EINVAL, "dimension", -1, "%u is more than %d", options->dimension, VS_VECTOR_DIM_MAX);
+	if (vs_metric_name(options->metric) == NULL)
+		return vs_error_at(error, VS_EINVAL, "metric", -1, "%d is no metric", (int)options->metric);
+	rc = vs_catalog_append(store->catalog, name, options->metric, options->dimension, make_folder, store, entry, error);
+	if (rc == VS_ECONFLICT)
+		rc = vs_catalog_find(store->catalog, name, entry, error);
+	return rc;
+}
+
+int vs_namespace_open(struct vs_store *store, const char *name, const struct vs_namespace_options *options,
+                      struct vs_namespace **out, struct vs_error *error)
+{
+	static const struct vs_namespace_options defaults = VS_NAMESPACE_OPTIONS;
+	struct vs_namespace *ns;
+	int rc;
+
+	*out = NULL;
+	rc = vs_catalog_check_name(name, error);
+	if (rc < 0)
+		return rc;
+	ns = calloc(1, sizeof(*ns));
+	if (ns == NULL)
+		return vs_error_set(error, VS_ENOMEM, "no memory to open a namespace");
+	ns->store = store;
+	rc = find_entry(store, name, options != NULL ? options : &defaults, &ns->entry, error);
+	if (rc == 0)
+		rc = namespace_folder(store, ns->entry.folder, ns->folder, error);
+	if (rc == 0)
+		rc = vs_generation_open(ns->folder, &ns->generation, error);
+	if (rc < 0) {
+		free(ns);
+		return rc;
+	}
+	*out = ns;
+	return 0;
+}
+
+void vs_namespace_close(struct vs_namespace *ns)
+{
+	if (ns == NULL)
+		return;
+	vs_upkeep_release(ns->upkeep);
+	vs_generation_close(&ns->generation);
+	vs_arena_release(&ns->arena);
+	if (ns->json != NULL)
+		json_tokener_free(ns->json); /* unlike ours, takes no NULL */
+	free(ns);
+}
+
+const char *vs_namespace_folder(const struct vs_namespace *ns)
+{
+	return ns->generation.dir;
+}
+
+/* Opens the generation that CURRENT names now, if it is another one. On failure the old one stays. */
+static int follow_current(struct vs_namespace *ns, struct vs_error *error)
+{
+	struct vs_generation generation;
+	int rc;
+
+	if (!vs_generation_moved(&ns->generation))
+		return 0;
+	rc = vs_generation_open(ns->folder, &generation, error);
+	if (rc < 0)
+		return rc;
+	vs_upkeep_release(ns->upkeep);
+	ns->upkeep = NULL;
+	vs_generation_close(&ns->generation);
+	ns->generation = generation;
+	return 0;
+}
+
+int vs_namespace_begin(struct vs_namespace *ns, struct vs_meta_state *state, struct vs_error *error)
+{
+	int rc;
+
+	vs_arena_reset(&ns->arena);
+	rc = follow_current(ns, error);
+	if (rc == 0)
+		rc = vs_generation_begin(&ns->generation, state, error);
+	return rc;
+}
+
+void vs_namespace_end(struct vs_namespace *ns)
+{
+	vs_generation_end(&ns->generation);
+}
+
+int vs_namespace_begin_write(struct vs_namespace *ns, struct vs_meta_state *state, struct vs_error *error)
+{
+	int rc;
+
+	do {
+		rc = follow_current(ns, error);
+		if (rc == 0)
+			rc = vs_generation_begin_write(&ns->generation, state, error);
+	} while (rc == VS_ESTALE); /* I5: CURRENT moved while we waited for the lock */
+	return rc;
+}
+
+#define SMALLEST 1e-18f /* its square would vanish in float32 */
+#define LARGEST 1e17f  /* the squared distance of 8,192 such numbers still fits float32 */
+
+int vs_namespace_check_vector(enum vs_metric metric, const char *field, const float *vector, uint32_t dimension,
+                              struct vs_error *error)
+{
+	float largest = 0.0f;
+
+	for (uint32_t i = 0; i < dimension; i++) {
+		float x = fabsf(vector[i]);
+		if (!isfinite(x))
+			return vs_error_at(error, VS_EINVAL, field, i, "not a finite number");
+		if (x > LARGEST)
+			return vs_error_at(error, VS_EINVAL, field, i, "%g is beyond +-%g, where distances overflow float32",
+			                   (double)vector[i], (double)LARGEST);
+		if (x > largest)
+			largest = x;
+	}
+	if (metric == VS_COSINE && largest < SMALLEST)
+		return vs_error_at(error, VS_EINVAL, field, -1, "a zero vector has no direction, which the cosine metric needs");
+	return 0;
+}
+
+int vs_namespace_record(struct vs_namespace *ns, const struct vs_meta_row *row, bool with_metadata, bool with_vector,
+                        bool copy, struct vs_record *record, struct vs_error *error)
+{
+	const struct vs_generation *generation = &ns->generation;
+	struct vs_view view;
+
+	*record = (struct vs_record){
+		.id = row->id,
+		.id_len = row->id_len,
+		.metadata = with_metadata ? row->metadata : "",
+		.metadata_len = with_metadata ? row->metadata_len : 0,
+		.version = row->version,
+		.created_at = row->created_at,
+		.updated_at = row->updated_at,
+		.deleted_at = row->deleted_at,
+	};
+	if (copy) {
+		record->id = vs_arena_dup(&ns->arena, row->id, row->id_len);
+		record->metadata = vs_arena_dup(&ns->arena, record->metadata, record->metadata_len);
+		if (record->id == NULL || record->metadata == NULL)
+			return vs_error_set(error, VS_ENOMEM, "no memory for a record");
+	}
+	if (!generation->has_vectors)
+		return vs_error_set(error, VS_ECORRUPT, "a record without a vector file");
+	view = vs_vectors_view(&generation->vectors);
+	if (row->slot >= view.count)
+		return vs_error_set(error, VS_ECORRUPT, "slot %u of a record lies past the vector file's end", row->slot);
+	record->dimension = view.space->dim;
+	if (with_vector)
+		record->vector = vs_view_row(&view, row->slot);
+	return 0;
+}
+
+int vs_namespace_stats(struct vs_namespace *ns, struct vs_namespace_stats *stats, struct vs_error *error)
+{
+	struct vs_generation *generation = &ns->generation;
+	struct vs_meta_state state;
+	uint64_t vector_bytes = 0;
+	int rc = vs_namespace_begin(ns, &state, error);
+
+	if (rc < 0)
+		return rc;
+	if (generation->has_vectors)
+		rc = vs_file_size(&generation->vectors.file, &vector_bytes, error);
+	*stats = (struct vs_namespace_stats){
+		.total = state.active + state.deleted,
+		.active = state.active,
+		.deleted = state.deleted,
+		.dimension = state.dimension,
+		.metric = state.metric,
+		.slots = state.next_slot,
+		.seq = state.seq,
+		.storage_bytes = vs_meta_bytes(generation->meta) + vector_bytes,
+	};
+	if (generation->graph != NULL) {
+		uint32_t linked = vs_graph_linked(generation->graph);
+		stats->indexed = linked < state.next_slot ? linked : state.next_slot;
+		stats->storage_bytes += vs_graph_bytes(generation->graph);
+	}
+	if (state.next_slot >= VS_GRAPH_MIN_SLOTS && vs_metric_indexed(state.metric))
+		stats->unindexed = state.next_slot - stats->indexed;
+	vs_namespace_end(ns);
+	return rc;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* engine/namespace: what the files of the engine share of a namespace's handle. */
+#ifndef VS_ENGINE_NAMESPACE_H
+#define VS_ENGINE_NAMESPACE_H
+
+#include "base/arena.h"
+#include "engine/generation.h"
+#include "engine/vecstore.h"
+#include "store/catalog.h"
+
+struct vs_upkeep;
+struct json_tokener;
+
+struct vs_store {
+	char path[VS_GENERATION_PATH];
+	struct vs_catalog *catalog;
+};
+
+struct vs_namespace {
+	struct vs_store *store;
+	struct vs_catalog_entry entry;
+	char folder[VS_GENERATION_PATH]; /* DATA/ns/<opaque id> */
+	struct vs_generation generation;
+	struct vs_arena arena;      /* what the last call handed out */
+	struct json_tokener *json;  /* checks metadata; NULL until needed */
+	struct vs_upkeep *upkeep;   /* not NULL: this process is the namespace's indexer */
+};
+
+/* Forgets what the last call handed out and begins a read transaction on the live generation. */
+int vs_namespace_begin(struct vs_namespace *ns, struct vs_meta_state *state, struct vs_error *error);
+void vs_namespace_end(struct vs_namespace *ns);
+/* The same for writing; ends by vs_meta_commit or vs_meta_rollback on ns->generation.meta. */
+int vs_namespace_begin_write(struct vs_namespace *ns, struct vs_meta_state *state, struct vs_error *error);
+
+/* A row as the user sees it. The strings are the row's own, or copies in ns->arena when copy is set. The vector points
+ * into the map. */
+int vs_namespace_record(struct vs_namespace *ns, const struct vs_meta_row *row, bool with_metadata, bool with_vector,
+                        bool copy, struct vs_record *record, struct vs_error *error);
+
+/* VS_EINVAL with field and index unless every number is finite and can be searched by without overflow. */
+int vs_namespace_check_vector(enum vs_metric metric, const char *field, const float *vector, uint32_t dimension,
+                              struct vs_error *error);
+
+void vs_upkeep_release(struct vs_upkeep *upkeep); /* NULL allowed */
+
+#endif

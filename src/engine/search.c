@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A query: one snapshot; the filter as a bitmap; then the cheaper of an exact scan of what it accepts and a walk of
+ * the graph plus an exact scan of the unlinked tail; then the rows of the k best.
+ *
+ * I6: filters apply inside both. Should a walk find fewer than wanted although more match, the scan decides.
+ */
+#include <string.h>
+
+#include "base/clock.h"
+#include "engine/namespace.h"
+#include "index/scan.h"
+
+#define RESULTS_MAX 10000
+#define EF_MAX 100000
+#define EF_DEFAULT 128
+
+/* Distances of a scan that cost as much as one place in the pool of a walk: about 16 distances are computed for each, and
+ * they miss the cache more often. Measured: see doc/benchmarks.md. */
+#define SCAN_PER_EF 20
+
+struct search {
+	struct vs_namespace *ns;
+	const struct vs_query *query;
+	struct vs_meta_state state;
+	struct vs_view view;
+	const float *vector;
+	float factor;
+	int64_t self;                   /* slot of the record asked by id, left out; -1: none */
+	const struct vs_bitmap *accept; /* live and accepted by the filter */
+	uint64_t accepted;              /* bits in it */
+	uint32_t want;                  /* hits to find: offset + limit, and self */
+	struct vs_topk top;
+	struct vs_query_stats *stats;
+};
+
+static int check_query(const struct vs_query *query, struct vs_error *error)
+{
+	if ((query->vector == NULL) == (query->id == NULL))
+		return vs_error_at(error, VS_EINVAL, "vector", -1, "a query needs either a vector or an id");
+	if (query->limit < 1 || query->limit > RESULTS_MAX)
+		return vs_error_at(error, VS_EINVAL, "limit", -1, "%u is not between 1 and %d", query->limit, RESULTS_MAX);
+	if (query->offset > RESULTS_MAX - query->limit)
+		return vs_error_at(error, VS_EINVAL, "offset", -1, "limit + offset is more than %d", RESULTS_MAX);
+	if (query->ef > EF_MAX)
+		return vs_error_at(error, VS_EINVAL, "ef", -1, "%u is more than %d", query->ef, EF_MAX);
+	return 0;
+}
+
+/* The query's own vector, checked, or the stored one of the id. */
+static int find_vector(struct search *search, struct vs_error *error)
+{
+	const struct vs_query *query = search->query;
+	const struct vs_space *space = search->view.space;
+	struct vs_meta_row row;
+	int rc;
+
+	search->self = -1;
+	if (query->vector != NULL) {
+		if (search->state.dimension != 0 && query->dimension != search->state.dimension)
+			return vs_error_at(error, VS_EINVAL, "vector", -1, "%u numbers; this namespace has dimension %u",
+			                   query->dimension, search->state.dimension);
+		search->vector = query->vector;
+		search->factor = space != NULL ? vs_space_factor(space, query->vector) : 0.0f;
+		return vs_namespace_check_vector(search->state.metric, "vector", query->vector, query->dimension, error);
+	}
+	rc = vs_meta_find(search->ns->generation.meta, query->id, query->id_len, &row, NULL);
+	if (rc == VS_ENOTFOUND || (rc == 0 && row.deleted_at != 0))
+		return vs_error_at(error, VS_ENOTFOUND, "id", -1, "there is no live record with this id");
+	if (rc < 0)
+		return vs_error_set(error, rc, "the record to query by could not be read");
+	if (row.slot >= search->view.count)
+		return vs_error_set(error, VS_ECORRUPT, "slot %u of a record lies past the vector file's end", row.slot);
+	search->self = row.slot;
+	search->vector = vs_view_row(&search->view, row.slot);
+	search->factor = search->vector[space->dim];
+	return 0;
+}
+
+static int find_accepted(struct search *search, struct vs_error *error)
+{
+	struct vs_generation *generation = &search->ns->generation;
+	const struct vs_bitmap *matches;
+	int rc;
+
+	search->accept = &generation->live;
+	search->accepted = search->state.active;
+	search->stats->total_candidates = search->state.active;
+	if (search->query->filter != NULL) {
+		rc = vs_matches_find(&generation->matches, generation->meta, &search->state, search->query->filter, &matches, error);
+		if (rc < 0)
+			return rc;
+		if (vs_bitmap_and(&generation->accept, matches, &generation->live) < 0)
+			return vs_error_set(error, VS_ENOMEM, "no memory for the matches of a filter");
+		search->accept = &generation->accept;
+		search->accepted = vs_bitmap_count(&generation->accept, 0, generation->accept.len);
+	}
+	search->stats->filtered_count = search->accepted;
+	return 0;
+}
+
+static void scan(struct search *search, uint32_t from)
+{
+	search->stats->distances += vs_scan_search(&search->view, search->vector, search->factor, search->accept, from,
+	                                           search->state.next_slot, &search->top);
+}
+
+/* Pool of a walk that finds `want` among nodes of which accepted / linked may be offered; 0 when scanning the accepted
+ * is cheaper. */
+static uint32_t walk_ef(const struct search *search, uint32_t linked)
+{
+	uint64_t ef = search->query->ef != 0 ? search->query->ef : EF_DEFAULT;
+
+	if (ef < search->want)
+		ef = search->want;
+	if (search->accepted < linked) /* keep as many accepted ones in the pool as ef asks for */
+		ef = ef * linked / search->accepted;
+	if (ef * SCAN_PER_EF >= search->accepted || ef > EF_MAX)
+		return 0;
+	return (uint32_t)ef;
+}
+
+/* Walks the graph and scans the tail. False: it cannot or did not find enough, so that the scan has to. */
+static bool walk(struct search *search, const struct vs_graph *graph)
+{
+	struct vs_generation *generation = &search->ns->generation;
+	struct vs_graph_stats stats = { 0, 0 };
+	struct vs_graph_query query = { .vector = search->vector, .factor = search->factor, .accept = search->accept };
+	uint32_t linked = vs_graph_linked(graph);
+
+	if (linked > search->state.next_slot)
+		linked = search->state.next_slot;
+	search->stats->unlinked = search->state.next_slot - linked;
+	query.below = linked;
+	query.ef = linked > 0 ? walk_ef(search, linked) : 0;
+	if (query.ef == 0)
+		return false;
+	if (generation->scratch == NULL && vs_graph_scratch_init(&generation->scratch, NULL) < 0)
+		return false;
+	if (vs_graph_search(graph, &search->view, &query, generation->scratch, &search->top, &stats, NULL) < 0)
+		return false;
+	search->stats->nodes_visited += stats.visited;
+	search->stats->distances += stats.distances;
+	scan(search, linked);
+	return search->top.len >= search->want || search->top.len >= search->accepted;
+}
+
+static int find_hits(struct search *search, struct vs_error *error)
+{
+	const struct vs_graph *graph = search->ns->generation.graph;
+
+	search->stats->path = VS_PATH_EMPTY;
+	if (search->accepted == 0)
+		return 0;
+	if (search->want > search->accepted)
+		search->want = (uint32_t)search->accepted;
+	if (vs_topk_init(&search->top, search->want) < 0)
+		return vs_error_set(error, VS_ENOMEM, "no memory for %u results", search->want);
+	search->stats->path = VS_PATH_GRAPH;
+	if (graph != NULL && !search->query->exact && walk(search, graph))
+		return 0;
+	search->stats->path = VS_PATH_EXACT;
+	vs_topk_reset(&search->top);
+	scan(search, 0);
+	return 0;
+}
+
+static bool reaches(const struct search *search, float score)
+{
+	if (!search->query->has_min_score)
+		return true;
+	if (search->state.metric == VS_COSINE || search->state.metric == VS_DOT)
+		return score >= search->query->min_score;
+	return score <= search->query->min_score;
+}
+
+/* The rows of the hits, past the offset and down to the least score. */
+static int hydrate(struct search *search, struct vs_results *results, struct vs_error *error)
+{
+	struct vs_namespace *ns = search->ns;
+	uint32_t left_out = search->query->offset;
+	struct vs_result *items = vs_arena_calloc(&ns->arena, search->top.len, sizeof(*items));
+
+	if (items == NULL)
+		return vs_error_set(error, VS_ENOMEM, "no memory for %u results", search->top.len);
+	results->items = items;
+	for (uint32_t i = 0; i < search->top.len && results->count < search->query->limit; i++) {
+		const struct vs_hit *hit = &search->top.hits[i];
+		float score = vs_space_score(search->view.space, hit->distance);
+		struct vs_meta_row row;
+		int rc;
+
+		if (hit->slot == search->self)
+			continue;
+		if (!reaches(search, score))
+			break;
+		if (left_out > 0) {
+			left_out--;
+			continue;
+		}
+		rc = vs_meta_get(ns->generation.meta, hit->slot, &row, error);
+		if (rc == VS_ENOTFOUND)
+			return vs_error_set(error, VS_ECORRUPT, "slot %u is live but no record has it", hit->slot);
+		if (rc == 0)
+			rc = vs_namespace_record(ns, &row, search->query->with_metadata, search->query->with_vector, true,
+			                         &items[results->count].record, error);
+		if (rc < 0)
+			return rc;
+		items[results->count++].score = score;
+	}
+	return 0;
+}
+
+/* Inside the read transaction. */
+static int run(struct search *search, struct vs_results *results, struct vs_error *error)
+{
+	int rc;
+
+	if (search->ns->generation.has_vectors)
+		search->view = vs_vectors_view(&search->ns->generation.vectors);
+	rc = find_vector(search, error);
+	if (rc == 0)
+		rc = find_accepted(search, error);
+	search->want = search->query->limit + search->query->offset + (search->self >= 0 ? 1 : 0);
+	if (rc == 0)
+		rc = find_hits(search, error);
+	if (rc == 0)
+		rc = hydrate(search, results, error);
+	return rc;
+}
+
+int vs_namespace_search(struct vs_namespace *ns, const struct vs_query *query, struct vs_results *results,
+                        struct vs_error *error)
+{
+	uint64_t start = vs_clock_mono_ns();
+	struct search search = { .ns = ns, .query = query, .stats = &results->stats };
+	int rc;
+
+	memset(results, 0, sizeof(*results));
+	rc = check_query(query, error);
+	if (rc == 0)
+		rc = vs_namespace_begin(ns, &search.state, error);
+	if (rc < 0)
+		return rc;
+	rc = run(&search, results, error);
+	vs_namespace_end(ns);
+	vs_topk_release(&search.top);
+	results->stats.duration_ns = vs_clock_mono_ns() - start;
+	return rc;
+}

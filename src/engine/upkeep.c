@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the indexer does for a namespace: link committed slots, write the liveness file and trim the change log behind it,
+ * copy the WAL back. All of it is derived or repeatable: killed at any instruction, the next one goes on (I7).
+ *
+ * indexer.lock in the generation's folder (flock) is held by the one process in this role; it alone checkpoints the WAL
+ * and opens the graph for writing. Lock order: indexer.lock, meta.db's writer lock, graph.lock.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "engine/namespace.h"
+#include "store/live.h"
+
+#define CHECKPOINT_BUSY_MS 100     /* how long a WAL checkpoint may hold writers up, waiting for readers */
+#define CHECKPOINT_CHANGES 5000    /* changes after which the WAL is copied back at once */
+#define LIVE_CHANGES 5000          /* changes after which live.bits is written at once */
+#define SETTLE_NS UINT64_C(1000000000) /* else, this long after the last time */
+#define CHANGES_KEPT 100000        /* of the change log, behind live.bits */
+#define TRIM_LIMIT 20000           /* rows dropped per transaction, so that writers do not wait long */
+#define BATCH_SLOTS 20000          /* linked between two looks at the clock and the commits */
+#define THREADS_MAX 64
+
+struct vs_upkeep {
+	struct vs_file lock;
+	struct vs_meta *meta;     /* own connection: its checkpoints wait less than writers do */
+	struct vs_graph *writer;  /* NULL until the namespace is large enough */
+	struct vs_bitmap present; /* slots that have a record, or had one when last seen */
+	uint64_t live_seq;        /* of the live.bits on disk */
+	uint64_t live_at;         /* when it was written, ns */
+	uint64_t wal_seq;         /* newest change when the WAL was last copied back */
+	uint64_t wal_at;
+	uint64_t graph_at; /* when the graph was last synced */
+	bool graph_dirty;
+};
+
+void vs_upkeep_release(struct vs_upkeep *upkeep)
+{
+	if (upkeep == NULL)
+		return;
+	vs_graph_close(upkeep->writer);
+	vs_meta_close(upkeep->meta);
+	vs_bitmap_release(&upkeep->present);
+	vs_file_close(&upkeep->lock);
+	free(upkeep);
+}
+
+/* Takes the role, or VS_EBUSY. */
+static int upkeep_open(struct vs_namespace *ns, struct vs_error *error)
+{
+	char path[VS_GENERATION_PATH + 16];
+	struct vs_upkeep *upkeep;
+	int rc;
+
+	if (ns->upkeep != NULL)
+		return 0;
+	upkeep = calloc(1, sizeof(*upkeep));
+	if (upkeep == NULL)
+		return vs_error_set(error, VS_ENOMEM, "no memory for the upkeep of a namespace");
+	upkeep->lock.fd = -1;
+	snprintf(path, sizeof(path), "%s/indexer.lock", ns->generation.dir);
+	rc = vs_file_open(&upkeep->lock, path, VS_FILE_WRITE | VS_FILE_CREATE, error);
+	if (rc == 0)
+		rc = vs_file_lock(&upkeep->lock, error);
+	if (rc == 0)
+		rc = vs_meta_open(ns->generation.dir, CHECKPOINT_BUSY_MS, &upkeep->meta, error);
+	if (rc < 0) {
+		vs_upkeep_release(upkeep);
+		return rc;
+	}
+	ns->upkeep = upkeep;
+	return 0;
+}
+
+static int mark_present(void *context, const struct vs_meta_row *row)
+{
+	vs_bitmap_set(context, row->slot);
+	return 0;
+}
+
+/* Which of the slots that came since have a record, soft-deleted ones too: they may come back. Inside the transaction. */
+static int refresh_present(struct vs_namespace *ns, const struct vs_meta_state *state, struct vs_error *error)
+{
+	struct vs_bitmap *present = &ns->upkeep->present;
+	uint32_t known = present->len;
+
+	if (known >= state->next_slot)
+		return 0;
+	if (vs_bitmap_resize(present, state->next_slot) < 0)
+		return vs_error_set(error, VS_ENOMEM, "no memory for the liveness of %u slots", state->next_slot);
+	return vs_meta_scan(ns->generation.meta, known, state->next_slot, mark_present, present, error);
+}
+
+/* Opens the graph for writing; again, when one of its files was taken away. */
+static int open_writer(struct vs_namespace *ns, const struct vs_meta_state *state, struct vs_error *error)
+{
+	static const struct vs_graph_options options = VS_GRAPH_OPTIONS;
+	struct vs_upkeep *upkeep = ns->upkeep;
+
+	if (upkeep->writer != NULL && vs_graph_refresh(upkeep->writer, NULL) < 0) {
+		vs_graph_close(upkeep->writer);
+		upkeep->writer = NULL;
+	}
+	if (upkeep->writer != NULL)
+		return 0;
+	return vs_graph_open_writer(ns->generation.dir, &ns->generation.vectors.space, state->generation, &options,
+	                            &upkeep->writer, error);
+}
+
+struct linking {
+	const struct vs_index_options *options;
+	uint32_t slots;
+};
+
+static int link_progress(void *context, uint32_t linked)
+{
+	const struct linking *linking = context;
+
+	if (linking->options->progress == NULL)
+		return 0;
+	return linking->options->progress(linking->options->context, linked, linking->slots);
+}
+
+static unsigned thread_count(const struct vs_index_options *options)
+{
+	long cores = options->threads != 0 ? (long)options->threads : sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (cores < 1)
+		return 1;
+	return cores > THREADS_MAX ? THREADS_MAX : (unsigned)cores;
+}
+
+static int sync_graph(struct vs_upkeep *upkeep, struct vs_error *error)
+{
+	int rc = vs_graph_checkpoint(upkeep->writer, error);
+
+	if (rc == 0) {
+		upkeep->graph_dirty = false;
+		upkeep->graph_at = vs_clock_mono_ns();
+	}
+	return rc;
+}
+
+/* Links what is committed. No transaction is open: the maps and the present bitmap of the snapshot stay valid. */
+static int link_tail(struct vs_namespace *ns, const struct vs_meta_state *state, const struct vs_index_options *options,
+                     bool *worked, struct vs_error *error)
+{
+	struct vs_upkeep *upkeep = ns->upkeep;
+	struct linking linking = { options, state->next_slot };
+	struct vs_view view;
+	int rc;
+
+	if (!ns->generation.has_vectors || !vs_metric_indexed(state->metric) || state->next_slot < VS_GRAPH_MIN_SLOTS)
+		return 0;
+	rc = open_writer(ns, state, error);
+	if (rc < 0)
+		return rc;
+	view = vs_vectors_view(&ns->generation.vectors);
+	while (rc == 0 && vs_graph_linked(upkeep->writer) < state->next_slot) {
+		uint32_t linked = vs_graph_linked(upkeep->writer);
+		uint32_t end = state->next_slot - linked > BATCH_SLOTS ? linked + BATCH_SLOTS : state->next_slot;
+		rc = vs_graph_link(upkeep->writer, &view, end, &upkeep->present, thread_count(options), link_progress, &linking,
+		                   error);
+		upkeep->graph_dirty = true;
+		*worked = true;
+	}
+	if (rc == 0 && upkeep->graph_dirty && (!*worked || vs_clock_mono_ns() - upkeep->graph_at > SETTLE_NS)) {
+		rc = sync_graph(upkeep, error);
+		*worked = true;
+	}
+	return rc;
+}
+
+/* Writes live.bits, if enough has changed, then drops the change log far behind it. */
+static int store_live(struct vs_namespace *ns, struct vs_meta_state *state, bool *worked, struct vs_error *error)
+{
+	struct vs_generation *generation = &ns->generation;
+	struct vs_upkeep *upkeep = ns->upkeep;
+	uint64_t behind = state->seq - upkeep->live_seq;
+	char path[VS_GENERATION_PATH + 16];
+	bool missing;
+	int rc;
+
+	snprintf(path, sizeof(path), "%s/live.bits", generation->dir);
+	missing = state->seq > 0 && !vs_file_exists(path);
+	if (!missing && (behind == 0 || (behind < LIVE_CHANGES && vs_clock_mono_ns() - upkeep->live_at < SETTLE_NS)))
+		return 0;
+	rc = vs_live_store(generation->dir, state->generation, &generation->live, generation->live_seq, error);
+	if (rc < 0)
+		return rc;
+	upkeep->live_seq = generation->live_seq;
+	upkeep->live_at = vs_clock_mono_ns();
+	*worked = true;
+	if (upkeep->live_seq < state->trimmed + CHANGES_KEPT + TRIM_LIMIT)
+		return 0;
+	rc = vs_generation_begin_write(generation, state, error);
+	if (rc < 0)
+		return rc;
+	rc = vs_meta_trim(generation->meta, state, upkeep->live_seq - CHANGES_KEPT, TRIM_LIMIT, error);
+	if (rc < 0) {
+		vs_meta_rollback(generation->meta);
+		return rc;
+	}
+	return vs_meta_commit(generation->meta, state, error);
+}
+
+/* Copies the WAL back. A reader that is in the way only postpones it. */
+static int checkpoint_wal(struct vs_namespace *ns, const struct vs_meta_state *state, bool *worked, struct vs_error *error)
+{
+	struct vs_upkeep *upkeep = ns->upkeep;
+	uint64_t behind = state->seq - upkeep->wal_seq;
+	int rc;
+
+	if (behind == 0 || (behind < CHECKPOINT_CHANGES && vs_clock_mono_ns() - upkeep->wal_at < SETTLE_NS))
+		return 0;
+	rc = vs_meta_checkpoint(upkeep->meta, error);
+	upkeep->wal_at = vs_clock_mono_ns();
+	if (rc == VS_EBUSY)
+		return 0;
+	if (rc == 0) {
+		upkeep->wal_seq = state->seq;
+		*worked = true;
+	}
+	return rc;
+}
+
+int vs_namespace_index(struct vs_namespace *ns, const struct vs_index_options *options, bool *worked,
+                       struct vs_error *error)
+{
+	static const struct vs_index_options defaults = VS_INDEX_OPTIONS;
+	struct vs_meta_state state;
+	bool any = false;
+	int rc;
+
+	if (worked != NULL)
+		*worked = false;
+	rc = vs_namespace_begin(ns, &state, error);
+	if (rc < 0)
+		return rc;
+	rc = upkeep_open(ns, error);
+	if (rc == 0)
+		rc = refresh_present(ns, &state, error);
+	vs_namespace_end(ns);
+	if (rc == 0)
+		rc = link_tail(ns, &state, options != NULL ? options : &defaults, &any, error);
+	if (rc == 0)
+		rc = store_live(ns, &state, &any, error);
+	if (rc == 0)
+		rc = checkpoint_wal(ns, &state, &any, error);
+	if (worked != NULL)
+		*worked = any;
+	return rc;
+}
