@@ -15,8 +15,8 @@
 struct vs_catalog;
 struct vs_error;
 
-#define VS_NAME_MAX 63    /* bytes of a namespace's name */
-#define VS_FOLDER_LEN 16  /* hex digits of a folder's name */
+#define VS_NAME_MAX 63   /* bytes of a namespace's name */
+#define VS_FOLDER_LEN 16 /* hex digits of a folder's name */
 
 struct vs_catalog_entry {
 	char name[VS_NAME_MAX + 1];
@@ -35,7 +35,8 @@ void vs_catalog_close(struct vs_catalog *catalog); /* NULL allowed */
 int vs_catalog_check_name(const char *name, struct vs_error *error);
 
 /* VS_ENOTFOUND when there is no such namespace. */
-int vs_catalog_find(struct vs_catalog *catalog, const char *name, struct vs_catalog_entry *entry, struct vs_error *error);
+int vs_catalog_find(struct vs_catalog *catalog, const char *name, struct vs_catalog_entry *entry,
+                    struct vs_error *error);
 
 /* Adds a row under a fresh random folder id and returns it in *entry. VS_ECONFLICT when the name is taken, VS_EINVAL
  * for a bad one. The folder itself is made by the caller, before (see engine/generation). make is called inside the

@@ -58,7 +58,8 @@ struct vs_change {
 };
 
 /* Makes dir/meta.db with its state row. VS_ECONFLICT when it exists. Durable when it returns. */
-int vs_meta_create(const char *dir, uint32_t generation, enum vs_metric metric, uint32_t dimension, struct vs_error *error);
+int vs_meta_create(const char *dir, uint32_t generation, enum vs_metric metric, uint32_t dimension,
+                   struct vs_error *error);
 
 /* busy_ms: how long a writer waits for another (VS_EBUSY after). VS_EFORMAT for a newer user_version, VS_ECORRUPT
  * when it is no meta.db, VS_ENOTFOUND when missing. */
@@ -86,16 +87,19 @@ int vs_meta_scan(struct vs_meta *meta, uint32_t from, uint32_t to,
 int vs_meta_page(struct vs_meta *meta, const char *after, size_t after_len,
                  int (*each)(void *context, const struct vs_meta_row *row), void *context, struct vs_error *error);
 /* Changes with seq > after, in order. VS_ESTALE when the log was trimmed past `after`. As vs_meta_scan. */
-int vs_meta_changes(struct vs_meta *meta, uint64_t after,
-                    int (*each)(void *context, const struct vs_change *change), void *context, struct vs_error *error);
+int vs_meta_changes(struct vs_meta *meta, uint64_t after, int (*each)(void *context, const struct vs_change *change),
+                    void *context, struct vs_error *error);
 
-/* Inside the write transaction. put inserts, or replaces the row of the same id (whatever its slot). */
+/* Inside the write transaction. put inserts, or replaces the row of the same id (whatever its slot); VS_ECONFLICT
+ * when another id has the slot (I2). remove and set_deleted: VS_ENOTFOUND when the slot has no row. */
 int vs_meta_put(struct vs_meta *meta, const struct vs_meta_row *row, struct vs_error *error);
 int vs_meta_remove(struct vs_meta *meta, uint32_t slot, struct vs_error *error);
-int vs_meta_set_deleted(struct vs_meta *meta, uint32_t slot, int64_t deleted_at /* 0: restore */, struct vs_error *error);
+int vs_meta_set_deleted(struct vs_meta *meta, uint32_t slot, int64_t deleted_at /* 0: restore */,
+                        struct vs_error *error);
 int vs_meta_append_change(struct vs_meta *meta, const struct vs_change *change, struct vs_error *error);
 /* Drops changes with seq <= upto, at most `limit` of them, and sets state->trimmed. */
-int vs_meta_trim(struct vs_meta *meta, struct vs_meta_state *state, uint64_t upto, unsigned limit, struct vs_error *error);
+int vs_meta_trim(struct vs_meta *meta, struct vs_meta_state *state, uint64_t upto, unsigned limit,
+                 struct vs_error *error);
 
 /* Copies the WAL back and empties it (TRUNCATE: takes the write lock, waits for readers up to the busy limit; a
  * reader that stays longer is VS_EBUSY, harmless). Only the process that holds the graph lock may call it. */
@@ -103,7 +107,8 @@ int vs_meta_checkpoint(struct vs_meta *meta, struct vs_error *error);
 /* Bytes of meta.db and its WAL. */
 uint64_t vs_meta_bytes(struct vs_meta *meta);
 /* PRAGMA quick_check and the counts against the state row; each problem is reported, 0 when it could look. */
-int vs_meta_check(struct vs_meta *meta, void (*report)(void *context, const char *problem), void *context, struct vs_error *error);
+int vs_meta_check(struct vs_meta *meta, void (*report)(void *context, const char *problem), void *context,
+                  struct vs_error *error);
 
 /* Makes every running and later call on this handle fail with VS_EBUSY once the monotonic clock passes deadline_ns;
  * 0: none. */

@@ -3,8 +3,15 @@
  * store/vectors: vectors.f32 of one generation. Truth: the bytes under committed slots.
  *
  *   OFFSET                 SIZE          MEANING
- *   0                      4096          header: magic "vecstore vectors", version, byte order, dimension, metric,
- *                                        stride, generation, CRC-32 of the header before it
+ *   0                      4096          header:
+ *   0                      16              magic "vecstore vectors"
+ *   16                     4               version, 1
+ *   20                     4               byte order, 0x01020304
+ *   24                     4               dimension
+ *   28                     4               metric (enum vs_metric)
+ *   32                     4               stride
+ *   36                     4               generation
+ *   40                     4               CRC-32 of the 40 bytes before; zeros follow
  *   4096 + slot * stride   dim * 4       the vector, float32
  *   …    + dim * 4         4             its factor (math/space.h)
  *   …    + dim * 4 + 4     4             CRC-32 of the dim * 4 + 4 bytes before
@@ -45,8 +52,17 @@ int vs_vectors_open(const char *dir, const struct vs_space *space, uint32_t gene
                     struct vs_vectors *vectors, struct vs_error *error);
 void vs_vectors_close(struct vs_vectors *vectors); /* accepts a zeroed one whose file is VS_FILE_INIT */
 
-/* Writes count vectors at slots first, first + 1, … and syncs them. Under the writer lock, first = next_slot of the
- * open transaction. vectors[i] has dim finite floats. Nothing is visible until the commit; on failure the bytes
+/* The slot to append at: the first at or past next_slot (of the open write transaction) that nobody has written to.
+ * Call it under the writer lock, write from *first on, and let the state that is committed go on from there; slots
+ * left out hold no record.
+ *
+ * Why (I2): a writer that was killed while it committed may have left a whole transaction in the WAL that no process
+ * sees now, but that recovery finds after all of them are gone. Its slots, though not below next_slot, must
+ * keep their bytes. */
+int vs_vectors_first(const struct vs_vectors *vectors, uint32_t next_slot, uint32_t *first, struct vs_error *error);
+
+/* Writes count vectors at slots first, first + 1, … and syncs them. Under the writer lock, first from
+ * vs_vectors_first. rows[i] has dim finite floats. Nothing is visible until the commit; on failure the bytes
  * past next_slot are garbage that nobody reads. */
 int vs_vectors_append(struct vs_vectors *vectors, uint32_t first, const float *const *rows, size_t count,
                       struct vs_error *error);

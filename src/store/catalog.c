@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/catalog.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/fault.h"
+#include "base/file.h"
+#include "store/sql.h"
+
+#define BUSY_MS 5000
+
+static const struct vs_sql_kind kind = { "catalog.db", vs_catalog_sql, 0x56534331, 1 };
+
+#define ENTRY "SELECT name, folder, metric, dimension, created_at FROM namespace"
+
+enum statement { BEGIN_WRITE, COMMIT, ROLLBACK, FIND, EACH, APPEND, STATEMENTS };
+
+static const char *const texts[STATEMENTS] = {
+	[BEGIN_WRITE] = "BEGIN IMMEDIATE",
+	[COMMIT] = "COMMIT",
+	[ROLLBACK] = "ROLLBACK",
+	[FIND] = ENTRY " WHERE name = ?1",
+	[EACH] = ENTRY " ORDER BY name",
+	[APPEND] = "INSERT INTO namespace (name, folder, metric, dimension, created_at) VALUES (?1, ?2, ?3, ?4, ?5)",
+};
+
+struct vs_catalog {
+	struct vs_sql sql;
+	sqlite3_stmt *statements[STATEMENTS];
+};
+
+/* ---- open ----------------------------------------------------------------------------------------------- */
+
+/* Several processes may start on an empty folder at once. One makes the file, under catalog.lock, the others wait for
+ * it and find it. The lock has a file of its own, which stays: removing a locked file would let two hold "the" lock,
+ * and locking catalog.db itself would drop SQLite's locks when the descriptor is closed. */
+static int create_alone(const char *data, const char *path, struct vs_error *error)
+{
+	uint64_t give_up_ns = vs_clock_mono_ns() + (uint64_t)BUSY_MS * 1000000;
+	struct vs_file lock = VS_FILE_INIT;
+	struct vs_error held;
+	char name[VS_SQL_PATH];
+	int rc = vs_sql_path(name, data, "catalog.lock", error);
+
+	if (rc == 0)
+		rc = vs_file_open(&lock, name, VS_FILE_WRITE | VS_FILE_CREATE, error);
+	if (rc < 0)
+		return rc;
+	while ((rc = vs_file_lock(&lock, &held)) == VS_EBUSY && vs_clock_mono_ns() < give_up_ns)
+		nanosleep(&(struct timespec){ 0, 2000000 }, NULL);
+	if (rc < 0)
+		vs_error_set(error, rc, "%s", held.text);
+	else if (!vs_file_exists(path))
+		rc = vs_sql_create(path, &kind, NULL, NULL, error);
+	vs_file_close(&lock);
+	return rc;
+}
+
+static int create_folder(const char *data, const char *path, struct vs_error *error)
+{
+	char ns[VS_SQL_PATH];
+	int rc = vs_sql_path(ns, data, "ns", error);
+
+	if (rc == 0)
+		rc = vs_dir_create(data, error);
+	if (rc == 0)
+		rc = vs_dir_check(data, error);
+	if (rc == 0)
+		rc = vs_dir_create(ns, error);
+	return rc < 0 ? rc : create_alone(data, path, error);
+}
+
+int vs_catalog_open(const char *data, bool create, struct vs_catalog **catalog, struct vs_error *error)
+{
+	struct vs_catalog *fresh;
+	char path[VS_SQL_PATH];
+	int rc = vs_sql_path(path, data, "catalog.db", error);
+
+	*catalog = NULL;
+	if (rc < 0)
+		return rc;
+	if (vs_file_exists(path))
+		rc = vs_dir_check(data, error);
+	else if (create)
+		rc = create_folder(data, path, error);
+	if (rc < 0)
+		return rc;
+	fresh = calloc(1, sizeof(*fresh));
+	if (fresh == NULL)
+		return vs_error_set(error, VS_ENOMEM, "%s: out of memory", path);
+	rc = vs_sql_open(&fresh->sql, path, &kind, BUSY_MS, error);
+	if (rc == VS_ENOTFOUND)
+		vs_error_set(error, rc, "there is no vecstore data folder at %s", data);
+	if (rc == 0)
+		rc = vs_sql_prepare(&fresh->sql, texts, STATEMENTS, fresh->statements, error);
+	if (rc < 0) {
+		vs_catalog_close(fresh);
+		return rc;
+	}
+	*catalog = fresh;
+	return 0;
+}
+
+void vs_catalog_close(struct vs_catalog *catalog)
+{
+	if (catalog == NULL)
+		return;
+	vs_sql_finalize(catalog->statements, STATEMENTS);
+	vs_sql_close(&catalog->sql);
+	free(catalog);
+}
+
+/* ---- entries -------------------------------------------------------------------------------------------- */
+
+static bool name_char(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+}
+
+static bool name_good(const char *name, size_t len)
+{
+	if (len == 0 || len > VS_NAME_MAX || name[0] == '_' || name[0] == '-')
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if (!name_char(name[i]))
+			return false;
+	return true;
+}
+
+int vs_catalog_check_name(const char *name, struct vs_error *error)
+{
+	if (name != NULL && name_good(name, strlen(name)))
+		return 0;
+	return vs_error_at(error, VS_EINVAL, "namespace", -1,
+	                   "a name has 1 to 63 characters of a-z, 0-9, - and _, and begins with a letter or digit");
+}
+
+static bool folder_good(const char *folder, size_t len)
+{
+	return len == VS_FOLDER_LEN && strspn(folder, "0123456789abcdef") == VS_FOLDER_LEN;
+}
+
+/* Copies the row; a folder's name that could lead elsewhere is a damaged catalogue. */
+static int decode_entry(struct vs_catalog *catalog, sqlite3_stmt *row, struct vs_catalog_entry *entry,
+                        struct vs_error *error)
+{
+	const char *name = (const char *)sqlite3_column_text(row, 0);
+	size_t name_len = (size_t)sqlite3_column_bytes(row, 0);
+	const char *folder = (const char *)sqlite3_column_text(row, 1);
+	size_t folder_len = (size_t)sqlite3_column_bytes(row, 1);
+	int64_t metric = sqlite3_column_int64(row, 2);
+	int64_t dimension = sqlite3_column_int64(row, 3);
+
+	if ((name == NULL || folder == NULL) && sqlite3_errcode(catalog->sql.db) == SQLITE_NOMEM)
+		return vs_error_set(error, VS_ENOMEM, "%s: out of memory", catalog->sql.path);
+	if (name == NULL || !name_good(name, name_len) || folder == NULL || !folder_good(folder, folder_len) ||
+	    metric < 0 || metric > INT32_MAX || vs_metric_name((enum vs_metric)metric) == NULL || dimension < 0 ||
+	    dimension > UINT32_MAX)
+		return vs_error_set(error, VS_ECORRUPT, "%s is damaged: the row of a namespace is absurd", catalog->sql.path);
+	*entry = (struct vs_catalog_entry){ .metric = (enum vs_metric)metric,
+		                                .dimension = (uint32_t)dimension,
+		                                .created_at = sqlite3_column_int64(row, 4) };
+	memcpy(entry->name, name, name_len);
+	memcpy(entry->folder, folder, folder_len);
+	return 0;
+}
+
+int vs_catalog_find(struct vs_catalog *catalog, const char *name, struct vs_catalog_entry *entry,
+                    struct vs_error *error)
+{
+	sqlite3_stmt *find = catalog->statements[FIND];
+	int rc = vs_sql_bind_text(&catalog->sql, find, 1, name, strlen(name), error);
+
+	if (rc == 0)
+		rc = vs_sql_step(&catalog->sql, find, error);
+	if (rc < 0)
+		return rc;
+	if (rc == 0)
+		return vs_error_set(error, VS_ENOTFOUND, "there is no namespace \"%.63s\"", name);
+	rc = decode_entry(catalog, find, entry, error);
+	sqlite3_reset(find);
+	return rc;
+}
+
+static int invent_folder(char *folder, struct vs_error *error)
+{
+	uint64_t random;
+
+	if (getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random))
+		return vs_error_set(error, VS_EINTERNAL, "the system gives no random numbers");
+	snprintf(folder, VS_FOLDER_LEN + 1, "%016" PRIx64, random);
+	return 0;
+}
+
+static int insert(struct vs_catalog *catalog, const struct vs_catalog_entry *entry, struct vs_error *error)
+{
+	sqlite3_stmt *append = catalog->statements[APPEND];
+	int rc = vs_sql_bind_text(&catalog->sql, append, 1, entry->name, strlen(entry->name), error);
+
+	if (rc == 0)
+		rc = vs_sql_bind_text(&catalog->sql, append, 2, entry->folder, VS_FOLDER_LEN, error);
+	if (rc < 0)
+		return rc;
+	sqlite3_bind_int64(append, 3, (int)entry->metric);
+	sqlite3_bind_int64(append, 4, entry->dimension);
+	sqlite3_bind_int64(append, 5, entry->created_at);
+	return vs_sql_run(&catalog->sql, append, error);
+}
+
+int vs_catalog_append(struct vs_catalog *catalog, const char *name, enum vs_metric metric, uint32_t dimension,
+                      int (*make)(void *context, const struct vs_catalog_entry *entry, struct vs_error *error),
+                      void *context, struct vs_catalog_entry *entry, struct vs_error *error)
+{
+	struct vs_catalog_entry fresh = { .metric = metric, .dimension = dimension, .created_at = vs_clock_wall_ms() };
+	int rc = vs_catalog_check_name(name, error);
+
+	if (rc == 0)
+		rc = invent_folder(fresh.folder, error);
+	if (rc < 0)
+		return rc;
+	memcpy(fresh.name, name, strlen(name) + 1);
+	/* Waits for another process that adds a namespace. Whoever holds it may go on to take writer and graph locks. */
+	rc = vs_sql_run(&catalog->sql, catalog->statements[BEGIN_WRITE], error);
+	if (rc < 0)
+		return rc;
+	rc = vs_catalog_find(catalog, name, entry, NULL);
+	if (rc == 0)
+		rc = vs_error_set(error, VS_ECONFLICT, "there is a namespace \"%s\" already", name);
+	else if (rc == VS_ENOTFOUND)
+		rc = insert(catalog, &fresh, error);
+	else
+		vs_error_set(error, rc, "%s cannot be read", catalog->sql.path);
+	if (rc == 0 && make != NULL)
+		rc = make(context, &fresh, error);
+	VS_POINT("catalog-before-commit");
+	if (rc == 0)
+		rc = vs_sql_finish(&catalog->sql, catalog->statements[COMMIT], error);
+	if (rc == 0)
+		*entry = fresh;
+	else if (!sqlite3_get_autocommit(catalog->sql.db))
+		vs_sql_finish(&catalog->sql, catalog->statements[ROLLBACK], NULL);
+	return rc;
+}
+
+int vs_catalog_each(struct vs_catalog *catalog,
+                    int (*each)(void *context, const struct vs_catalog_entry *entry, struct vs_error *error),
+                    void *context, struct vs_error *error)
+{
+	sqlite3_stmt *statement = catalog->statements[EACH];
+	struct vs_catalog_entry entry;
+	int rc;
+
+	while ((rc = vs_sql_step(&catalog->sql, statement, error)) == 1) {
+		rc = decode_entry(catalog, statement, &entry, error);
+		if (rc == 0)
+			rc = each(context, &entry, error);
+		if (rc != 0)
+			break;
+	}
+	sqlite3_reset(statement);
+	return rc;
+}

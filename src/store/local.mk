@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: Apache-2.0
+libvecstore_core_la_SOURCES += \
+	src/store/catalog.c src/store/catalog.h \
+	src/store/live.c src/store/live.h \
+	src/store/meta.c src/store/meta.h src/store/meta_impl.h src/store/meta_rows.c \
+	src/store/sql.c src/store/sql.h \
+	src/store/vectors.c src/store/vectors.h
+
+# The schemas, as C strings: comments and empty lines go, each line becomes a literal.
+nodist_libvecstore_core_la_SOURCES = src/store/catalog_sql.c src/store/meta_sql.c
+EXTRA_DIST += sql/catalog.sql sql/meta.sql src/store/README.md
+CLEANFILES += src/store/catalog_sql.c src/store/meta_sql.c
+
+SQL_LINES = sed -e 's/ *--.*$$//' -e '/^ *$$/d' -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/    "/' -e 's/$$/\\n"/'
+SQL_TO_C = { echo "extern const char vs_$${name}_sql[];" && echo "const char vs_$${name}_sql[] =" && \
+	$(SQL_LINES) "$$file" && echo "    ;"; } >$@.tmp && mv $@.tmp $@
+
+src/store/catalog_sql.c: $(top_srcdir)/sql/catalog.sql
+	$(AM_V_GEN)$(MKDIR_P) src/store && name=catalog file=$(top_srcdir)/sql/catalog.sql && $(SQL_TO_C)
+
+src/store/meta_sql.c: $(top_srcdir)/sql/meta.sql
+	$(AM_V_GEN)$(MKDIR_P) src/store && name=meta file=$(top_srcdir)/sql/meta.sql && $(SQL_TO_C)

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The handle on meta.db: creation, transactions, upkeep. Rows are in meta_rows.c. */
+#include "store/meta.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/fault.h"
+#include "store/meta_impl.h"
+
+static const struct vs_sql_kind kind = { "meta.db", vs_meta_sql, 0x56534d31, 1 };
+
+#define ROW "slot, id, version, created_at, updated_at, deleted_at, metadata"
+
+static const char *const texts[VS_META_STATEMENTS] = {
+	[VS_META_BEGIN] = "BEGIN",
+	[VS_META_BEGIN_WRITE] = "BEGIN IMMEDIATE",
+	[VS_META_COMMIT] = "COMMIT",
+	[VS_META_ROLLBACK] = "ROLLBACK",
+	[VS_META_STATE] =
+	    "SELECT generation, dimension, metric, next_slot, seq, trimmed, active, deleted FROM state WHERE id = 1",
+	[VS_META_SET_STATE] =
+	    "UPDATE state SET dimension = ?1, next_slot = ?2, seq = ?3, trimmed = ?4, active = ?5, deleted = ?6"
+	    " WHERE id = 1",
+	[VS_META_FIND] = "SELECT " ROW " FROM record WHERE id = ?1",
+	[VS_META_GET] = "SELECT " ROW " FROM record WHERE slot = ?1",
+	[VS_META_SCAN] = "SELECT " ROW " FROM record WHERE slot >= ?1 AND slot < ?2 ORDER BY slot",
+	[VS_META_PAGE] = "SELECT " ROW " FROM record WHERE id > ?1 ORDER BY id",
+	[VS_META_CHANGES] = "SELECT seq, op, slot, old_slot FROM change WHERE seq > ?1 ORDER BY seq",
+	/* A slot that is taken is an error (I2), so only a conflict of ids is resolved. */
+	[VS_META_PUT] = "INSERT INTO record (" ROW ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (id) DO UPDATE SET"
+	                " slot = excluded.slot, version = excluded.version, created_at = excluded.created_at,"
+	                " updated_at = excluded.updated_at, deleted_at = excluded.deleted_at, metadata = excluded.metadata",
+	[VS_META_REMOVE] = "DELETE FROM record WHERE slot = ?1",
+	[VS_META_SET_DELETED] = "UPDATE record SET deleted_at = ?2 WHERE slot = ?1",
+	[VS_META_APPEND_CHANGE] = "INSERT INTO change (seq, op, slot, old_slot) VALUES (?1, ?2, ?3, ?4)",
+	[VS_META_TRIM] = "DELETE FROM change WHERE seq <= ?1",
+};
+
+/* ---- create, open --------------------------------------------------------------------------------------- */
+
+struct creation {
+	uint32_t generation;
+	uint32_t dimension;
+	enum vs_metric metric;
+};
+
+static int fill(struct vs_sql *sql, const void *context, struct vs_error *error)
+{
+	const struct creation *creation = context;
+	char text[128];
+
+	snprintf(text, sizeof(text),
+	         "INSERT INTO state (id, generation, dimension, metric) VALUES (1, %" PRIu32 ", %" PRIu32 ", %d)",
+	         creation->generation, creation->dimension, (int)creation->metric);
+	return vs_sql_exec(sql, text, error);
+}
+
+int vs_meta_create(const char *dir, uint32_t generation, enum vs_metric metric, uint32_t dimension,
+                   struct vs_error *error)
+{
+	struct creation creation = { generation, dimension, metric };
+	char path[VS_SQL_PATH];
+	int rc = vs_sql_path(path, dir, "meta.db", error);
+
+	/* Whoever makes a generation is alone with its folder, so nobody else makes this file now. */
+	return rc < 0 ? rc : vs_sql_create(path, &kind, fill, &creation, error);
+}
+
+int vs_meta_open(const char *dir, int busy_ms, struct vs_meta **meta, struct vs_error *error)
+{
+	struct vs_meta *fresh;
+	char path[VS_SQL_PATH];
+	int rc = vs_sql_path(path, dir, "meta.db", error);
+
+	*meta = NULL;
+	if (rc < 0)
+		return rc;
+	fresh = calloc(1, sizeof(*fresh));
+	if (fresh == NULL)
+		return vs_error_set(error, VS_ENOMEM, "%s: out of memory", path);
+	rc = vs_sql_open(&fresh->sql, path, &kind, busy_ms, error);
+	if (rc == 0)
+		rc = vs_sql_prepare(&fresh->sql, texts, VS_META_STATEMENTS, fresh->statements, error);
+	if (rc < 0) {
+		vs_meta_close(fresh);
+		return rc;
+	}
+	*meta = fresh;
+	return 0;
+}
+
+void vs_meta_close(struct vs_meta *meta)
+{
+	if (meta == NULL)
+		return;
+	if (meta->sql.db != NULL)
+		vs_meta_rollback(meta);
+	vs_sql_finalize(meta->statements, VS_META_STATEMENTS);
+	vs_sql_close(&meta->sql);
+	free(meta);
+}
+
+void vs_meta_set_deadline(struct vs_meta *meta, uint64_t deadline_ns)
+{
+	vs_sql_set_deadline(&meta->sql, deadline_ns);
+}
+
+/* ---- transactions --------------------------------------------------------------------------------------- */
+
+static bool state_plausible(sqlite3_stmt *row)
+{
+	/* generation, dimension, metric and next_slot are 32-bit; the rest are counts. */
+	for (int i = 0; i < 8; i++) {
+		int64_t value = sqlite3_column_int64(row, i);
+
+		if (value < 0 || (i < 4 && value > UINT32_MAX))
+			return false;
+	}
+	return sqlite3_column_int64(row, 2) <= INT32_MAX &&
+	       vs_metric_name((enum vs_metric)sqlite3_column_int(row, 2)) != NULL;
+}
+
+static int read_state(struct vs_meta *meta, struct vs_meta_state *state, struct vs_error *error)
+{
+	sqlite3_stmt *row = meta->statements[VS_META_STATE];
+	int rc = vs_sql_step(&meta->sql, row, error);
+
+	if (rc < 0)
+		return rc;
+	if (rc == 0 || !state_plausible(row)) {
+		sqlite3_reset(row);
+		return vs_error_set(error, VS_ECORRUPT, "%s is damaged: its state row is missing or absurd", meta->sql.path);
+	}
+	*state = (struct vs_meta_state){
+		.generation = (uint32_t)sqlite3_column_int64(row, 0),
+		.dimension = (uint32_t)sqlite3_column_int64(row, 1),
+		.metric = (enum vs_metric)sqlite3_column_int(row, 2),
+		.next_slot = (uint32_t)sqlite3_column_int64(row, 3),
+		.seq = (uint64_t)sqlite3_column_int64(row, 4),
+		.trimmed = (uint64_t)sqlite3_column_int64(row, 5),
+		.active = (uint64_t)sqlite3_column_int64(row, 6),
+		.deleted = (uint64_t)sqlite3_column_int64(row, 7),
+	};
+	meta->trimmed = state->trimmed;
+	sqlite3_reset(row);
+	return 0;
+}
+
+static int begin(struct vs_meta *meta, enum vs_meta_statement how, struct vs_meta_state *state, struct vs_error *error)
+{
+	int rc;
+
+	vs_meta_return_borrowed(meta);
+	if (!sqlite3_get_autocommit(meta->sql.db))
+		return vs_error_set(error, VS_EINTERNAL, "%s: a transaction is open already", meta->sql.path);
+	rc = vs_sql_run(&meta->sql, meta->statements[how], error);
+	if (rc == 0)
+		rc = read_state(meta, state, error); /* the first read: here the snapshot begins */
+	if (rc < 0)
+		vs_meta_rollback(meta);
+	return rc;
+}
+
+int vs_meta_begin(struct vs_meta *meta, struct vs_meta_state *state, struct vs_error *error)
+{
+	return begin(meta, VS_META_BEGIN, state, error);
+}
+
+void vs_meta_end(struct vs_meta *meta)
+{
+	vs_meta_rollback(meta);
+}
+
+/* Takes the namespace's writer lock: waits for another writer, and for the indexer's checkpoint. */
+int vs_meta_begin_write(struct vs_meta *meta, struct vs_meta_state *state, struct vs_error *error)
+{
+	return begin(meta, VS_META_BEGIN_WRITE, state, error);
+}
+
+int vs_meta_commit(struct vs_meta *meta, const struct vs_meta_state *state, struct vs_error *error)
+{
+	sqlite3_stmt *set = meta->statements[VS_META_SET_STATE];
+	int rc;
+
+	vs_meta_return_borrowed(meta);
+	/* SQLite may have rolled back by itself after a failed statement; a commit must not pretend. */
+	if (sqlite3_get_autocommit(meta->sql.db))
+		return vs_error_set(error, VS_EINTERNAL, "%s: no transaction is open", meta->sql.path);
+	sqlite3_bind_int64(set, 1, state->dimension);
+	sqlite3_bind_int64(set, 2, state->next_slot);
+	sqlite3_bind_int64(set, 3, (int64_t)state->seq);
+	sqlite3_bind_int64(set, 4, (int64_t)state->trimmed);
+	sqlite3_bind_int64(set, 5, (int64_t)state->active);
+	sqlite3_bind_int64(set, 6, (int64_t)state->deleted);
+	rc = vs_sql_run(&meta->sql, set, error);
+	VS_POINT("meta-before-commit");
+	if (rc == 0)
+		rc = vs_sql_finish(&meta->sql, meta->statements[VS_META_COMMIT], error);
+	VS_POINT("meta-after-commit");
+	if (rc < 0)
+		vs_meta_rollback(meta);
+	return rc;
+}
+
+void vs_meta_rollback(struct vs_meta *meta)
+{
+	vs_meta_return_borrowed(meta);
+	if (!sqlite3_get_autocommit(meta->sql.db))
+		vs_sql_finish(&meta->sql, meta->statements[VS_META_ROLLBACK], NULL);
+}
+
+/* ---- upkeep --------------------------------------------------------------------------------------------- */
+
+int vs_meta_checkpoint(struct vs_meta *meta, struct vs_error *error)
+{
+	vs_meta_return_borrowed(meta);
+	if (!sqlite3_get_autocommit(meta->sql.db))
+		return vs_error_set(error, VS_EINTERNAL, "%s: a transaction is open", meta->sql.path);
+	return vs_sql_checkpoint(&meta->sql, error);
+}
+
+uint64_t vs_meta_bytes(struct vs_meta *meta)
+{
+	return vs_sql_bytes(&meta->sql);
+}
+
+struct listener {
+	void (*report)(void *context, const char *problem);
+	void *context;
+};
+
+static int quick_check(struct vs_meta *meta, const struct listener *listener, struct vs_error *error)
+{
+	sqlite3_stmt *statement = NULL;
+	int rc = sqlite3_prepare_v2(meta->sql.db, "PRAGMA quick_check(100)", -1, &statement, NULL);
+
+	if (rc != SQLITE_OK)
+		return vs_sql_error(&meta->sql, rc, error);
+	while ((rc = vs_sql_step(&meta->sql, statement, error)) == 1) {
+		const char *text = (const char *)sqlite3_column_text(statement, 0);
+		char problem[256];
+
+		if (text == NULL || strcmp(text, "ok") == 0)
+			continue;
+		snprintf(problem, sizeof(problem), "meta.db: %s", text);
+		listener->report(listener->context, problem);
+	}
+	sqlite3_finalize(statement);
+	return rc;
+}
+
+/* Each row of the statement is a text: what is wrong. */
+static int check_counts(struct vs_meta *meta, const struct listener *listener, struct vs_error *error)
+{
+	static const char text[] =
+	    "WITH r AS (SELECT count(*) AS n, count(deleted_at) AS gone, coalesce(max(slot), -1) AS top,"
+	    "                  coalesce(min(slot), 0) AS bottom FROM record),"
+	    "     c AS (SELECT count(*) AS n, coalesce(min(seq), 0) AS low, coalesce(max(seq), 0) AS high,"
+	    "                  coalesce(max(slot), -1) AS top FROM change),"
+	    "     p(holds, problem) AS ("
+	    "  SELECT active = r.n - r.gone, printf('state says %lld live records, there are %lld', active, r.n - r.gone)"
+	    "    FROM state, r UNION ALL"
+	    "  SELECT deleted = r.gone, printf('state says %lld soft-deleted records, there are %lld', deleted, r.gone)"
+	    "    FROM state, r UNION ALL"
+	    "  SELECT r.bottom >= 0 AND max(r.top, c.top) < next_slot,"
+	    "         printf('slot %lld is used, but the next free one should be %lld', max(r.top, c.top), next_slot)"
+	    "    FROM state, r, c UNION ALL"
+	    "  SELECT c.n = seq - trimmed AND (c.n = 0 OR (c.low = trimmed + 1 AND c.high = seq)),"
+	    "         printf('the change log should hold %lld to %lld, it holds %lld changes from %lld to %lld',"
+	    "                trimmed + 1, seq, c.n, c.low, c.high) FROM state, c)"
+	    " SELECT problem FROM p WHERE NOT holds";
+	sqlite3_stmt *statement = NULL;
+	int rc = sqlite3_prepare_v2(meta->sql.db, text, -1, &statement, NULL);
+
+	if (rc != SQLITE_OK)
+		return vs_sql_error(&meta->sql, rc, error);
+	while ((rc = vs_sql_step(&meta->sql, statement, error)) == 1) {
+		const char *found = (const char *)sqlite3_column_text(statement, 0);
+		char problem[256];
+
+		snprintf(problem, sizeof(problem), "meta.db: %s", found != NULL ? found : "counts disagree");
+		listener->report(listener->context, problem);
+	}
+	sqlite3_finalize(statement);
+	return rc;
+}
+
+int vs_meta_check(struct vs_meta *meta, void (*report)(void *context, const char *problem), void *context,
+                  struct vs_error *error)
+{
+	struct listener listener = { report, context };
+	struct vs_error found = { 0 };
+	struct vs_meta_state state;
+	bool inside = !sqlite3_get_autocommit(meta->sql.db);
+	int rc = 0;
+
+	vs_meta_return_borrowed(meta);
+	if (!inside)
+		rc = vs_meta_begin(meta, &state, &found);
+	if (rc == 0)
+		rc = quick_check(meta, &listener, &found);
+	if (rc == 0)
+		rc = check_counts(meta, &listener, &found);
+	if (!inside)
+		vs_meta_end(meta);
+	if (rc == VS_ECORRUPT) {
+		report(context, found.text);
+		return 0;
+	}
+	if (rc < 0 && error != NULL)
+		*error = found;
+	return rc;
+}

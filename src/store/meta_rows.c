@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rows and changes of meta.db, inside a transaction that meta.c opened. */
+#include "store/meta.h"
+
+#include "base/error.h"
+#include "store/meta_impl.h"
+
+/* After a failed statement SQLite may have rolled back by itself; what follows must not run outside a transaction. */
+static int enter(struct vs_meta *meta, struct vs_error *error)
+{
+	vs_meta_return_borrowed(meta);
+	if (sqlite3_get_autocommit(meta->sql.db))
+		return vs_error_set(error, VS_EINTERNAL, "%s: no transaction is open", meta->sql.path);
+	return 0;
+}
+
+/* ---- reading -------------------------------------------------------------------------------------------- */
+
+/* Leaves *row pointing into the statement's current row. */
+static int decode_row(struct vs_meta *meta, sqlite3_stmt *statement, struct vs_meta_row *row, struct vs_error *error)
+{
+	int64_t slot = sqlite3_column_int64(statement, 0);
+
+	*row = (struct vs_meta_row){
+		.id = (const char *)sqlite3_column_text(statement, 1),
+		.id_len = (size_t)sqlite3_column_bytes(statement, 1),
+		.version = sqlite3_column_int64(statement, 2),
+		.created_at = sqlite3_column_int64(statement, 3),
+		.updated_at = sqlite3_column_int64(statement, 4),
+		.deleted_at = sqlite3_column_int64(statement, 5),
+		.metadata = (const char *)sqlite3_column_text(statement, 6),
+		.metadata_len = (size_t)sqlite3_column_bytes(statement, 6),
+	};
+	if ((row->id == NULL || row->metadata == NULL) && sqlite3_errcode(meta->sql.db) == SQLITE_NOMEM)
+		return vs_error_set(error, VS_ENOMEM, "%s: out of memory", meta->sql.path);
+	if (slot < 0 || slot >= UINT32_MAX || row->id == NULL || row->metadata == NULL)
+		return vs_error_set(error, VS_ECORRUPT, "%s is damaged: the record in slot %lld cannot be read", meta->sql.path,
+		                    (long long)slot);
+	row->slot = (uint32_t)slot;
+	return 0;
+}
+
+/* Lends the one row that the statement finds; it stays on it until the next call. */
+static int lend_row(struct vs_meta *meta, sqlite3_stmt *statement, struct vs_meta_row *row, struct vs_error *error)
+{
+	int rc = vs_sql_step(&meta->sql, statement, error);
+
+	if (rc < 0)
+		return rc;
+	if (rc == 0)
+		return vs_error_set(error, VS_ENOTFOUND, "there is no such record");
+	meta->borrowed = statement;
+	return decode_row(meta, statement, row, error);
+}
+
+int vs_meta_find(struct vs_meta *meta, const char *id, size_t id_len, struct vs_meta_row *row, struct vs_error *error)
+{
+	sqlite3_stmt *statement = meta->statements[VS_META_FIND];
+	int rc = enter(meta, error);
+
+	if (rc == 0)
+		rc = vs_sql_bind_text(&meta->sql, statement, 1, id, id_len, error);
+	return rc < 0 ? rc : lend_row(meta, statement, row, error);
+}
+
+int vs_meta_get(struct vs_meta *meta, uint32_t slot, struct vs_meta_row *row, struct vs_error *error)
+{
+	sqlite3_stmt *statement = meta->statements[VS_META_GET];
+	int rc = enter(meta, error);
+
+	if (rc < 0)
+		return rc;
+	sqlite3_bind_int64(statement, 1, slot);
+	return lend_row(meta, statement, row, error);
+}
+
+static int each_row(struct vs_meta *meta, sqlite3_stmt *statement,
+                    int (*each)(void *context, const struct vs_meta_row *row), void *context, struct vs_error *error)
+{
+	struct vs_meta_row row;
+	int rc;
+
+	while ((rc = vs_sql_step(&meta->sql, statement, error)) == 1) {
+		rc = decode_row(meta, statement, &row, error);
+		if (rc == 0)
+			rc = each(context, &row);
+		if (rc != 0)
+			break;
+	}
+	sqlite3_reset(statement);
+	return rc;
+}
+
+int vs_meta_scan(struct vs_meta *meta, uint32_t from, uint32_t to,
+                 int (*each)(void *context, const struct vs_meta_row *row), void *context, struct vs_error *error)
+{
+	sqlite3_stmt *statement = meta->statements[VS_META_SCAN];
+	int rc = enter(meta, error);
+
+	if (rc < 0)
+		return rc;
+	sqlite3_bind_int64(statement, 1, from);
+	sqlite3_bind_int64(statement, 2, to);
+	return each_row(meta, statement, each, context, error);
+}
+
+int vs_meta_page(struct vs_meta *meta, const char *after, size_t after_len,
+                 int (*each)(void *context, const struct vs_meta_row *row), void *context, struct vs_error *error)
+{
+	sqlite3_stmt *statement = meta->statements[VS_META_PAGE];
+	int rc = enter(meta, error);
+
+	/* No id is empty, so "" stands before them all. */
+	if (rc == 0)
+		rc = vs_sql_bind_text(&meta->sql, statement, 1, after != NULL ? after : "", after != NULL ? after_len : 0,
+		                      error);
+	return rc < 0 ? rc : each_row(meta, statement, each, context, error);
+}
+
+static int decode_change(struct vs_meta *meta, sqlite3_stmt *statement, struct vs_change *change,
+                         struct vs_error *error)
+{
+	int64_t seq = sqlite3_column_int64(statement, 0);
+	int64_t op = sqlite3_column_int64(statement, 1);
+	int64_t slot = sqlite3_column_int64(statement, 2);
+	int64_t old_slot = sqlite3_column_type(statement, 3) == SQLITE_NULL ? -1 : sqlite3_column_int64(statement, 3);
+
+	if (op < VS_CHANGE_UPSERT || op > VS_CHANGE_RESTORE || slot < 0 || slot >= UINT32_MAX || old_slot < -1 ||
+	    old_slot >= UINT32_MAX)
+		return vs_error_set(error, VS_ECORRUPT, "%s is damaged: change %lld is absurd", meta->sql.path, (long long)seq);
+	*change = (struct vs_change){ (uint64_t)seq, (enum vs_change_op)op, (uint32_t)slot, old_slot };
+	return 0;
+}
+
+int vs_meta_changes(struct vs_meta *meta, uint64_t after, int (*each)(void *context, const struct vs_change *change),
+                    void *context, struct vs_error *error)
+{
+	sqlite3_stmt *statement = meta->statements[VS_META_CHANGES];
+	struct vs_change change;
+	int rc = enter(meta, error);
+
+	if (rc < 0)
+		return rc;
+	if (after < meta->trimmed)
+		return vs_error_set(error, VS_ESTALE, "changes up to %llu are no longer in the log",
+		                    (unsigned long long)meta->trimmed);
+	sqlite3_bind_int64(statement, 1, after < INT64_MAX ? (int64_t)after : INT64_MAX);
+	while ((rc = vs_sql_step(&meta->sql, statement, error)) == 1) {
+		rc = decode_change(meta, statement, &change, error);
+		if (rc == 0)
+			rc = each(context, &change);
+		if (rc != 0)
+			break;
+	}
+	sqlite3_reset(statement);
+	return rc;
+}
+
+/* ---- writing -------------------------------------------------------------------------------------------- */
+
+/* 0, or VS_ENOTFOUND when the statement changed nothing. */
+static int run_on_slot(struct vs_meta *meta, sqlite3_stmt *statement, uint32_t slot, struct vs_error *error)
+{
+	int rc;
+
+	sqlite3_bind_int64(statement, 1, slot);
+	rc = vs_sql_run(&meta->sql, statement, error);
+	if (rc == 0 && sqlite3_changes(meta->sql.db) == 0)
+		return vs_error_set(error, VS_ENOTFOUND, "there is no record in slot %u", slot);
+	return rc;
+}
+
+int vs_meta_put(struct vs_meta *meta, const struct vs_meta_row *row, struct vs_error *error)
+{
+	sqlite3_stmt *put = meta->statements[VS_META_PUT];
+	int rc = enter(meta, error);
+
+	if (rc == 0)
+		rc = vs_sql_bind_text(&meta->sql, put, 2, row->id, row->id_len, error);
+	if (rc == 0)
+		rc = vs_sql_bind_text(&meta->sql, put, 7, row->metadata, row->metadata_len, error);
+	if (rc < 0)
+		return rc;
+	sqlite3_bind_int64(put, 1, row->slot);
+	sqlite3_bind_int64(put, 3, row->version);
+	sqlite3_bind_int64(put, 4, row->created_at);
+	sqlite3_bind_int64(put, 5, row->updated_at);
+	if (row->deleted_at != 0)
+		sqlite3_bind_int64(put, 6, row->deleted_at);
+	else
+		sqlite3_bind_null(put, 6);
+	return vs_sql_run(&meta->sql, put, error);
+}
+
+int vs_meta_remove(struct vs_meta *meta, uint32_t slot, struct vs_error *error)
+{
+	int rc = enter(meta, error);
+
+	return rc < 0 ? rc : run_on_slot(meta, meta->statements[VS_META_REMOVE], slot, error);
+}
+
+int vs_meta_set_deleted(struct vs_meta *meta, uint32_t slot, int64_t deleted_at, struct vs_error *error)
+{
+	sqlite3_stmt *statement = meta->statements[VS_META_SET_DELETED];
+	int rc = enter(meta, error);
+
+	if (rc < 0)
+		return rc;
+	if (deleted_at != 0)
+		sqlite3_bind_int64(statement, 2, deleted_at);
+	else
+		sqlite3_bind_null(statement, 2);
+	return run_on_slot(meta, statement, slot, error);
+}
+
+int vs_meta_append_change(struct vs_meta *meta, const struct vs_change *change, struct vs_error *error)
+{
+	sqlite3_stmt *append = meta->statements[VS_META_APPEND_CHANGE];
+	int rc = enter(meta, error);
+
+	if (rc < 0)
+		return rc;
+	sqlite3_bind_int64(append, 1, (int64_t)change->seq);
+	sqlite3_bind_int64(append, 2, (int)change->op);
+	sqlite3_bind_int64(append, 3, change->slot);
+	if (change->old_slot >= 0)
+		sqlite3_bind_int64(append, 4, change->old_slot);
+	else
+		sqlite3_bind_null(append, 4);
+	return vs_sql_run(&meta->sql, append, error);
+}
+
+int vs_meta_trim(struct vs_meta *meta, struct vs_meta_state *state, uint64_t upto, unsigned limit,
+                 struct vs_error *error)
+{
+	sqlite3_stmt *trim = meta->statements[VS_META_TRIM];
+	/* Sequence numbers have no gaps, so this is at most `limit` rows. */
+	uint64_t bound = state->trimmed + limit;
+	int rc = enter(meta, error);
+
+	if (rc < 0)
+		return rc;
+	bound = upto < bound ? upto : bound;
+	bound = state->seq < bound ? state->seq : bound;
+	if (bound <= state->trimmed)
+		return 0;
+	sqlite3_bind_int64(trim, 1, (int64_t)bound);
+	rc = vs_sql_run(&meta->sql, trim, error);
+	if (rc == 0)
+		state->trimmed = meta->trimmed = bound;
+	return rc;
+}

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store_fixture.h"
+
+#include "store/meta.h"
+
+static struct vs_meta *meta;
+static struct vs_meta_state now;
+static struct vs_meta_row row;
+
+static int setup(void **state)
+{
+	if (folder_make(state) != 0)
+		return -1;
+	assert_int_equal(vs_meta_create(folder, 1, VS_COSINE, 0, &error), 0);
+	assert_int_equal(vs_meta_open(folder, 100, &meta, &error), 0);
+	return vs_meta_begin_write(meta, &now, &error);
+}
+
+static int teardown(void **state)
+{
+	vs_meta_close(meta);
+	return folder_remove(state);
+}
+
+static int put(uint32_t slot, const char *id, int64_t version, const char *metadata)
+{
+	struct vs_meta_row fresh = { slot,           id, strlen(id), version,         1000 + version,
+		                         2000 + version, 0,  metadata,   strlen(metadata) };
+
+	return vs_meta_put(meta, &fresh, &error);
+}
+
+static int find(const char *id)
+{
+	error = (struct vs_error){ 0 };
+	return vs_meta_find(meta, id, strlen(id), &row, &error);
+}
+
+static void put_and_find(void **state)
+{
+	(void)state;
+	assert_int_equal(find("a"), VS_ENOTFOUND);
+	assert_int_equal(error.code, VS_ENOTFOUND);
+	assert_int_equal(put(0, "a", 1, "{\"x\":1}"), 0);
+	assert_int_equal(put(1, "b", 1, "{}"), 0);
+	assert_int_equal(find("a"), 0);
+	assert_int_equal(row.slot, 0);
+	assert_int_equal(row.id_len, 1);
+	assert_memory_equal(row.id, "a", 1);
+	assert_int_equal(row.version, 1);
+	assert_int_equal(row.created_at, 1001);
+	assert_int_equal(row.updated_at, 2001);
+	assert_int_equal(row.deleted_at, 0);
+	assert_int_equal(row.metadata_len, 7);
+	assert_string_equal(row.metadata, "{\"x\":1}");
+	assert_int_equal(vs_meta_get(meta, 1, &row, &error), 0);
+	assert_memory_equal(row.id, "b", 1);
+	assert_int_equal(vs_meta_get(meta, 2, &row, &error), VS_ENOTFOUND);
+	/* Replaced: the id moves to its new slot, and nothing is left in the old one. */
+	assert_int_equal(put(2, "a", 2, "{}"), 0);
+	assert_int_equal(find("a"), 0);
+	assert_int_equal(row.slot, 2);
+	assert_int_equal(row.version, 2);
+	assert_int_equal(vs_meta_get(meta, 0, &row, &error), VS_ENOTFOUND);
+	/* In place as well. */
+	assert_int_equal(put(2, "a", 3, "{}"), 0);
+	assert_int_equal(vs_meta_get(meta, 2, &row, &error), 0);
+	assert_int_equal(row.version, 3);
+	/* I2: a slot that another id holds is not taken over. */
+	assert_int_equal(put(1, "c", 1, "{}"), VS_ECONFLICT);
+	assert_int_equal(put(1, "a", 4, "{}"), VS_ECONFLICT);
+	assert_int_equal(vs_meta_get(meta, 1, &row, &error), 0);
+	assert_memory_equal(row.id, "b", 1);
+}
+
+static void large_values(void **state)
+{
+	static char id[VS_ID_MAX], metadata[1 << 20];
+	struct vs_meta_row fresh = { 5, id, sizeof(id), 1, 1, 1, 0, metadata, sizeof(metadata) };
+	(void)state;
+
+	memset(id, 'i', sizeof(id));
+	memset(metadata, 'm', sizeof(metadata));
+	assert_int_equal(vs_meta_put(meta, &fresh, &error), 0);
+	assert_int_equal(vs_meta_find(meta, id, sizeof(id), &row, &error), 0);
+	assert_int_equal(row.id_len, sizeof(id));
+	assert_int_equal(row.metadata_len, sizeof(metadata));
+	assert_memory_equal(row.metadata, metadata, sizeof(metadata));
+	assert_int_equal(vs_meta_find(meta, id, sizeof(id) - 1, &row, &error), VS_ENOTFOUND);
+	fresh.metadata_len = (size_t)1 << 32;
+	assert_int_equal(vs_meta_put(meta, &fresh, &error), VS_ETOOBIG);
+}
+
+static void deletion(void **state)
+{
+	(void)state;
+	assert_int_equal(put(0, "a", 1, "{}"), 0);
+	assert_int_equal(vs_meta_set_deleted(meta, 0, 77, &error), 0);
+	assert_int_equal(find("a"), 0);
+	assert_int_equal(row.deleted_at, 77);
+	assert_int_equal(vs_meta_set_deleted(meta, 0, 0, &error), 0);
+	assert_int_equal(find("a"), 0);
+	assert_int_equal(row.deleted_at, 0);
+	assert_int_equal(vs_meta_set_deleted(meta, 9, 1, &error), VS_ENOTFOUND);
+	/* The row that was lent does not hinder the removal. */
+	assert_int_equal(vs_meta_remove(meta, 0, &error), 0);
+	assert_int_equal(vs_meta_remove(meta, 0, &error), VS_ENOTFOUND);
+	assert_int_equal(find("a"), VS_ENOTFOUND);
+}
+
+struct list {
+	char text[200];
+	size_t most;
+};
+
+static int note(void *context, const struct vs_meta_row *one)
+{
+	struct list *list = context;
+
+	strncat(list->text, one->id, one->id_len);
+	strcat(list->text, " ");
+	return --list->most == 0 ? 42 : 0;
+}
+
+static void scan_and_page(void **state)
+{
+	/* In order of bytes: upper case first, longer after shorter, non-ASCII last. */
+	static const char *const ids[] = { "b", "é", "a", "B", "ab", "\xf0\x9f\x98\x80", "10", "9" };
+	struct list list = { "", 99 };
+	(void)state;
+
+	for (uint32_t i = 0; i < 8; i++)
+		assert_int_equal(put(i * 2, ids[i], 1, "{}"), 0);
+	assert_int_equal(vs_meta_scan(meta, 2, 10, note, &list, &error), 0);
+	assert_string_equal(list.text, "é a B ab ");
+	list = (struct list){ "", 2 };
+	assert_int_equal(vs_meta_scan(meta, 0, UINT32_MAX, note, &list, &error), 42);
+	assert_string_equal(list.text, "b é ");
+	list = (struct list){ "", 99 };
+	assert_int_equal(vs_meta_page(meta, NULL, 0, note, &list, &error), 0);
+	assert_string_equal(list.text, "10 9 B a ab b é \xf0\x9f\x98\x80 ");
+	list = (struct list){ "", 3 };
+	assert_int_equal(vs_meta_page(meta, "B", 1, note, &list, &error), 42);
+	assert_string_equal(list.text, "a ab b ");
+	list = (struct list){ "", 99 };
+	assert_int_equal(vs_meta_page(meta, "aa", 2, note, &list, &error), 0);
+	assert_string_equal(list.text, "ab b é \xf0\x9f\x98\x80 ");
+}
+
+static int note_change(void *context, const struct vs_change *change)
+{
+	struct list *list = context;
+	char text[64];
+
+	snprintf(text, sizeof(text), "%d:%d:%u:%d ", (int)change->seq, (int)change->op, change->slot,
+	         (int)change->old_slot);
+	strcat(list->text, text);
+	return --list->most == 0 ? -99 : 0;
+}
+
+static void changes(void **state)
+{
+	static const struct vs_change log[] = {
+		{ 1, VS_CHANGE_UPSERT, 0, -1 },  { 2, VS_CHANGE_UPSERT, 1, 0 },  { 3, VS_CHANGE_SOFT_DELETE, 1, -1 },
+		{ 4, VS_CHANGE_RESTORE, 1, -1 }, { 5, VS_CHANGE_DELETE, 1, -1 },
+	};
+	struct list list = { "", 99 };
+	(void)state;
+
+	for (size_t i = 0; i < 5; i++)
+		assert_int_equal(vs_meta_append_change(meta, &log[i], &error), 0);
+	assert_int_equal(vs_meta_append_change(meta, &log[4], &error), VS_ECONFLICT);
+	now.seq = 5;
+	assert_int_equal(vs_meta_changes(meta, 0, note_change, &list, &error), 0);
+	assert_string_equal(list.text, "1:1:0:-1 2:1:1:0 3:3:1:-1 4:4:1:-1 5:2:1:-1 ");
+	list = (struct list){ "", 2 };
+	assert_int_equal(vs_meta_changes(meta, 2, note_change, &list, &error), -99);
+	assert_string_equal(list.text, "3:3:1:-1 4:4:1:-1 ");
+	list = (struct list){ "", 9 };
+	assert_int_equal(vs_meta_changes(meta, 5, note_change, &list, &error), 0);
+	assert_int_equal(vs_meta_changes(meta, UINT64_MAX, note_change, &list, &error), 0);
+	assert_string_equal(list.text, "");
+	/* At most two at a time, never past upto or seq. */
+	assert_int_equal(vs_meta_trim(meta, &now, 4, 2, &error), 0);
+	assert_int_equal(now.trimmed, 2);
+	assert_int_equal(vs_meta_changes(meta, 1, note_change, &list, &error), VS_ESTALE);
+	assert_int_equal(vs_meta_changes(meta, 2, note_change, &list, &error), 0);
+	assert_string_equal(list.text, "3:3:1:-1 4:4:1:-1 5:2:1:-1 ");
+	assert_int_equal(vs_meta_trim(meta, &now, 3, 9, &error), 0);
+	assert_int_equal(now.trimmed, 3);
+	assert_int_equal(vs_meta_trim(meta, &now, 1, 9, &error), 0);
+	assert_int_equal(now.trimmed, 3);
+	assert_int_equal(vs_meta_trim(meta, &now, 99, 99, &error), 0);
+	assert_int_equal(now.trimmed, 5);
+	assert_int_equal(vs_meta_commit(meta, &now, &error), 0);
+	assert_int_equal(vs_meta_begin(meta, &now, &error), 0);
+	assert_int_equal(now.trimmed, 5);
+	assert_int_equal(vs_meta_changes(meta, 4, note_change, &list, &error), VS_ESTALE);
+	assert_int_equal(error.code, VS_ESTALE);
+	assert_int_equal(vs_meta_changes(meta, 5, note_change, &list, &error), 0);
+}
+
+static void only_inside_a_transaction(void **state)
+{
+	struct vs_change change = { 1, VS_CHANGE_UPSERT, 0, -1 };
+	(void)state;
+
+	assert_int_equal(vs_meta_begin_write(meta, &now, &error), VS_EINTERNAL);
+	vs_meta_rollback(meta);
+	vs_meta_rollback(meta);
+	assert_int_equal(find("a"), VS_EINTERNAL);
+	assert_int_equal(put(0, "a", 1, "{}"), VS_EINTERNAL);
+	assert_int_equal(vs_meta_append_change(meta, &change, &error), VS_EINTERNAL);
+	assert_int_equal(vs_meta_remove(meta, 0, &error), VS_EINTERNAL);
+	assert_int_equal(vs_meta_trim(meta, &now, 1, 1, &error), VS_EINTERNAL);
+	assert_int_equal(vs_meta_commit(meta, &now, &error), VS_EINTERNAL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(put_and_find, setup, teardown),
+		cmocka_unit_test_setup_teardown(large_values, setup, teardown),
+		cmocka_unit_test_setup_teardown(deletion, setup, teardown),
+		cmocka_unit_test_setup_teardown(scan_and_page, setup, teardown),
+		cmocka_unit_test_setup_teardown(changes, setup, teardown),
+		cmocka_unit_test_setup_teardown(only_inside_a_transaction, setup, teardown),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
