@@ -74,7 +74,7 @@ enum vs_filter_own {
 struct vs_filter_path {
 	const char *name;
 	size_t name_len;
-	int64_t index; /* of an array element, when the name is a number; else -1 */
+	int64_t index;  /* of an array element, when the name is a number; else -1 */
 	uint32_t field; /* index of the value found here; 0: only passed through (0 is no metadata field) */
 	struct vs_filter_path *child;
 	struct vs_filter_path *next;

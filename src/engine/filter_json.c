@@ -14,8 +14,7 @@
 
 static char peek(struct vs_filter_json *json)
 {
-	while (json->at < json->end &&
-	       (*json->at == ' ' || *json->at == '\n' || *json->at == '\t' || *json->at == '\r'))
+	while (json->at < json->end && (*json->at == ' ' || *json->at == '\n' || *json->at == '\t' || *json->at == '\r'))
 		json->at++;
 	return json->at < json->end ? *json->at : '\0';
 }
@@ -80,9 +79,8 @@ static bool fast_real(const struct decimal *decimal, double *real)
 {
 	/* Both operands are exact doubles, so one operation rounds once, as strtod would (Clinger, 1990). */
 	static const double tens[] = { 1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
-		                       1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22 };
-	if (!decimal->exact || decimal->mantissa > UINT64_C(1) << 53 || decimal->exponent > 22 ||
-	    decimal->exponent < -22)
+		                           1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22 };
+	if (!decimal->exact || decimal->mantissa > UINT64_C(1) << 53 || decimal->exponent > 22 || decimal->exponent < -22)
 		return false;
 	double mantissa = (double)decimal->mantissa;
 	*real = decimal->exponent < 0 ? mantissa / tens[-decimal->exponent] : mantissa * tens[decimal->exponent];
@@ -411,8 +409,8 @@ static bool find_in(struct find *find, const struct vs_filter_path *path, unsign
 	return true;
 }
 
-int vs_filter_json_find(const char *text, size_t len, const struct vs_filter_path *paths, struct vs_filter_value *values,
-                        struct vs_arena *arena)
+int vs_filter_json_find(const char *text, size_t len, const struct vs_filter_path *paths,
+                        struct vs_filter_value *values, struct vs_arena *arena)
 {
 	struct find find = { { text, text + len }, values, arena, false };
 	forget(&find, paths);

@@ -30,7 +30,7 @@ size_t vs_filter_json_unescape(const char *text, size_t len, char *out, size_t *
 /* Fills values[path->field] for every path found in the object json[len] (NUL-terminated); the others of the
  * metadata become MISSING. Of a key that occurs twice, the last counts. Strings with escapes are resolved
  * into the arena. 0, VS_ECORRUPT when the text is no JSON object, VS_ENOMEM. Fills no vs_error. */
-int vs_filter_json_find(const char *text, size_t len, const struct vs_filter_path *paths, struct vs_filter_value *values,
-                        struct vs_arena *arena);
+int vs_filter_json_find(const char *text, size_t len, const struct vs_filter_path *paths,
+                        struct vs_filter_value *values, struct vs_arena *arena);
 
 #endif

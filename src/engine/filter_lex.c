@@ -25,7 +25,8 @@ int vs_filter_lex_init(struct vs_filter_lexer *lexer, const char *text, size_t l
 		return vs_error_at(error, VS_EINVAL, "filter", bad, "the text is not valid UTF-8 here");
 	const char *nul = len > 0 ? memchr(text, '\0', len) : NULL;
 	if (nul != NULL)
-		return vs_error_at(error, VS_EINVAL, "filter", nul - text, "a NUL byte is not allowed: write \\u0000 in a string");
+		return vs_error_at(error, VS_EINVAL, "filter", nul - text,
+		                   "a NUL byte is not allowed: write \\u0000 in a string");
 	lexer->text = vs_arena_dup(arena, text, len);
 	if (lexer->text == NULL)
 		return vs_error_set(error, VS_ENOMEM, no_memory);

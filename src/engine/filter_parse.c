@@ -163,14 +163,16 @@ static int check_own(struct parser *parser, const struct field *field, const str
 		return 0;
 	return vs_error_at(parser->error, VS_EINVAL, "filter", (int64_t)literal->start, "%.*s is %s",
 	                   (int)(field->end - field->start), parser->lexer.text + field->start,
-	                   field->index == VS_FILTER_ID        ? "a string: put the value in quotes"
-	                   : field->index == VS_FILTER_VERSION ? "a number: compare it with a number"
-	                                                       : "a number, milliseconds since 1970: compare it with a number");
+	                   field->index == VS_FILTER_ID ? "a string: put the value in quotes"
+	                   : field->index == VS_FILTER_VERSION
+	                       ? "a number: compare it with a number"
+	                       : "a number, milliseconds since 1970: compare it with a number");
 }
 
 /* ---- values --------------------------------------------------------------------------------------------- */
 
-static int parse_value(struct parser *parser, const struct field *field, const char *where, struct vs_filter_value *value)
+static int parse_value(struct parser *parser, const struct field *field, const char *where,
+                       struct vs_filter_value *value)
 {
 	struct vs_filter_token *token = &parser->token;
 	if (token->kind == VS_TOKEN_NAME && token->word == VS_WORD_NULL)
@@ -334,8 +336,8 @@ static int parse_test(struct parser *parser, struct vs_filter_node **out)
 	            (token->word == VS_WORD_NOT || (token->word >= VS_WORD_IN && token->word <= VS_WORD_IS));
 	if (!test)
 		return expected(parser, operators, "");
-	bool numeric = field.index == VS_FILTER_VERSION || field.index == VS_FILTER_CREATED_AT ||
-	               field.index == VS_FILTER_UPDATED_AT;
+	bool numeric =
+	    field.index == VS_FILTER_VERSION || field.index == VS_FILTER_CREATED_AT || field.index == VS_FILTER_UPDATED_AT;
 	if (numeric && (token->word == VS_WORD_CONTAINS || token->word == VS_WORD_STARTSWITH))
 		return expected(parser, "an operator for a number (= != < <= > >= IN BETWEEN IS)", "");
 	return parse_worded(parser, &field, node);
@@ -379,7 +381,8 @@ static int parse_not(struct parser *parser, struct vs_filter_node **node)
 
 /* operand { word operand }: one operand stands for itself, more become children of one node. */
 static int parse_chain(struct parser *parser, enum vs_filter_word word, enum vs_filter_op op,
-                       int (*operand)(struct parser *parser, struct vs_filter_node **node), struct vs_filter_node **node)
+                       int (*operand)(struct parser *parser, struct vs_filter_node **node),
+                       struct vs_filter_node **node)
 {
 	int rc = operand(parser, node);
 	if (rc != 0 || !is_word(parser, word))
@@ -413,7 +416,8 @@ static int parse_all(struct parser *parser, struct vs_filter_node **root)
 {
 	int rc = advance(parser);
 	if (rc == 0 && parser->token.kind == VS_TOKEN_END)
-		return vs_error_at(parser->error, VS_EINVAL, "filter", 0, "the filter is empty: leave it out to match every record");
+		return vs_error_at(parser->error, VS_EINVAL, "filter", 0,
+		                   "the filter is empty: leave it out to match every record");
 	if (rc == 0)
 		rc = parse_or(parser, root);
 	if (rc != 0 || parser->token.kind == VS_TOKEN_END)

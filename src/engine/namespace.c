@@ -135,25 +135,17 @@ int vs_namespace_begin_write(struct vs_namespace *ns, struct vs_meta_state *stat
 	return rc;
 }
 
-#define SMALLEST 1e-18f /* its square would vanish in float32 */
-#define LARGEST 1e17f  /* the squared distance of 8,192 such numbers still fits float32 */
-
 int vs_namespace_check_vector(enum vs_metric metric, const char *field, const float *vector, uint32_t dimension,
                               struct vs_error *error)
 {
-	float largest = 0.0f;
+	bool zero = true;
 
 	for (uint32_t i = 0; i < dimension; i++) {
-		float x = fabsf(vector[i]);
-		if (!isfinite(x))
+		if (!isfinite(vector[i]))
 			return vs_error_at(error, VS_EINVAL, field, i, "not a finite number");
-		if (x > LARGEST)
-			return vs_error_at(error, VS_EINVAL, field, i, "%g is beyond +-%g, where distances overflow float32",
-			                   (double)vector[i], (double)LARGEST);
-		if (x > largest)
-			largest = x;
+		zero = zero && vector[i] == 0.0f;
 	}
-	if (metric == VS_COSINE && largest < SMALLEST)
+	if (zero && metric == VS_COSINE)
 		return vs_error_at(error, VS_EINVAL, field, -1, "a zero vector has no direction, which the cosine metric needs");
 	return 0;
 }

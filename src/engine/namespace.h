@@ -37,7 +37,7 @@ int vs_namespace_begin_write(struct vs_namespace *ns, struct vs_meta_state *stat
 int vs_namespace_record(struct vs_namespace *ns, const struct vs_meta_row *row, bool with_metadata, bool with_vector,
                         bool copy, struct vs_record *record, struct vs_error *error);
 
-/* VS_EINVAL with field and index unless every number is finite and can be searched by without overflow. */
+/* VS_EINVAL with field and index unless every number is finite and, under cosine, one is not zero. */
 int vs_namespace_check_vector(enum vs_metric metric, const char *field, const float *vector, uint32_t dimension,
                               struct vs_error *error);
 

@@ -152,12 +152,10 @@ static int check_all(struct vs_namespace *ns, const struct vs_record_input *reco
 }
 
 /* Under the writer lock, which settles what the dimension is. */
-static int check_dimensions(struct batch *batch, struct vs_meta_state *state, struct vs_error *error)
+static int check_dimensions(struct batch *batch, const struct vs_meta_state *state, struct vs_error *error)
 {
 	size_t kept = 0;
 
-	if (state->dimension == 0 && batch->count > 0)
-		state->dimension = batch->records[0]->dimension;
 	for (size_t i = 0; i < batch->count; i++) {
 		struct place place = { .index = batch->indexes[i], .batch = batch->many };
 		uint32_t dimension = batch->records[i]->dimension;
@@ -178,6 +176,25 @@ static int check_dimensions(struct batch *batch, struct vs_meta_state *state, st
 	}
 	batch->count = kept;
 	return 0;
+}
+
+/* The first record of a namespace settles the dimension, in a commit of its own: vectors.f32 is made after it and so never
+ * disagrees with meta.db, whenever this process dies. The write transaction has begun, and begins again; on failure there
+ * is none. */
+static int fix_dimension(struct vs_namespace *ns, struct batch *batch, struct vs_meta_state *state, struct vs_error *error)
+{
+	int rc;
+
+	state->dimension = batch->records[0]->dimension;
+	rc = check_dimensions(batch, state, error);
+	if (rc < 0) {
+		vs_meta_rollback(ns->generation.meta);
+		return rc;
+	}
+	rc = vs_meta_commit(ns->generation.meta, state, error);
+	if (rc == 0)
+		rc = vs_namespace_begin_write(ns, state, error);
+	return rc;
 }
 
 /* Puts the row of one record whose vector lies synced at slot. */
@@ -224,19 +241,20 @@ static int store_batch(struct vs_generation *generation, struct batch *batch, st
                        struct vs_error *error)
 {
 	int64_t now = vs_clock_wall_ms();
-	uint32_t first = state->next_slot;
+	uint32_t first = 0;
 	int rc = check_dimensions(batch, state, error);
 
 	if (rc < 0 || batch->count == 0)
 		return rc;
-	if (batch->count > UINT32_MAX - 1 - first)
-		return vs_error_set(error, VS_ENOSPC, "all slots of this generation are used: compact the namespace");
 	rc = vs_generation_open_vectors(generation, state, true, error);
+	if (rc == 0)
+		rc = vs_vectors_first(&generation->vectors, state->next_slot, &first, error);
 	if (rc == 0)
 		rc = vs_vectors_append(&generation->vectors, first, batch->vectors, batch->count, error); /* I1 */
 	for (size_t i = 0; rc == 0 && i < batch->count; i++)
 		rc = put_record(generation->meta, state, batch->records[i], first + (uint32_t)i, now, batch->result, error);
-	state->next_slot = first + (uint32_t)batch->count;
+	if (rc == 0)
+		state->next_slot = first + (uint32_t)batch->count;
 	return rc;
 }
 
@@ -260,6 +278,8 @@ int vs_namespace_upsert(struct vs_namespace *ns, const struct vs_record_input *r
 	if (rc < 0 || batch.count == 0)
 		return rc;
 	rc = vs_namespace_begin_write(ns, &state, error);
+	if (rc == 0 && state.dimension == 0)
+		rc = fix_dimension(ns, &batch, &state, error);
 	if (rc < 0)
 		return rc;
 	rc = store_batch(&ns->generation, &batch, &state, error);
