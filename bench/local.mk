@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: Apache-2.0
+# Built on demand, by `make bench/hnsw_compare`; needs libhnswlib-dev and a C++ compiler. hnswlib chooses its instruction set
+# when it is compiled, so it gets all that this machine has.
+EXTRA_PROGRAMS += bench/hnsw_compare
+bench_hnsw_compare_SOURCES = bench/hnsw_compare.cc
+bench_hnsw_compare_CXXFLAGS = -std=c++17 -O3 -march=native
+bench_hnsw_compare_LDADD = $(core_libs)
+
+EXTRA_DIST += bench/README.md bench/http.py bench/query.lua

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * index/graph_impl: what the graph's files of this room share. Private to this room.
+ *
+ * A node is named by a slot at level 0 and by a record above; "id" means whichever the level has. Nothing read from the
+ * maps is trusted: ids are compared with what this process has mapped before they are followed (I3).
+ */
+#ifndef VS_INDEX_GRAPH_IMPL_H
+#define VS_INDEX_GRAPH_IMPL_H
+
+#include "base/atomics.h"
+#include "index/graph.h"
+#include "index/graph_file.h"
+#include "math/int8.h"
+
+#define VS_GRAPH_LEVEL_MAX 15              /* top level a slot can have */
+#define VS_GRAPH_M_MAX 64                  /* a list has at most 2 * this many entries */
+#define VS_GRAPH_SLOTS_MAX (UINT32_C(1) << 31) /* ids share 32 bits with a mark in the pool */
+
+/* How distances are computed on the way (graph_distance.h). */
+enum vs_walk_kind { VS_WALK_ROW, VS_WALK_CODE, VS_WALK_VNNI };
+
+struct vs_graph {
+	struct vs_space space;
+	enum vs_walk_kind kind;
+	uint32_t generation;
+	uint32_t m;
+	uint32_t ef_construction;
+	size_t list_stride;
+	size_t record_stride;
+	size_t code_stride; /* 0: this metric is walked on float32 rows */
+	struct vs_graph_file lists;
+	struct vs_graph_file upper;
+	struct vs_graph_file codes;
+	struct vs_file lock; /* open in the writer only */
+	bool writer;
+	bool other_boot; /* the files come from another boot and are not repaired yet (I4) */
+	bool broken;     /* a sync failed: nothing more may be called durable */
+};
+
+/* ---- the maps ------------------------------------------------------------------------------------------- */
+
+static inline struct vs_graph_state *vs_graph_state(const struct vs_graph *graph)
+{
+	return (struct vs_graph_state *)(void *)(graph->lists.map + sizeof(struct vs_graph_head));
+}
+
+/* Only when the metric has codes. */
+static inline uint32_t *vs_graph_coded(const struct vs_graph *graph)
+{
+	return (uint32_t *)(void *)(graph->codes.map + sizeof(struct vs_graph_head));
+}
+
+static inline uint32_t *vs_graph_list(const struct vs_graph *graph, uint32_t slot)
+{
+	return (uint32_t *)(void *)(graph->lists.map + VS_GRAPH_HEADER + slot * graph->list_stride);
+}
+
+static inline struct vs_graph_record *vs_graph_record(const struct vs_graph *graph, uint32_t record)
+{
+	return (struct vs_graph_record *)(void *)(graph->upper.map + VS_GRAPH_HEADER + record * graph->record_stride);
+}
+
+static inline uint8_t *vs_graph_code(const struct vs_graph *graph, uint32_t slot)
+{
+	return graph->codes.map + VS_GRAPH_HEADER + slot * graph->code_stride;
+}
+
+/* Slots that have a mapped list and code. */
+uint32_t vs_graph_slots(const struct vs_graph *graph);
+/* Records that are mapped. */
+uint32_t vs_graph_records(const struct vs_graph *graph);
+
+/* Highest level of a slot: level l and up with probability M^-l, from a hash, so that it need not be stored. */
+uint32_t vs_graph_level(const struct vs_graph *graph, uint32_t slot);
+
+/* A well-mixed function of x (the finaliser of MurmurHash3). */
+static inline uint32_t vs_graph_hash(uint32_t x)
+{
+	x ^= x >> 16;
+	x *= UINT32_C(0x85ebca6b);
+	x ^= x >> 13;
+	x *= UINT32_C(0xc2b2ae35);
+	return x ^ x >> 16;
+}
+
+/* ---- the walk ------------------------------------------------------------------------------------------- */
+
+/*
+ * The pool holds the nearest nodes seen, sorted. An item is one integer: the distance as 32 bits that order like it, then
+ * the id mixed with the walk's salt, then a bit that says that the node's list was read. The salt orders nodes at equal
+ * distance differently in each walk, so that duplicates of a vector do not all link to the same few of them.
+ */
+#define VS_POOL_READ UINT64_C(1)
+
+static inline uint32_t vs_pool_order(float distance)
+{
+	union {
+		float value;
+		uint32_t bits;
+	} x = { distance };
+
+	return x.bits >> 31 ? ~x.bits : x.bits | UINT32_C(0x80000000);
+}
+
+static inline uint64_t vs_pool_item(float distance, uint32_t id, uint32_t salt)
+{
+	return (uint64_t)vs_pool_order(distance) << 32 | (uint64_t)(id ^ salt) << 1;
+}
+
+static inline float vs_pool_distance(uint64_t item)
+{
+	uint32_t bits = (uint32_t)(item >> 32);
+	union {
+		uint32_t bits;
+		float value;
+	} x = { bits >> 31 ? bits & UINT32_C(0x7fffffff) : ~bits };
+
+	return x.value;
+}
+
+static inline uint32_t vs_pool_id(uint64_t item, uint32_t salt)
+{
+	return (uint32_t)(item >> 1 & UINT32_C(0x7fffffff)) ^ salt;
+}
+
+/* Memory of one thread that walks. */
+struct vs_graph_scratch {
+	struct vs_int8_query code; /* of the query */
+	uint32_t code_dim;         /* that code is sized for */
+	uint64_t *visited;         /* one bit an id, all 0 between walks */
+	size_t visited_words;
+	uint32_t *touched; /* words of visited that are not 0, while `listed` */
+	size_t touched_len;
+	bool listed; /* visited is long: clear it by touched */
+	uint64_t *pool;
+	uint32_t pool_cap;
+};
+
+/* One query under way. */
+struct vs_walk {
+	const struct vs_graph *graph;
+	const struct vs_view *view;
+	struct vs_graph_scratch *scratch;
+	uint32_t slots;   /* bounds of this walk */
+	uint32_t records;
+	uint32_t salt;  /* below 2^31 */
+	uint32_t len;   /* items in scratch->pool */
+	const float *vector;
+	float factor;
+	float base;       /* distance = base + by_norm * |row|^2 - by_dot * scale of row * integer dot */
+	float by_norm;
+	float by_dot;
+	uint32_t visits;
+	uint32_t distances;
+};
+
+/* Sizes scratch for a pool of ef and ids below `ids`: 0 or VS_ENOMEM. */
+int vs_walk_reserve(struct vs_graph_scratch *scratch, const struct vs_space *space, uint32_t ids, uint32_t ef,
+                    struct vs_error *error);
+/* Bounds from what is mapped; then one of the two. */
+void vs_walk_init(struct vs_walk *walk, const struct vs_graph *graph, const struct vs_view *view,
+                  struct vs_graph_scratch *scratch);
+void vs_walk_query(struct vs_walk *walk, const float *vector, float factor);
+void vs_walk_query_slot(struct vs_walk *walk, uint32_t slot); /* a slot in bounds, whose code is written */
+/* The constants of a distance from a code row, whose code the caller brings along itself. */
+void vs_walk_scale(struct vs_walk *walk, const uint8_t *code);
+/* From the query to a slot in bounds. */
+float vs_walk_distance(const struct vs_walk *walk, uint32_t slot);
+
+/* A place to start: the id at the level; false when the graph has none (or it makes no sense). */
+bool vs_walk_entry(const struct vs_walk *walk, uint64_t entry, uint32_t *level, uint32_t *id);
+/* Walks down from id at level `from` to level `to`, nearer at each step; *id becomes the id at `to`. */
+void vs_walk_descend(struct vs_walk *walk, uint32_t from, uint32_t to, uint32_t *id);
+/* Fills the pool with the ef nearest found at a level, starting from what is in the pool already. */
+void vs_walk_layer(struct vs_walk *walk, uint32_t level, uint32_t ef);
+/* Empties the pool and puts one id in. */
+void vs_walk_start(struct vs_walk *walk, uint32_t level, uint32_t id);
+
+/* The slot of an id; UINT32_MAX when it is out of bounds or of another level. */
+static inline uint32_t vs_walk_slot(const struct vs_walk *walk, uint32_t level, uint32_t id)
+{
+	const struct vs_graph_record *record;
+	uint32_t slot = id;
+
+	if (level > 0) {
+		if (id >= walk->records)
+			return UINT32_MAX;
+		record = vs_graph_record(walk->graph, id);
+		if (vs_load_acquire(&record->level) != level)
+			return UINT32_MAX;
+		slot = vs_load_relaxed(&record->slot);
+	}
+	return slot < walk->slots ? slot : UINT32_MAX;
+}
+
+/* ---- repair --------------------------------------------------------------------------------------------- */
+
+/* What has to be linked again after another boot (I4). */
+struct vs_graph_damage {
+	struct vs_bitmap lists;   /* slots whose level-0 list is empty or invalid */
+	struct vs_bitmap records; /* slots whose upper levels are complete; only slots with upper levels count */
+};
+
+/* Winds back to the checkpoint when the boot differs, bounds the header by the maps, and encodes what `coded` says is
+ * missing. Before any linking; the writer only. */
+int vs_graph_restore(struct vs_graph *graph, const struct vs_view *view, struct vs_error *error);
+/* Finds what to link again below linked. The caller releases both bitmaps, on failure too. */
+int vs_graph_damage_find(struct vs_graph *graph, const struct vs_bitmap *present, struct vs_graph_damage *damage,
+                         struct vs_error *error);
+
+#endif
