@@ -14,9 +14,9 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/error.h"
 #include "math/metric.h"
 
-struct vs_error;
 struct vs_service;
 
 #define VS_BODY_MAX (64u << 20) /* bytes of a request's body */
@@ -39,6 +39,9 @@ struct vs_request {
 	const char *target;       /* REQUEST_URI as the client sent it: decoded once, by the service */
 	const char *content_type; /* NULL: none */
 	const char *remote_addr;  /* NULL: unknown, which is not loopback */
+	const char *host;         /* Host header; NULL: none */
+	const char *origin;       /* Origin header, which browsers send; NULL: none */
+	const char *ns;           /* X-Namespace header; NULL: none */
 	const void *body;
 	size_t body_len;
 	struct vs_arena *arena; /* reset by the program after sending */
@@ -49,11 +52,17 @@ struct vs_response {
 	const char *content_type;
 	const char *allow;      /* Allow header of a 405; NULL: none */
 	int retry_after;        /* seconds; 0: no Retry-After header */
+	char etag[32];          /* ETag header; "": none */
 	char request_id[33];    /* also sent as X-Request-Id */
+	struct vs_error error;  /* what the body says, for the program's log; code VS_OK when all went well */
 	struct vs_buf body;     /* reused: reset before each request by vs_service_handle */
 };
 
-/* Always answers: faults become an error response. */
+/* Always answers: faults become an error response. *response is zeroed before its first use and keeps its body's
+ * memory from one request to the next; vs_buf_release(&response->body) at the end. */
 void vs_service_handle(struct vs_service *service, const struct vs_request *request, struct vs_response *response);
+/* Answers with error alone, for a request that the program could not even read (a body too large or cut short). */
+void vs_service_refuse(struct vs_service *service, const struct vs_request *request, const struct vs_error *error,
+                       struct vs_response *response);
 
 #endif

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "programs/cli/input.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include "base/error.h"
+
+#define BLOCK (256u << 10)
+
+int vs_input_open(struct vs_input *input, const char *path, struct vs_error *error)
+{
+	struct stat st;
+	memset(input, 0, sizeof *input);
+	input->name = path;
+	errno = 0;
+	if (strcmp(path, "-") == 0) {
+		int fd = dup(STDIN_FILENO);
+		input->name = "standard input";
+		input->gz = fd < 0 ? NULL : gzdopen(fd, "rb");
+		if (!input->gz && fd >= 0)
+			close(fd);
+	} else if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
+		return vs_error_set(error, VS_EINVAL, "%s is a folder", path);
+	} else {
+		input->gz = gzopen(path, "rbe");
+	}
+	if (!input->gz)
+		return vs_error_errno(error, errno ? errno : ENOMEM, "%s", path);
+	gzbuffer(input->gz, BLOCK);
+	return 0;
+}
+
+void vs_input_close(struct vs_input *input)
+{
+	if (input->gz)
+		gzclose(input->gz);
+	free(input->data);
+	memset(input, 0, sizeof *input);
+}
+
+static int read_fault(struct vs_input *input, struct vs_error *error)
+{
+	int code;
+	const char *text = gzerror(input->gz, &code);
+	if (code == Z_BUF_ERROR)
+		text = "the compressed data end too early";
+	else if (code == Z_ERRNO)
+		text = strerror(errno);
+	return vs_error_set(error, VS_EIO, "%s", text);
+}
+
+/* Reads one more block behind what is there: how many bytes, or VS_E…. */
+static int fill(struct vs_input *input, struct vs_error *error)
+{
+	if (input->begin > 0) {
+		memmove(input->data, input->data + input->begin, input->end - input->begin);
+		input->end -= input->begin;
+		input->begin = 0;
+	}
+	if (input->cap - input->end < BLOCK) {
+		size_t cap = input->cap ? 2 * input->cap : 2 * BLOCK;
+		char *data = realloc(input->data, cap);
+		if (!data)
+			return vs_error_set(error, VS_ENOMEM, "no memory for a line of %zu bytes", cap);
+		input->data = data;
+		input->cap = cap;
+	}
+	int n = gzread(input->gz, input->data + input->end, BLOCK);
+	int code = Z_OK;
+	if (n >= 0)
+		gzerror(input->gz, &code); /* a cut-off gzip file gives its bytes first, then ends like a whole one */
+	if (n < 0 || (n == 0 && code != Z_OK && code != Z_STREAM_END))
+		return read_fault(input, error);
+	input->end += (size_t)n;
+	return n;
+}
+
+int vs_input_line(struct vs_input *input, const char **text, size_t *len, struct vs_error *error)
+{
+	size_t seen = 0; /* bytes known to hold no line end */
+	input->lines++;  /* at once, so that a fault has the number of the line it is in */
+	for (;;) {
+		char *start = input->data + input->begin;
+		size_t have = input->end - input->begin;
+		char *stop = have > seen ? memchr(start + seen, '\n', have - seen) : NULL;
+		int n = 1;
+		if (!stop) {
+			seen = have;
+			if (have > VS_INPUT_LINE_MAX)
+				return vs_error_set(error, VS_ETOOBIG, "the line is longer than %u bytes", VS_INPUT_LINE_MAX);
+			n = fill(input, error);
+			if (n < 0)
+				return n;
+			if (n > 0)
+				continue;
+			if (have == 0) {
+				input->lines--;
+				return 0;
+			}
+			start = input->data + input->begin; /* the last line may lack its end */
+			stop = start + have;
+		}
+		*text = start;
+		*len = (size_t)(stop - start);
+		input->begin += *len + (n > 0);
+		if (*len > 0 && start[*len - 1] == '\r')
+			--*len;
+		return 1;
+	}
+}
+
+int vs_input_read(struct vs_input *input, void *data, size_t len, struct vs_error *error)
+{
+	int n = gzread(input->gz, data, (unsigned)len);
+	int code = Z_OK;
+	gzerror(input->gz, &code);
+	if (n < 0 || (code != Z_OK && code != Z_STREAM_END))
+		return read_fault(input, error);
+	if (n > 0 && (size_t)n < len)
+		return vs_error_set(error, VS_EINVAL, "the file ends too early");
+	return n > 0;
+}
+
+uint64_t vs_input_offset(const struct vs_input *input)
+{
+	z_off_t offset = gzoffset(input->gz);
+	return offset > 0 ? (uint64_t)offset : 0;
+}
+
+uint64_t vs_input_size(const char *path)
+{
+	struct stat st;
+	return strcmp(path, "-") != 0 && stat(path, &st) == 0 && S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
+}

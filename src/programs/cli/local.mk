@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: Apache-2.0
+bin_PROGRAMS += vecstore
+vecstore_SOURCES = \
+	src/programs/cli/args.c src/programs/cli/args.h \
+	src/programs/cli/child.c src/programs/cli/child.h \
+	src/programs/cli/cmd_bench.c \
+	src/programs/cli/cmd_check.c \
+	src/programs/cli/cmd_import.c \
+	src/programs/cli/cmd_query.c \
+	src/programs/cli/cmd_serve.c \
+	src/programs/cli/cmd_version.c \
+	src/programs/cli/commands.tbl \
+	src/programs/cli/flags.c src/programs/cli/flags.h \
+	src/programs/cli/input.c src/programs/cli/input.h \
+	src/programs/cli/listen.c src/programs/cli/listen.h \
+	src/programs/cli/main.c \
+	src/programs/cli/preflight.c src/programs/cli/preflight.h \
+	src/programs/cli/progress.c src/programs/cli/progress.h \
+	src/programs/cli/records.c src/programs/cli/records.h \
+	src/programs/cli/supervisor.c src/programs/cli/supervisor.h \
+	src/programs/cli/webserver.c src/programs/cli/webserver.h \
+	src/programs/cli/webserver_conf.c
+vecstore_LDADD = $(service_libs) $(INIH_LIBS)
+EXTRA_DIST += src/programs/cli/README.md

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "programs/cli/progress.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+#define INTERVAL UINT64_C(100000000) /* ns */
+#define BAR 24                       /* columns */
+
+void vs_progress_begin(struct vs_progress *progress, uint64_t total)
+{
+	progress->shown = isatty(STDERR_FILENO) == 1;
+	progress->begun = vs_clock_mono_ns();
+	progress->drawn = 0;
+	progress->total = total;
+}
+
+double vs_progress_seconds(const struct vs_progress *progress)
+{
+	return (double)(vs_clock_mono_ns() - progress->begun) / 1e9;
+}
+
+void vs_progress_update(struct vs_progress *progress, uint64_t bytes, uint64_t records)
+{
+	uint64_t now = vs_clock_mono_ns();
+	if (!progress->shown || now - progress->drawn < INTERVAL)
+		return;
+	progress->drawn = now;
+	double seconds = vs_progress_seconds(progress);
+	double rate = seconds > 0 ? (double)records / seconds : 0;
+	if (progress->total == 0) {
+		fprintf(stderr, "\r%llu records, %.0f/s\033[K", (unsigned long long)records, rate);
+		return;
+	}
+	double share = (double)bytes / (double)progress->total;
+	if (share > 1)
+		share = 1;
+	char bar[BAR + 1];
+	for (int i = 0; i < BAR; i++)
+		bar[i] = i < (int)(share * BAR) ? '#' : '.';
+	bar[BAR] = '\0';
+	fprintf(stderr, "\r%3d%% [%s] %llu records, %.0f/s", (int)(share * 100), bar, (unsigned long long)records, rate);
+	if (share > 0.01)
+		fprintf(stderr, ", %.0f s left", seconds / share - seconds);
+	fputs("\033[K", stderr);
+}
+
+void vs_progress_end(struct vs_progress *progress)
+{
+	if (progress->shown && progress->drawn > 0)
+		fputs("\r\033[K", stderr);
+	progress->drawn = 0;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cli/progress: a bar on standard error while a terminal looks on; nothing otherwise. */
+#ifndef VS_CLI_PROGRESS_H
+#define VS_CLI_PROGRESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct vs_progress {
+	bool shown;      /* standard error is a terminal */
+	uint64_t begun;  /* vs_clock_mono_ns */
+	uint64_t drawn;  /* last time */
+	uint64_t total;  /* bytes; 0: not known */
+};
+
+void vs_progress_begin(struct vs_progress *progress, uint64_t total);
+/* Cheap: draws at most ten times a second. */
+void vs_progress_update(struct vs_progress *progress, uint64_t bytes, uint64_t records);
+/* Takes the bar away. */
+void vs_progress_end(struct vs_progress *progress);
+double vs_progress_seconds(const struct vs_progress *progress); /* since the beginning */
+
+#endif

@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: Apache-2.0
+pkglibexec_PROGRAMS += vecstore.fcgi
+vecstore_fcgi_SOURCES = \
+	src/programs/fcgi/cgi.c \
+	src/programs/fcgi/fastcgi.c \
+	src/programs/fcgi/main.c \
+	src/programs/fcgi/worker.c src/programs/fcgi/worker.h
+vecstore_fcgi_LDADD = $(service_libs) $(FCGI_LIBS)
+EXTRA_DIST += src/programs/fcgi/README.md

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* vecstore.fcgi: a worker. FastCGI when descriptor 0 is a listening socket, else one plain CGI request. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "engine/vecstore.h"
+#include "programs/fcgi/worker.h"
+
+static const char help[] =
+    "Usage: vecstore.fcgi [--help | --version]\n"
+    "\n"
+    "A worker of the vecstore server. With a listening Unix socket as descriptor 0 it\n"
+    "serves FastCGI until SIGTERM, else it answers one CGI request. It is started by\n"
+    "`vecstore serve` or by a web server, and configured by its environment:\n"
+    "\n"
+    "  VECSTORE_DATA       the data folder (needed); made when missing\n"
+    "  VECSTORE_RUN_DIR    folder of metrics.shm; without it each worker counts for itself\n"
+    "  VECSTORE_METRIC     distance of a new namespace: cosine, euclidean, dot, ... (cosine)\n"
+    "  VECSTORE_INSECURE   1: requests from beyond this machine need no credential either\n"
+    "  VECSTORE_SHARE      folder of openapi.json\n"
+    "  VECSTORE_LOG        stderr or syslog\n"
+    "  VECSTORE_LOG_LEVEL  error, warn, info or debug\n";
+
+static bool is_listening(int fd)
+{
+	int listening = 0;
+	socklen_t len = sizeof(listening);
+	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) == 0 && listening;
+}
+
+static const char *get_setting(const char *name)
+{
+	const char *value = getenv(name);
+	return value && *value ? value : NULL;
+}
+
+static int get_options(struct vs_service_options *options)
+{
+	const char *metric = get_setting("VECSTORE_METRIC");
+	const char *insecure = get_setting("VECSTORE_INSECURE");
+	*options = (struct vs_service_options){
+		.data = get_setting("VECSTORE_DATA"),
+		.run_dir = get_setting("VECSTORE_RUN_DIR"),
+		.insecure = insecure && strcmp(insecure, "1") == 0,
+		.metric = VS_COSINE,
+	};
+	if (!options->data) {
+		vs_log(VS_LOG_ERROR, "VECSTORE_DATA is not set: it names the data folder");
+		return -1;
+	}
+	if (metric && !vs_metric_find(metric, &options->metric)) {
+		vs_log(VS_LOG_ERROR, "VECSTORE_METRIC: there is no distance called %s", metric);
+		return -1;
+	}
+	return 0;
+}
+
+/* A web server may pass a query string as arguments (RFC 3875, 4.4): only a person's are looked at. */
+static int answer_person(int argc, char **argv)
+{
+	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+		fputs(help, stdout);
+		return EXIT_SUCCESS;
+	}
+	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+		printf("vecstore.fcgi %s\n", vs_version());
+		return EXIT_SUCCESS;
+	}
+	fputs("vecstore.fcgi: is started by `vecstore serve` or a web server; see --help\n", stderr);
+	return 2;
+}
+
+int main(int argc, char **argv)
+{
+	struct vs_service_options options;
+	struct vs_worker worker;
+	struct vs_error error;
+	bool listening = is_listening(STDIN_FILENO);
+	if (!getenv("REQUEST_METHOD") && (argc > 1 || !listening))
+		return answer_person(argc, argv);
+	vs_log_init("vecstore.fcgi", NULL, -1);
+	if (get_options(&options))
+		return EXIT_FAILURE;
+	if (vs_worker_open(&worker, &options, &error)) {
+		vs_log(VS_LOG_ERROR, "%s", error.text);
+		return EXIT_FAILURE;
+	}
+	int rc = 0;
+	if (listening)
+		rc = vs_fcgi_serve(&worker, STDIN_FILENO, &error);
+	else
+		vs_cgi_serve(&worker);
+	if (rc)
+		vs_log(VS_LOG_ERROR, "%s", error.text);
+	vs_worker_close(&worker);
+	return rc ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "programs/fcgi/worker.h"
+
+#include <string.h>
+
+#include "base/log.h"
+
+#define READ_STEP ((size_t)64 << 10) /* bytes asked for at once when the length is not known */
+
+int vs_worker_open(struct vs_worker *worker, const struct vs_service_options *options, struct vs_error *error)
+{
+	memset(worker, 0, sizeof(*worker));
+	return vs_service_open(options, &worker->service, error);
+}
+
+void vs_worker_close(struct vs_worker *worker)
+{
+	vs_service_close(worker->service);
+	vs_arena_release(&worker->arena);
+	vs_buf_release(&worker->body);
+	vs_buf_release(&worker->head);
+	vs_buf_release(&worker->response.body);
+}
+
+/* ---- the request ------------------------------------------------------------------------------------------ */
+
+/* CONTENT_LENGTH: digits and nothing else. *known false when there is none. */
+static int parse_length(const char *text, bool *known, size_t *len, struct vs_error *error)
+{
+	*len = 0;
+	*known = text && *text;
+	for (const char *p = text; *known && *p; p++) {
+		if (*p < '0' || *p > '9')
+			return vs_error_at(error, VS_EINVAL, "Content-Length", p - text, "is not a number");
+		if (*len <= VS_BODY_MAX)
+			*len = *len * 10 + (size_t)(*p - '0');
+	}
+	return 0;
+}
+
+static int too_big(struct vs_error *error)
+{
+	return vs_error_at(error, VS_ETOOBIG, "body", -1, "is larger than %u MiB", VS_BODY_MAX >> 20);
+}
+
+static int read_known(struct vs_worker *worker, const struct vs_wire *wire, size_t len, struct vs_error *error)
+{
+	char *to = vs_buf_reserve(&worker->body, len);
+	if (!to)
+		return vs_error_set(error, VS_ENOMEM, "no memory for a body of %zu bytes", len);
+	size_t got = wire->read(wire->context, to, len);
+	worker->body.len += got;
+	if (got < len)
+		return vs_error_at(error, VS_EINVAL, "body", (int64_t)got, "ends before its Content-Length of %zu bytes", len);
+	return 0;
+}
+
+static int read_to_end(struct vs_worker *worker, const struct vs_wire *wire, struct vs_error *error)
+{
+	size_t got;
+	do {
+		char *to = vs_buf_reserve(&worker->body, READ_STEP);
+		if (!to)
+			return vs_error_set(error, VS_ENOMEM, "no memory for the body");
+		got = wire->read(wire->context, to, READ_STEP);
+		worker->body.len += got;
+		if (worker->body.len > VS_BODY_MAX)
+			return too_big(error);
+	} while (got == READ_STEP);
+	return 0;
+}
+
+static int read_body(struct vs_worker *worker, const struct vs_wire *wire, struct vs_error *error)
+{
+	bool known;
+	size_t len;
+	int rc = parse_length(wire->get(wire->context, "CONTENT_LENGTH"), &known, &len, error);
+	if (rc)
+		return rc;
+	if (len > VS_BODY_MAX)
+		return too_big(error);
+	if (known)
+		return len > 0 ? read_known(worker, wire, len, error) : 0;
+	return wire->has_end ? read_to_end(worker, wire, error) : 0;
+}
+
+static void fill_request(struct vs_worker *worker, const struct vs_wire *wire, struct vs_request *request)
+{
+	const char *method = wire->get(wire->context, "REQUEST_METHOD");
+	const char *target = wire->get(wire->context, "REQUEST_URI");
+	*request = (struct vs_request){
+		.method = method ? method : "",
+		.target = target ? target : "",
+		.content_type = wire->get(wire->context, "CONTENT_TYPE"),
+		.remote_addr = wire->get(wire->context, "REMOTE_ADDR"),
+		.host = wire->get(wire->context, "HTTP_HOST"),
+		.origin = wire->get(wire->context, "HTTP_ORIGIN"),
+		.ns = wire->get(wire->context, "HTTP_X_NAMESPACE"),
+		.arena = &worker->arena,
+	};
+	/* A proxy's address says nothing of who asked it. */
+	if (wire->get(wire->context, "HTTP_X_FORWARDED_FOR") || wire->get(wire->context, "HTTP_FORWARDED"))
+		request->remote_addr = NULL;
+}
+
+/* ---- the answer ------------------------------------------------------------------------------------------- */
+
+static const char *reason(int status)
+{
+	static const struct {
+		int status;
+		const char *text;
+	} known[] = {
+		{ 200, "OK" },
+		{ 400, "Bad Request" },
+		{ 401, "Unauthorized" },
+		{ 403, "Forbidden" },
+		{ 404, "Not Found" },
+		{ 405, "Method Not Allowed" },
+		{ 409, "Conflict" },
+		{ 413, "Content Too Large" },
+		{ 415, "Unsupported Media Type" },
+		{ 500, "Internal Server Error" },
+		{ 503, "Service Unavailable" },
+		{ 507, "Insufficient Storage" },
+	};
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (known[i].status == status)
+			return known[i].text;
+	return "Unknown";
+}
+
+static void send(struct vs_worker *worker, const struct vs_wire *wire, bool with_body)
+{
+	const struct vs_response *response = &worker->response;
+	struct vs_buf *head = &worker->head;
+	vs_buf_reset(head);
+	vs_buf_printf(head,
+	              "Status: %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nX-Request-Id: %s\r\n"
+	              "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n",
+	              response->status, reason(response->status), response->content_type, response->body.len,
+	              response->request_id);
+	if (response->allow)
+		vs_buf_printf(head, "Allow: %s\r\n", response->allow);
+	if (response->etag[0])
+		vs_buf_printf(head, "ETag: %s\r\n", response->etag);
+	if (response->retry_after > 0)
+		vs_buf_printf(head, "Retry-After: %d\r\n", response->retry_after);
+	if (response->status == 401)
+		vs_buf_puts(head, "WWW-Authenticate: Bearer\r\n");
+	vs_buf_puts(head, "\r\n");
+	wire->write(wire->context, head->data, head->len);
+	if (with_body)
+		wire->write(wire->context, response->body.data, response->body.len);
+}
+
+bool vs_worker_answer(struct vs_worker *worker, const struct vs_wire *wire)
+{
+	struct vs_request request;
+	struct vs_error error;
+	fill_request(worker, wire, &request);
+	bool whole = read_body(worker, wire, &error) == 0;
+	if (!whole) {
+		vs_service_refuse(worker->service, &request, &error, &worker->response);
+	} else {
+		request.body = worker->body.data;
+		request.body_len = worker->body.len;
+		vs_service_handle(worker->service, &request, &worker->response);
+	}
+	if (worker->response.status >= 500)
+		vs_log(VS_LOG_ERROR, "request %s: %s %.*s: %d %s", worker->response.request_id, request.method,
+		       (int)strcspn(request.target, "?") % 200, request.target, worker->response.status,
+		       worker->response.error.text);
+	send(worker, wire, strcmp(request.method, "HEAD") != 0);
+	vs_buf_reset(&worker->body);
+	vs_arena_reset(&worker->arena);
+	return whole;
+}

@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "programs/indexer/keeper.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "engine/vecstore.h"
+#include "programs/indexer/watch.h"
+
+#define MS UINT64_C(1000000)
+#define BUSY_RETRY (100 * MS)   /* another indexer has the namespace: soon it may not */
+#define FIRST_RETRY (100 * MS)
+#define LAST_RETRY (5000 * MS)
+#define SETTLE (1200 * MS)      /* the engine puts off what would otherwise be done too often: at most a second */
+#define LOG_LINKED 1000         /* slots linked at once that are worth a line */
+
+/* A fault that may come again: said once, then again only when it reads differently. */
+struct trouble {
+	char text[sizeof((struct vs_error *)0)->text];
+	unsigned count;
+	uint64_t retry_at; /* 0: at once */
+};
+
+struct kept {
+	struct kept *next;
+	char name[64];
+	char folder[17];
+	struct vs_namespace *ns; /* NULL: to be opened */
+	char watched[512];       /* the generation's folder */
+	int watch;               /* -1: not watched */
+	bool dirty;              /* something may be to do */
+	bool listed;             /* seen in the catalogue by the last look */
+	uint64_t settle_at;      /* 0: nothing is put off */
+	struct trouble trouble;
+	uint32_t linked_from, linked_to; /* by the call in hand */
+	const volatile sig_atomic_t *stop;
+};
+
+struct vs_keeper {
+	const char *data;
+	int watch;
+	unsigned threads;
+	const volatile sig_atomic_t *stop;
+	struct vs_store *store; /* NULL: to be opened */
+	dev_t device;           /* of the data folder, to see when another took its place */
+	ino_t inode;
+	int data_watch;
+	bool data_dirty;
+	struct trouble trouble;
+	struct kept *first;
+};
+
+int vs_keeper_open(const char *data, int watch, unsigned threads, const volatile sig_atomic_t *stop,
+                   struct vs_keeper **keeper, struct vs_error *error)
+{
+	*keeper = calloc(1, sizeof **keeper);
+	if (!*keeper)
+		return vs_error_set(error, VS_ENOMEM, "out of memory");
+	(*keeper)->data = data;
+	(*keeper)->watch = watch;
+	(*keeper)->threads = threads;
+	(*keeper)->stop = stop;
+	(*keeper)->data_watch = -1;
+	(*keeper)->data_dirty = true;
+	return 0;
+}
+
+/* ---- trouble ---------------------------------------------------------------------------------------------- */
+
+static void note_trouble(struct trouble *trouble, const char *who, const struct vs_error *error, uint64_t delay)
+{
+	if (strcmp(trouble->text, error->text) != 0) {
+		snprintf(trouble->text, sizeof trouble->text, "%s", error->text);
+		vs_log(error->code == VS_EBUSY || error->code == VS_ENOTFOUND ? VS_LOG_INFO : VS_LOG_ERROR, "%s: %s", who,
+		       error->text);
+	}
+	if (delay == 0)
+		delay = trouble->count < 6 ? FIRST_RETRY << trouble->count : LAST_RETRY;
+	trouble->count++;
+	trouble->retry_at = vs_clock_mono_ns() + (delay > LAST_RETRY ? LAST_RETRY : delay);
+}
+
+static void end_trouble(struct trouble *trouble, const char *who)
+{
+	if (trouble->count > 0)
+		vs_log(VS_LOG_INFO, "%s: works again", who);
+	memset(trouble, 0, sizeof *trouble);
+}
+
+/* ---- handles ---------------------------------------------------------------------------------------------- */
+
+static void close_kept(struct vs_keeper *keeper, struct kept *kept)
+{
+	vs_namespace_close(kept->ns);
+	kept->ns = NULL;
+	vs_watch_remove(keeper->watch, kept->watch);
+	kept->watch = -1;
+	kept->watched[0] = '\0';
+}
+
+static void close_store(struct vs_keeper *keeper)
+{
+	while (keeper->first) {
+		struct kept *kept = keeper->first;
+		keeper->first = kept->next;
+		close_kept(keeper, kept);
+		free(kept);
+	}
+	vs_store_close(keeper->store);
+	keeper->store = NULL;
+	vs_watch_remove(keeper->watch, keeper->data_watch);
+	keeper->data_watch = -1;
+}
+
+void vs_keeper_close(struct vs_keeper *keeper)
+{
+	if (!keeper)
+		return;
+	close_store(keeper);
+	free(keeper);
+}
+
+/* ---- what changed ----------------------------------------------------------------------------------------- */
+
+void vs_keeper_suspect_all(struct vs_keeper *keeper)
+{
+	keeper->data_dirty = true;
+	for (struct kept *kept = keeper->first; kept; kept = kept->next)
+		kept->dirty = true;
+}
+
+static void on_change(void *context, int folder, bool gone)
+{
+	struct vs_keeper *keeper = context;
+	if (folder < 0) {
+		vs_keeper_suspect_all(keeper);
+		return;
+	}
+	if (folder == keeper->data_watch) {
+		keeper->data_dirty = true;
+		keeper->data_watch = gone ? -1 : folder;
+		return;
+	}
+	for (struct kept *kept = keeper->first; kept; kept = kept->next) {
+		if (kept->watch != folder)
+			continue;
+		kept->dirty = true;
+		if (gone) {
+			kept->watch = -1;
+			kept->watched[0] = '\0';
+		}
+	}
+}
+
+void vs_keeper_notice(struct vs_keeper *keeper)
+{
+	vs_watch_read(keeper->watch, on_change, keeper);
+}
+
+/* ---- one namespace ---------------------------------------------------------------------------------------- */
+
+static int progress(void *context, uint32_t linked, uint32_t slots)
+{
+	struct kept *kept = context;
+	(void)slots;
+	if (kept->linked_from == UINT32_MAX)
+		kept->linked_from = linked;
+	kept->linked_to = linked;
+	return *kept->stop ? 1 : 0;
+}
+
+/* Watches before the first look, so that no commit falls between. */
+static void watch_kept(struct vs_keeper *keeper, struct kept *kept)
+{
+	const char *folder = vs_namespace_folder(kept->ns);
+	if (kept->watch >= 0 && strcmp(folder, kept->watched) == 0)
+		return;
+	vs_watch_remove(keeper->watch, kept->watch);
+	kept->watch = vs_watch_append(keeper->watch, folder);
+	snprintf(kept->watched, sizeof kept->watched, "%s", folder);
+}
+
+/* Until nothing is left to do, or something fails. */
+static int index_kept(struct vs_keeper *keeper, struct kept *kept, struct vs_error *error)
+{
+	struct vs_index_options options = { keeper->threads, progress, kept };
+	bool worked = true;
+	int rc = 0;
+	if (!kept->ns)
+		rc = vs_namespace_open(keeper->store, kept->name, NULL, &kept->ns, error);
+	while (!rc && worked && !*keeper->stop) {
+		uint64_t begin = vs_clock_mono_ns();
+		watch_kept(keeper, kept);
+		kept->linked_from = UINT32_MAX;
+		rc = vs_namespace_index(kept->ns, &options, &worked, error);
+		if (!rc && worked)
+			kept->settle_at = vs_clock_mono_ns() + SETTLE;
+		if (!rc && kept->linked_from != UINT32_MAX && kept->linked_to - kept->linked_from >= LOG_LINKED)
+			vs_log(VS_LOG_INFO, "namespace %s: linked up to slot %u in %.1f s", kept->name, kept->linked_to,
+			       (double)(vs_clock_mono_ns() - begin) / 1e9);
+	}
+	return rc > 0 ? 0 : rc; /* stopped by progress */
+}
+
+static void tend(struct vs_keeper *keeper, struct kept *kept, uint64_t now)
+{
+	char who[80];
+	struct vs_error error = { .code = VS_OK };
+	bool settle = kept->settle_at > 0 && kept->settle_at <= now;
+	if (kept->trouble.count > 0 ? kept->trouble.retry_at > now : !kept->dirty && !settle)
+		return;
+	kept->dirty = false;
+	if (settle)
+		kept->settle_at = 0;
+	snprintf(who, sizeof who, "namespace %s", kept->name);
+	int rc = index_kept(keeper, kept, &error);
+	if (rc == VS_ESTALE) { /* a newer generation took its place */
+		close_kept(keeper, kept);
+		rc = index_kept(keeper, kept, &error);
+	}
+	if (rc == 0) {
+		end_trouble(&kept->trouble, who);
+	} else if (rc == VS_EBUSY) {
+		note_trouble(&kept->trouble, who, &error, BUSY_RETRY);
+	} else {
+		close_kept(keeper, kept); /* after a fault nothing that was open is trusted */
+		note_trouble(&kept->trouble, who, &error, 0);
+	}
+}
+
+/* ---- the folder ------------------------------------------------------------------------------------------- */
+
+static int list(void *context, const struct vs_namespace_info *info)
+{
+	struct vs_keeper *keeper = context;
+	for (struct kept *kept = keeper->first; kept; kept = kept->next) {
+		if (strcmp(kept->folder, info->folder) == 0 && strcmp(kept->name, info->name) == 0) {
+			kept->listed = true;
+			return 0;
+		}
+	}
+	struct kept *kept = calloc(1, sizeof *kept);
+	if (!kept)
+		return VS_ENOMEM;
+	memcpy(kept->name, info->name, sizeof kept->name);
+	memcpy(kept->folder, info->folder, sizeof kept->folder);
+	kept->watch = -1;
+	kept->dirty = kept->listed = true;
+	kept->stop = keeper->stop;
+	kept->next = keeper->first;
+	keeper->first = kept;
+	return 0;
+}
+
+static void drop_unlisted(struct vs_keeper *keeper)
+{
+	for (struct kept **at = &keeper->first; *at;) {
+		struct kept *kept = *at;
+		if (kept->listed) {
+			at = &kept->next;
+			continue;
+		}
+		*at = kept->next;
+		close_kept(keeper, kept);
+		free(kept);
+	}
+}
+
+/* Opens the store, or again when another folder took the place of the one that is open, and reads the catalogue. */
+static int look_at_data(struct vs_keeper *keeper, struct vs_error *error)
+{
+	struct stat st;
+	int rc;
+	if (stat(keeper->data, &st) != 0) {
+		close_store(keeper);
+		return vs_error_set(error, VS_ENOTFOUND, "waiting for the data folder");
+	}
+	if (keeper->store && (st.st_dev != keeper->device || st.st_ino != keeper->inode))
+		close_store(keeper);
+	if (keeper->data_watch < 0)
+		keeper->data_watch = vs_watch_append(keeper->watch, keeper->data);
+	if (!keeper->store && (rc = vs_store_open(keeper->data, 0, &keeper->store, error)))
+		return rc;
+	keeper->device = st.st_dev;
+	keeper->inode = st.st_ino;
+	for (struct kept *kept = keeper->first; kept; kept = kept->next)
+		kept->listed = false;
+	rc = vs_store_each(keeper->store, list, keeper, error);
+	if (rc == VS_ENOMEM)
+		return vs_error_set(error, rc, "no memory for the list of namespaces");
+	if (rc == 0)
+		drop_unlisted(keeper);
+	else
+		close_store(keeper);
+	return rc;
+}
+
+static void sooner(uint64_t *when, uint64_t other)
+{
+	if (other > 0 && other < *when)
+		*when = other;
+}
+
+uint64_t vs_keeper_pass(struct vs_keeper *keeper)
+{
+	uint64_t now = vs_clock_mono_ns();
+	uint64_t when = UINT64_MAX;
+	if (keeper->trouble.count > 0 ? keeper->trouble.retry_at <= now : keeper->data_dirty) {
+		struct vs_error error;
+		keeper->data_dirty = false;
+		if (look_at_data(keeper, &error) == 0)
+			end_trouble(&keeper->trouble, keeper->data);
+		else
+			note_trouble(&keeper->trouble, keeper->data, &error, 0);
+	}
+	sooner(&when, keeper->trouble.retry_at);
+	for (struct kept *kept = keeper->first; kept && !*keeper->stop; kept = kept->next) {
+		tend(keeper, kept, now);
+		sooner(&when, kept->trouble.retry_at);
+		sooner(&when, kept->settle_at);
+	}
+	return when;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * indexer/keeper: every namespace of a data folder, each with what it waits for. A fault in one keeps none of the others
+ * waiting; it is logged once and tried again, later and later.
+ */
+#ifndef VS_INDEXER_KEEPER_H
+#define VS_INDEXER_KEEPER_H
+
+#include <signal.h>
+#include <stdint.h>
+
+struct vs_keeper;
+struct vs_error;
+
+/* data and stop must live as long as the keeper. *stop non-zero ends work soon, cleanly. watch: of vs_watch_open.
+ * threads: for linking; 0: one per core. */
+int vs_keeper_open(const char *data, int watch, unsigned threads, const volatile sig_atomic_t *stop,
+                   struct vs_keeper **keeper, struct vs_error *error);
+void vs_keeper_close(struct vs_keeper *keeper); /* NULL allowed */
+
+/* Notes what changed, from the watch's events. */
+void vs_keeper_notice(struct vs_keeper *keeper);
+/* Looks at everything at the next pass, as if it had changed. */
+void vs_keeper_suspect_all(struct vs_keeper *keeper);
+
+/* Does what there is to do. Returns when (vs_clock_mono_ns) to come again if nothing changes before; UINT64_MAX: never. */
+uint64_t vs_keeper_pass(struct vs_keeper *keeper);
+
+#endif

@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: Apache-2.0
+pkglibexec_PROGRAMS += vecstore-indexer
+vecstore_indexer_SOURCES = \
+	src/programs/indexer/keeper.c src/programs/indexer/keeper.h \
+	src/programs/indexer/main.c \
+	src/programs/indexer/watch.c src/programs/indexer/watch.h
+vecstore_indexer_LDADD = $(core_libs)
+EXTRA_DIST += src/programs/indexer/README.md

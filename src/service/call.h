@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* service/call: one request on its way through the room, and what its handlers share. Private to the room. */
+#ifndef VS_SERVICE_CALL_H
+#define VS_SERVICE_CALL_H
+
+#include "engine/vecstore.h"
+#include "service/auth.h"
+#include "service/metrics.h"
+#include "service/route.h"
+#include "service/service.h"
+#include "service/target.h"
+
+struct json_object;
+struct json_tokener;
+
+#define VS_DEFAULT_NAMESPACE "default"
+
+struct vs_call {
+	struct vs_service *service;
+	const struct vs_request *request;
+	struct vs_response *response;
+	const struct vs_operation *operation; /* NULL while no route was found */
+	struct vs_target target;
+	struct vs_text id; /* the {id} of the path; data NULL when the route has none */
+	struct vs_principal principal;
+	struct json_object *body; /* released after the call; strings taken from it live until then */
+	struct json_tokener *json;
+	struct vs_metrics *metrics;
+	bool retried; /* the handler's second and last try */
+};
+
+/* A file was replaced, or looks wrong through maps that may be old: a handler that returns such a code is called once
+ * more, with fresh handles. */
+static inline bool vs_call_may_retry(const struct vs_call *call, int rc)
+{
+	return !call->retried && (rc == VS_ESTALE || rc == VS_ECORRUPT);
+}
+
+/* Handlers of operations.tbl. They write response->body, and return 0 or the code of *error, which is never NULL. */
+#define VS_OPERATION(id, method, path, right, handler, summary) \
+	int handler(struct vs_call *call, struct vs_error *error);
+#include "service/operations.tbl"
+#undef VS_OPERATION
+
+/* ---- what the body is ---- */
+
+enum vs_media { VS_MEDIA_NONE, VS_MEDIA_JSON, VS_MEDIA_NDJSON, VS_MEDIA_OCTETS, VS_MEDIA_OTHER };
+enum vs_media vs_call_media(const struct vs_call *call);
+/* Parses the body as one JSON object into call->body: VS_EMEDIA, VS_EINVAL with the position. */
+int vs_call_json(struct vs_call *call, struct vs_error *error);
+
+/* ---- handles ---- */
+
+/* The namespace that the body (ns, NULL: not there), the query string or the header names, else `default`, kept open from
+ * request to request. With create, it is made when missing. Otherwise VS_ENOTFOUND, but for `default`, which begins
+ * empty: 0 with *out NULL. */
+int vs_call_namespace(struct vs_call *call, const struct vs_text *ns, bool create, struct vs_namespace **out,
+                      struct vs_error *error);
+const char *vs_call_namespace_name(const struct vs_call *call, const struct vs_text *ns);
+/* The metric that new namespaces get. */
+enum vs_metric vs_call_metric(const struct vs_call *call);
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* service/handles: the store and its namespaces, opened when first asked for and kept open between requests. */
+#ifndef VS_SERVICE_HANDLES_H
+#define VS_SERVICE_HANDLES_H
+
+#include <stdbool.h>
+
+#include "engine/vecstore.h"
+
+#define VS_HANDLES_MAX 16 /* namespaces open at once */
+
+struct vs_handle {
+	char name[64];
+	struct vs_namespace *ns;
+};
+
+struct vs_handles {
+	char *data;            /* the data folder; owned */
+	enum vs_metric metric; /* of namespaces made here */
+	struct vs_store *store;
+	struct vs_handle open[VS_HANDLES_MAX];
+	unsigned count;
+	unsigned next; /* the one to give up when all are taken */
+};
+
+/* Opens nothing yet. VS_ENOMEM. */
+int vs_handles_init(struct vs_handles *handles, const char *data, enum vs_metric metric, struct vs_error *error);
+/* Closes all; the next request opens again. */
+void vs_handles_reset(struct vs_handles *handles);
+void vs_handles_release(struct vs_handles *handles);
+
+/* Makes the data folder when it is missing. */
+int vs_handles_store(struct vs_handles *handles, struct vs_store **store, struct vs_error *error);
+/* Valid until the next call. VS_ENOTFOUND unless create. */
+int vs_handles_find(struct vs_handles *handles, const char *name, bool create, struct vs_namespace **ns,
+                    struct vs_error *error);
+
+#endif

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * service/json_in: JSON from outside, strictly: RFC 8259, valid UTF-8, one value and nothing after it, at most
+ * VS_JSON_DEPTH deep, every field known. Faults name the field (with its place in a batch, the prefix: "records[3]."
+ * or "line 4.") and the position.
+ */
+#ifndef VS_SERVICE_JSON_IN_H
+#define VS_SERVICE_JSON_IN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "service/target.h"
+
+struct json_object;
+struct json_tokener;
+struct vs_arena;
+struct vs_error;
+
+#define VS_JSON_DEPTH 32
+/* Values of one parsed text, told by its commas: each costs json-c about 100 bytes. */
+#define VS_JSON_VALUES_MAX 4000000
+
+/* NULL when memory is out. */
+struct json_tokener *vs_json_open(void);
+void vs_json_close(struct json_tokener *json); /* NULL allowed */
+
+/* One JSON object; *object is released with json_object_put. where names the text in errors: "body" or "line 4". */
+int vs_json_parse(struct json_tokener *json, const char *text, size_t len, const char *where,
+                  struct json_object **object, struct vs_error *error);
+
+/* An object whose fields are taken by name. */
+struct vs_fields {
+	struct json_object *object;
+	const char *prefix; /* "" or "records[3]." */
+};
+
+/* VS_EINVAL, with its name, for a field that is not in names (ended by NULL). */
+int vs_fields_check(const struct vs_fields *fields, const char *const *names, struct vs_error *error);
+
+/* These leave the value alone when the field is missing or null, and refuse another type. Strings live as long as the
+ * object; they are NUL-terminated and hold no NUL. Whole numbers lie in [min, max]. */
+int vs_fields_text(const struct vs_fields *fields, const char *name, struct vs_text *value, struct vs_error *error);
+int vs_fields_bool(const struct vs_fields *fields, const char *name, bool *value, struct vs_error *error);
+int vs_fields_number(const struct vs_fields *fields, const char *name, uint32_t min, uint32_t max, uint32_t *value,
+                     struct vs_error *error);
+/* *present tells whether it was there. */
+int vs_fields_float(const struct vs_fields *fields, const char *name, bool *present, float *value,
+                    struct vs_error *error);
+/* The array itself, borrowed; NULL when missing. */
+int vs_fields_array(const struct vs_fields *fields, const char *name, struct json_object **array,
+                    struct vs_error *error);
+/* A JSON object as text, borrowed from the object; { NULL, 0 } when missing. NaN, infinities and integers beyond 64 bits
+ * within it are refused, since they would not come back as they went in. */
+int vs_fields_object(const struct vs_fields *fields, const char *name, struct vs_text *value, struct vs_error *error);
+/* A vector in arena: an array of numbers, or base64 of little-endian float32. *dimension 0 when missing. Position is
+ * the element's index. */
+int vs_fields_vector(const struct vs_fields *fields, const char *name, struct vs_arena *arena, const float **vector,
+                     uint32_t *dimension, struct vs_error *error);
+
+/* VS_EINVAL naming prefix and name: it is missing. */
+int vs_fields_missing(const struct vs_fields *fields, const char *name, struct vs_error *error);
+
+#endif

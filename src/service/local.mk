@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: Apache-2.0
+libvecstore_service_la_SOURCES += \
+	src/service/auth.c src/service/auth.h \
+	src/service/base64.c src/service/base64.h \
+	src/service/call.h \
+	src/service/handles.c src/service/handles.h \
+	src/service/json_in.c src/service/json_in.h \
+	src/service/json_out.c src/service/json_out.h \
+	src/service/metrics.c src/service/metrics.h src/service/metrics.tbl \
+	src/service/operations.tbl \
+	src/service/query.c \
+	src/service/records.c \
+	src/service/remove.c \
+	src/service/route.c src/service/route.h \
+	src/service/service.c src/service/service.h \
+	src/service/status.c \
+	src/service/target.c src/service/target.h \
+	src/service/upsert.c
+EXTRA_DIST += src/service/README.md

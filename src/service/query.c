@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Handler of query: a JSON object, or the vector as raw little-endian float32 with the other fields in the query string. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "service/call.h"
+#include "service/json_in.h"
+#include "service/json_out.h"
+
+#define RESULTS_MAX 10000u
+#define EF_MAX 100000u
+
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "raw vectors are little-endian float32; this machine is not"
+#endif
+
+static int decode_json(struct vs_call *call, struct vs_query *query, struct vs_text *name, struct vs_error *error)
+{
+	static const char *const parameters[] = { "namespace", NULL };
+	static const char *const known[] = { "vector",    "id",     "limit",          "filter",           "namespace", "ef", "exact",
+		                                 "min_score", "offset", "include_vector", "include_metadata", NULL };
+	struct vs_text id = { NULL, 0 };
+	struct vs_text filter = { NULL, 0 };
+	int rc = vs_target_check(&call->target, parameters, error);
+	if (!rc)
+		rc = vs_call_json(call, error);
+	struct vs_fields fields = { call->body, "" };
+	if (rc || (rc = vs_fields_check(&fields, known, error)) || (rc = vs_fields_text(&fields, "id", &id, error)) ||
+	    (rc = vs_fields_vector(&fields, "vector", call->request->arena, &query->vector, &query->dimension, error)) ||
+	    (rc = vs_fields_number(&fields, "limit", 1, RESULTS_MAX, &query->limit, error)) ||
+	    (rc = vs_fields_number(&fields, "offset", 0, RESULTS_MAX, &query->offset, error)) ||
+	    (rc = vs_fields_number(&fields, "ef", 0, EF_MAX, &query->ef, error)) ||
+	    (rc = vs_fields_bool(&fields, "exact", &query->exact, error)) ||
+	    (rc = vs_fields_text(&fields, "filter", &filter, error)) ||
+	    (rc = vs_fields_float(&fields, "min_score", &query->has_min_score, &query->min_score, error)) ||
+	    (rc = vs_fields_bool(&fields, "include_vector", &query->with_vector, error)) ||
+	    (rc = vs_fields_bool(&fields, "include_metadata", &query->with_metadata, error)) ||
+	    (rc = vs_fields_text(&fields, "namespace", name, error)))
+		return rc;
+	query->id = id.data;
+	query->id_len = id.len;
+	query->filter = filter.data;
+	if (!id.data == !query->vector)
+		return vs_error_at(error, VS_EINVAL, "vector", -1, "a query has either a vector or an id");
+	return 0;
+}
+
+static int take_number(const struct vs_call *call, const char *name, uint32_t min, uint32_t max, uint32_t *value,
+                       struct vs_error *error)
+{
+	unsigned long number = *value;
+	int rc = vs_target_number(&call->target, name, min, max, &number, error);
+	*value = (uint32_t)number;
+	return rc;
+}
+
+static int take_min_score(const struct vs_call *call, struct vs_query *query, struct vs_error *error)
+{
+	const struct vs_text *text = vs_target_param(&call->target, "min_score");
+	char *end;
+	if (!text)
+		return 0;
+	query->min_score = strtof(text->data, &end);
+	query->has_min_score = true;
+	if (end == text->data || *end || !__builtin_isfinite(query->min_score))
+		return vs_error_at(error, VS_EINVAL, "min_score", -1, "must be a number");
+	return 0;
+}
+
+static int decode_octets(struct vs_call *call, struct vs_query *query, struct vs_error *error)
+{
+	static const char *const parameters[] = { "limit",     "filter", "namespace",      "ef",               "exact",
+		                                      "min_score", "offset", "include_vector", "include_metadata", NULL };
+	const struct vs_request *request = call->request;
+	const struct vs_text *filter = vs_target_param(&call->target, "filter");
+	size_t len = request->body_len;
+	int rc = vs_target_check(&call->target, parameters, error);
+	if (rc || (rc = take_number(call, "limit", 1, RESULTS_MAX, &query->limit, error)) ||
+	    (rc = take_number(call, "offset", 0, RESULTS_MAX, &query->offset, error)) ||
+	    (rc = take_number(call, "ef", 0, EF_MAX, &query->ef, error)) ||
+	    (rc = vs_target_bool(&call->target, "exact", &query->exact, error)) ||
+	    (rc = vs_target_bool(&call->target, "include_vector", &query->with_vector, error)) ||
+	    (rc = vs_target_bool(&call->target, "include_metadata", &query->with_metadata, error)) ||
+	    (rc = take_min_score(call, query, error)))
+		return rc;
+	if (len == 0 || len % sizeof(float) != 0 || len > VS_VECTOR_DIM_MAX * sizeof(float))
+		return vs_error_at(error, VS_EINVAL, "vector", -1,
+		                   "the body has %zu bytes; a vector is 1 to %d little-endian float32 of 4 bytes", len,
+		                   VS_VECTOR_DIM_MAX);
+	query->filter = filter ? filter->data : NULL;
+	query->vector = (const float *)(const void *)vs_arena_dup(request->arena, request->body, len);
+	query->dimension = (uint32_t)(len / sizeof(float));
+	if (!query->vector)
+		return vs_error_set(error, VS_ENOMEM, "no memory for a vector");
+	for (uint32_t i = 0; i < query->dimension; i++)
+		if (!__builtin_isfinite(query->vector[i]))
+			return vs_error_at(error, VS_EINVAL, "vector", i, "vector[%u] is not finite", i);
+	return 0;
+}
+
+static void encode(struct vs_buf *out, const struct vs_query *query, const struct vs_results *results)
+{
+	vs_buf_puts(out, "{\"results\":[");
+	for (size_t i = 0; i < results->count; i++) {
+		const struct vs_result *result = &results->items[i];
+		vs_buf_puts(out, i > 0 ? ",{\"id\":" : "{\"id\":");
+		vs_json_text(out, result->record.id, result->record.id_len);
+		vs_buf_puts(out, ",\"score\":");
+		vs_json_float(out, result->score);
+		if (query->with_metadata) {
+			vs_buf_puts(out, ",\"metadata\":");
+			vs_buf_append(out, result->record.metadata, result->record.metadata_len);
+		}
+		if (query->with_vector && result->record.vector) {
+			vs_buf_puts(out, ",\"vector\":");
+			vs_json_vector(out, result->record.vector, result->record.dimension);
+		}
+		vs_buf_putc(out, '}');
+	}
+	vs_buf_printf(out,
+	              "],\"stats\":{\"total_candidates\":%" PRIu64 ",\"filtered_count\":%" PRIu64 ",\"duration_ms\":%.3f}}\n",
+	              results->stats.total_candidates, results->stats.filtered_count,
+	              (double)results->stats.duration_ns * 1e-6);
+}
+
+static int search(struct vs_call *call, struct vs_error *error)
+{
+	struct vs_query query = VS_QUERY;
+	struct vs_results results = { 0 };
+	struct vs_namespace *ns = NULL;
+	struct vs_text name = { NULL, 0 };
+	bool octets = vs_call_media(call) == VS_MEDIA_OCTETS;
+	int rc = octets ? decode_octets(call, &query, error) : decode_json(call, &query, &name, error);
+	if (!rc && query.limit + query.offset > RESULTS_MAX)
+		rc = vs_error_at(error, VS_EINVAL, "offset", -1, "limit and offset together are at most %u", RESULTS_MAX);
+	if (!rc && query.filter)
+		rc = vs_filter_check(query.filter, error);
+	if (!rc)
+		rc = vs_call_namespace(call, &name, false, &ns, error);
+	if (!rc && ns)
+		rc = vs_namespace_search(ns, &query, &results, error);
+	else if (!rc && query.id)
+		rc = vs_error_at(error, VS_ENOTFOUND, "id", -1, "no record has this id");
+	if (rc)
+		return rc;
+	vs_metrics_observe(call->metrics, VS_HISTOGRAM_QUERY_SECONDS, (double)results.stats.duration_ns * 1e-9);
+	vs_metrics_observe(call->metrics, VS_HISTOGRAM_QUERY_RESULTS, (double)results.count);
+	vs_metrics_observe(call->metrics, VS_HISTOGRAM_NODES_VISITED, (double)results.stats.nodes_visited);
+	vs_metrics_observe(call->metrics, VS_HISTOGRAM_DISTANCES, (double)results.stats.distances);
+	encode(&call->response->body, &query, &results);
+	return 0;
+}
+
+int vs_handle_query(struct vs_call *call, struct vs_error *error)
+{
+	int rc = search(call, error);
+	vs_metrics_add(call->metrics, rc ? VS_COUNT_QUERY_ERRORS : VS_COUNT_QUERIES, 1);
+	return rc;
+}

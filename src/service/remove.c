@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Handlers of delete, soft-delete and restore: one id (in path or body), many, or (delete) all that a filter accepts. */
+#include <json-c/json_object.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "service/call.h"
+#include "service/json_in.h"
+#include "service/json_out.h"
+
+struct removal {
+	enum vs_removal kind;
+	const char *done_name; /* of the answer's second field */
+	struct vs_id *ids;     /* NULL: by filter */
+	size_t count;
+	bool many; /* ids[] was given: the answer counts */
+	struct vs_text filter;
+	struct vs_text ns;
+};
+
+static int decode_ids(struct vs_call *call, struct json_object *array, struct removal *removal, struct vs_error *error)
+{
+	size_t count = json_object_array_length(array);
+	if (count > VS_BATCH_MAX)
+		return vs_error_at(error, VS_ETOOBIG, "ids", -1, "more than %d ids in one request", VS_BATCH_MAX);
+	removal->ids = vs_arena_calloc(call->request->arena, count, sizeof(*removal->ids));
+	if (!removal->ids)
+		return vs_error_set(error, VS_ENOMEM, "no memory for %zu ids", count);
+	for (size_t i = 0; i < count; i++) {
+		struct json_object *id = json_object_array_get_idx(array, i);
+		if (!json_object_is_type(id, json_type_string))
+			return vs_error_at(error, VS_EINVAL, "ids", (int64_t)i, "ids[%zu] must be a string", i);
+		removal->ids[i].data = json_object_get_string(id);
+		removal->ids[i].len = (size_t)json_object_get_string_len(id);
+	}
+	removal->count = count;
+	removal->many = true;
+	return 0;
+}
+
+static int set_id(struct vs_call *call, const struct vs_text *id, struct removal *removal, struct vs_error *error)
+{
+	removal->ids = vs_arena_calloc(call->request->arena, 1, sizeof(*removal->ids));
+	if (!removal->ids)
+		return vs_error_set(error, VS_ENOMEM, "no memory for an id");
+	removal->ids[0] = (struct vs_id){ id->data, id->len };
+	removal->count = 1;
+	return 0;
+}
+
+static int decode_body(struct vs_call *call, struct removal *removal, struct vs_error *error)
+{
+	static const char *const known[] = { "id", "ids", "namespace", "filter", NULL };
+	static const char *const known_by_id[] = { "id", "ids", "namespace", NULL };
+	bool filters = removal->kind == VS_DELETE;
+	struct vs_text id = { NULL, 0 };
+	struct json_object *array = NULL;
+	int rc = vs_call_json(call, error);
+	struct vs_fields fields = { call->body, "" };
+	if (rc || (rc = vs_fields_check(&fields, filters ? known : known_by_id, error)) ||
+	    (rc = vs_fields_text(&fields, "id", &id, error)) || (rc = vs_fields_array(&fields, "ids", &array, error)) ||
+	    (rc = vs_fields_text(&fields, "filter", &removal->filter, error)) ||
+	    (rc = vs_fields_text(&fields, "namespace", &removal->ns, error)))
+		return rc;
+	if ((id.data != NULL) + (array != NULL) + (removal->filter.data != NULL) != 1)
+		return vs_error_at(error, VS_EINVAL, "id", -1, "exactly one of %s must be given",
+		                   filters ? "id, ids and filter" : "id and ids");
+	if (array)
+		return decode_ids(call, array, removal, error);
+	return id.data ? set_id(call, &id, removal, error) : 0;
+}
+
+static int decode(struct vs_call *call, struct removal *removal, struct vs_error *error)
+{
+	static const char *const parameters[] = { "namespace", NULL };
+	int rc = vs_target_check(&call->target, parameters, error);
+	if (rc)
+		return rc;
+	if (!call->id.data)
+		return decode_body(call, removal, error);
+	if (call->request->body_len > 0)
+		return vs_error_at(error, VS_EINVAL, "body", -1, "must be empty when the id stands in the path");
+	return set_id(call, &call->id, removal, error);
+}
+
+/* Whether the one record is there, though nothing had to be done to it. */
+static int find_record(struct vs_namespace *ns, const struct vs_id *id, bool *found, struct vs_error *error)
+{
+	struct vs_record record;
+	struct vs_error why;
+	int rc = vs_record_get(ns, id->data, id->len, false, &record, &why);
+	*found = rc == 0;
+	if (rc && rc != VS_ENOTFOUND) {
+		*error = why;
+		return rc;
+	}
+	return 0;
+}
+
+static void encode(struct vs_buf *out, const struct removal *removal, bool found, size_t done)
+{
+	if (!removal->ids) {
+		vs_buf_printf(out, "{\"%s\":%zu}\n", removal->done_name, done);
+	} else if (removal->many) {
+		vs_buf_printf(out, "{\"found\":%zu,\"%s\":%zu}\n", done, removal->done_name, done);
+	} else {
+		vs_buf_puts(out, "{\"found\":");
+		vs_json_bool(out, found);
+		if (removal->kind == VS_DELETE) {
+			vs_buf_printf(out, ",\"deleted\":%zu}\n", done);
+		} else {
+			vs_buf_printf(out, ",\"%s\":", removal->done_name);
+			vs_json_bool(out, done > 0);
+			vs_buf_puts(out, "}\n");
+		}
+	}
+}
+
+static int handle(struct vs_call *call, enum vs_removal kind, const char *done_name, struct vs_error *error)
+{
+	struct removal removal = { .kind = kind, .done_name = done_name };
+	struct vs_namespace *ns = NULL;
+	bool found = false;
+	size_t done = 0;
+	int rc = decode(call, &removal, error);
+	if (!rc && removal.filter.data)
+		rc = vs_filter_check(removal.filter.data, error);
+	if (!rc)
+		rc = vs_call_namespace(call, &removal.ns, false, &ns, error);
+	if (!rc && ns && removal.ids && removal.count > 0)
+		rc = vs_namespace_remove(ns, kind, removal.ids, removal.count, &done, error);
+	else if (!rc && ns && !removal.ids)
+		rc = vs_namespace_remove_where(ns, removal.filter.data, &done, error);
+	found = done > 0;
+	if (!rc && ns && !found && removal.count == 1 && !removal.many)
+		rc = find_record(ns, &removal.ids[0], &found, error);
+	if (rc)
+		return rc;
+	if (kind != VS_RESTORE)
+		vs_metrics_add(call->metrics, VS_COUNT_DELETES, done);
+	encode(&call->response->body, &removal, found, done);
+	return 0;
+}
+
+int vs_handle_delete(struct vs_call *call, struct vs_error *error)
+{
+	return handle(call, VS_DELETE, "deleted", error);
+}
+
+int vs_handle_soft_delete(struct vs_call *call, struct vs_error *error)
+{
+	return handle(call, VS_SOFT_DELETE, "marked_deleted", error);
+}
+
+int vs_handle_restore(struct vs_call *call, struct vs_error *error)
+{
+	return handle(call, VS_RESTORE, "restored", error);
+}

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "service/service.h"
+
+#include <json-c/json_object.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/random.h>
+
+#include "base/clock.h"
+#include "service/call.h"
+#include "service/handles.h"
+#include "service/json_in.h"
+#include "service/json_out.h"
+
+struct vs_service {
+	bool insecure;
+	struct vs_handles handles;
+	struct vs_metrics *metrics;
+	struct json_tokener *json;
+};
+
+int vs_service_open(const struct vs_service_options *options, struct vs_service **service, struct vs_error *error)
+{
+	struct vs_service *s = calloc(1, sizeof(*s));
+	*service = NULL;
+	if (!s)
+		return vs_error_set(error, VS_ENOMEM, "no memory for the service");
+	s->insecure = options->insecure;
+	int rc = vs_handles_init(&s->handles, options->data, options->metric, error);
+	if (!rc && !(s->json = vs_json_open()))
+		rc = vs_error_set(error, VS_ENOMEM, "no memory for the service");
+	/* Figures are worth less than answers: a run folder that fails leaves them private. */
+	if (!rc && vs_metrics_open(options->run_dir, &s->metrics, NULL))
+		rc = vs_metrics_open(NULL, &s->metrics, error);
+	if (rc) {
+		vs_service_close(s);
+		return rc;
+	}
+	*service = s;
+	return 0;
+}
+
+void vs_service_close(struct vs_service *service)
+{
+	if (!service)
+		return;
+	vs_handles_release(&service->handles);
+	vs_metrics_close(service->metrics);
+	vs_json_close(service->json);
+	free(service);
+}
+
+/* ---- what handlers ask for ------------------------------------------------------------------------------ */
+
+enum vs_media vs_call_media(const struct vs_call *call)
+{
+	static const struct {
+		const char *name;
+		enum vs_media media;
+	} known[] = {
+		{ "application/json", VS_MEDIA_JSON },           { "application/x-ndjson", VS_MEDIA_NDJSON },
+		{ "application/ndjson", VS_MEDIA_NDJSON },       { "application/jsonl", VS_MEDIA_NDJSON },
+		{ "application/octet-stream", VS_MEDIA_OCTETS },
+	};
+	const char *type = call->request->content_type;
+	if (!type || !*type)
+		return VS_MEDIA_NONE;
+	size_t len = strcspn(type, "; \t");
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (strlen(known[i].name) == len && strncasecmp(type, known[i].name, len) == 0)
+			return known[i].media;
+	return VS_MEDIA_OTHER;
+}
+
+int vs_call_json(struct vs_call *call, struct vs_error *error)
+{
+	const struct vs_request *request = call->request;
+	enum vs_media media = vs_call_media(call);
+	if (media != VS_MEDIA_JSON && media != VS_MEDIA_NONE)
+		return vs_error_set(error, VS_EMEDIA, "the body must be sent as Content-Type: application/json");
+	if (request->body_len == 0)
+		return vs_error_at(error, VS_EINVAL, "body", -1, "is empty; a JSON object is expected");
+	json_object_put(call->body);
+	return vs_json_parse(call->json, request->body, request->body_len, "body", &call->body, error);
+}
+
+const char *vs_call_namespace_name(const struct vs_call *call, const struct vs_text *ns)
+{
+	const struct vs_text *param = vs_target_param(&call->target, "namespace");
+	if (ns && ns->data)
+		return ns->data;
+	if (param)
+		return param->data;
+	return call->request->ns ? call->request->ns : VS_DEFAULT_NAMESPACE;
+}
+
+int vs_call_namespace(struct vs_call *call, const struct vs_text *ns, bool create, struct vs_namespace **out,
+                      struct vs_error *error)
+{
+	const char *name = vs_call_namespace_name(call, ns);
+	struct vs_error why;
+	bool is_default = strcmp(name, VS_DEFAULT_NAMESPACE) == 0;
+	*out = NULL;
+	int rc = vs_handles_find(&call->service->handles, name, create && is_default, out, &why);
+	if (rc == VS_ENOTFOUND && is_default && !create)
+		return 0;
+	if (rc)
+		*error = why;
+	return rc;
+}
+
+enum vs_metric vs_call_metric(const struct vs_call *call)
+{
+	return call->service->handles.metric;
+}
+
+/* ---- one request ---------------------------------------------------------------------------------------- */
+
+/* 128 random bits in hex, so that no two requests of any two processes share one. */
+static void make_request_id(char *text)
+{
+	static const char digits[] = "0123456789abcdef";
+	unsigned char bytes[16];
+	size_t done = 0;
+	while (done < sizeof(bytes)) {
+		ssize_t got = getrandom(bytes + done, sizeof(bytes) - done, 0);
+		done += got > 0 ? (size_t)got : 0;
+	}
+	for (size_t i = 0; i < sizeof(bytes); i++) {
+		text[2 * i] = digits[bytes[i] >> 4];
+		text[2 * i + 1] = digits[bytes[i] & 15];
+	}
+	text[32] = '\0';
+}
+
+static void begin(struct vs_response *response)
+{
+	struct vs_buf body = response->body;
+	memset(response, 0, sizeof(*response));
+	response->body = body;
+	response->status = 200;
+	response->content_type = "application/json";
+	make_request_id(response->request_id);
+	vs_buf_reset(&response->body);
+}
+
+static void put_error(struct vs_response *response, const struct vs_error *error)
+{
+	response->error = *error;
+	response->status = vs_error_http(error->code);
+	response->content_type = "application/json";
+	response->etag[0] = '\0';
+	response->retry_after = response->status == 503 ? 1 : 0;
+	vs_buf_reset(&response->body);
+	vs_buf_putc(&response->body, '{');
+	vs_json_error(&response->body, error);
+	vs_buf_printf(&response->body, ",\"request_id\":\"%s\"}\n", response->request_id);
+}
+
+static int run(struct vs_call *call, struct vs_error *error)
+{
+	int rc = call->operation->handler(call, error);
+	if (vs_call_may_retry(call, rc)) {
+		vs_handles_reset(&call->service->handles);
+		vs_buf_reset(&call->response->body);
+		*error = (struct vs_error){ .position = -1 };
+		call->retried = true;
+		rc = call->operation->handler(call, error);
+	}
+	if (rc == 0 && call->response->body.failed)
+		rc = vs_error_set(error, VS_ENOMEM, "no memory for the answer");
+	return rc;
+}
+
+static int dispatch(struct vs_call *call, struct vs_error *error)
+{
+	const struct vs_request *request = call->request;
+	int rc = vs_target_decode(&call->target, request->target, request->arena, error);
+	if (!rc)
+		rc = vs_route_find(&call->target, request->method, request->arena, &call->operation, &call->id,
+		                   &call->response->allow, error);
+	if (rc)
+		return rc;
+	vs_auth_find(request, call->service->insecure, &call->principal);
+	rc = vs_auth_check(&call->principal, call->operation->right, error);
+	if (!rc && request->body_len > VS_BODY_MAX)
+		rc = vs_error_at(error, VS_ETOOBIG, "body", -1, "is larger than %u MiB", VS_BODY_MAX >> 20);
+	if (!rc)
+		rc = run(call, error);
+	return rc;
+}
+
+static double seconds_since(uint64_t start)
+{
+	return (double)(vs_clock_mono_ns() - start) * 1e-9;
+}
+
+void vs_service_handle(struct vs_service *service, const struct vs_request *request, struct vs_response *response)
+{
+	uint64_t start = vs_clock_mono_ns();
+	struct vs_error error = { .position = -1 };
+	struct vs_call call = { .service = service, .request = request, .response = response, .json = service->json,
+		                    .metrics = service->metrics };
+	begin(response);
+	vs_metrics_begin(service->metrics);
+	int rc = dispatch(&call, &error);
+	if (rc) {
+		error.code = rc;
+		put_error(response, &error);
+	}
+	json_object_put(call.body);
+	unsigned row = call.operation ? (unsigned)(call.operation - vs_operations) : VS_OPERATIONS;
+	vs_metrics_request(service->metrics, row, response->status, seconds_since(start));
+	vs_metrics_end(service->metrics);
+}
+
+void vs_service_refuse(struct vs_service *service, const struct vs_request *request, const struct vs_error *error,
+                       struct vs_response *response)
+{
+	struct vs_target target;
+	const struct vs_operation *operation = NULL;
+	struct vs_text id;
+	const char *allow;
+	begin(response);
+	put_error(response, error);
+	if (vs_target_decode(&target, request->target, request->arena, NULL) == 0)
+		(void)vs_route_find(&target, request->method, request->arena, &operation, &id, &allow, NULL);
+	unsigned row = operation ? (unsigned)(operation - vs_operations) : VS_OPERATIONS;
+	vs_metrics_request(service->metrics, row, response->status, 0.0);
+}
