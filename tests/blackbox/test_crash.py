@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Crashes: kill -9 under a write load, at random and at named points, compared with an oracle outside (I7).
+
+VECSTORE_CRASH_CYCLES  how many kills (300)
+VECSTORE_CRASH_SEED    which sequence of kills and writes (a random one, told when the test fails)
+VECSTORE_FAULTS=1      the build has faults (configure --enable-faults): also kill at its named points
+"""
+
+import os
+import random
+import re
+import signal
+import time
+
+import pytest
+
+import harness
+from crashload import CrashLoad
+from harness import wait_for
+
+CYCLES = int(os.environ.get("VECSTORE_CRASH_CYCLES", "300"))
+SEED = int(os.environ.get("VECSTORE_CRASH_SEED", random.randrange(1 << 32)))
+VERIFY_EVERY = 25
+
+
+def kill_one(server, chooser):
+    """kill -9 of a process of the tree, chosen by weight. A killed supervisor is started again."""
+    choice = chooser.random()
+    if choice < 0.06:
+        server.kill()
+        server.start()
+        return
+    tree = server.tree()
+    workers = [process.pid for process in tree if process.program() == "vecstore.fcgi"]
+    indexers = [process.pid for process in tree if process.program() == "vecstore-indexer"]
+    web = [process.pid for process in tree if "lighttpd" in process.program()]
+    if choice < 0.10:
+        victims = workers
+    elif choice < 0.13:
+        victims = web
+    elif choice < 0.35:
+        victims = indexers
+    else:
+        victims = chooser.sample(workers, 1) if workers else []
+    for pid in victims:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
+
+def test_kill_at_random(make_server):
+    server = make_server(workers=4).start()
+    load = CrashLoad(server, SEED)
+    load.fill()
+    chooser = random.Random(SEED)
+    load.resume()
+    try:
+        for cycle in range(1, CYCLES + 1):
+            target = load.answered + chooser.randint(1, 6)
+            wait_for(lambda: load.answered >= target or load.stuck(), "the load makes progress")
+            time.sleep(chooser.random() * 0.01)  # any moment of a request
+            kill_one(server, chooser)
+            if cycle % VERIFY_EVERY == 0 or cycle == CYCLES or load.stuck():
+                load.pause()
+                server.wait_ready()
+                server.wait_whole()
+                load.verify()
+                if cycle < CYCLES:
+                    load.resume()
+    finally:
+        load.pausing.set()
+        for writer in load.ledger:
+            if writer.ident:
+                writer.join()
+    assert load.answered > CYCLES
+    server.wait_indexed()
+    server.stop()
+    server.start()
+    load.verify()
+
+
+def points():
+    """Names of all VS_POINTs in the sources."""
+    names = set()
+    for source in (harness.SOURCE / "src").rglob("*.c"):
+        names.update(re.findall(r'VS_POINT\("([^"]+)"\)', source.read_text()))
+    return sorted(names)
+
+
+def die_at_point(server, load, deaths):
+    """Loads the server until the processes that pass the point have died so often; leaves it killed."""
+    seen = set(process.pid for process in server.tree())
+    died = set()
+
+    def enough():
+        alive = set(process.pid for process in server.tree())
+        died.update(seen - alive)
+        seen.update(alive)
+        if load.stuck():
+            return True
+        return len(died) >= deaths
+    load.resume()
+    try:
+        wait_for(enough, "deaths at the point", 120)
+    finally:
+        load.pause()
+    server.kill()
+    return len(died)
+
+
+if os.environ.get("VECSTORE_FAULTS") == "1":
+    @pytest.mark.parametrize("passes", [1, 2, 5])
+    @pytest.mark.parametrize("point", points())
+    def test_kill_at_point(make_server, point, passes):
+        """Every process of the tree dies when it passes the point for the n-th time; later all is as acknowledged."""
+        server = make_server(workers=2).start()
+        load = CrashLoad(server, SEED)
+        load.fill()
+        server.stop()
+        server.env["VECSTORE_POINT"] = f"{point}:{passes}"
+        server.start()
+        die_at_point(server, load, 4)
+        del server.env["VECSTORE_POINT"]
+        server.start()
+        load.verify()
+        server.wait_indexed()
+        load.verify()
+
+    def test_kill_while_the_catalog_is_written(make_server):
+        """The first write makes the namespace, and dies on the way; the next start begins anew."""
+        server = make_server(workers=2, env={"VECSTORE_POINT": "catalog-before-commit"}).start()
+        for _ in range(3):
+            assert server.client.post("/v1/upsert", {"id": "a", "vector": [1]}).status >= 500
+        server.kill()
+        server.env.clear()
+        server.start()
+        assert server.client.stats()["total_vectors"] == 0
+        assert server.client.upsert("a", [1, 2])["version"] == 1
+        harness.check_store(server.data)
