@@ -1,1 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
+dist_man_MANS += \
+	doc/man/vecstore-bench.1 \
+	doc/man/vecstore-check.1 \
+	doc/man/vecstore-import.1 \
+	doc/man/vecstore-indexer.8 \
+	doc/man/vecstore-query.1 \
+	doc/man/vecstore-serve.1 \
+	doc/man/vecstore.1 \
+	doc/man/vecstore.conf.5 \
+	doc/man/vecstore.fcgi.8
+
+dist_doc_DATA += doc/operations.md

@@ -38,11 +38,10 @@ int vs_generation_create(const char *folder, enum vs_metric metric, uint32_t dim
 }
 
 /* Reads "gNNNNNN\n" from the open CURRENT. */
-static int current_name(const struct vs_file *current, char name[8], uint32_t *number, struct vs_error *error)
+static int current_name(const struct vs_file *current, char name[8], struct vs_error *error)
 {
-	char text[8];
-	unsigned n;
-	int rc = vs_file_read(current, text, sizeof(text), 0, error);
+	char text[9] = "";
+	int rc = vs_file_read(current, text, 8, 0, error);
 
 	if (rc < 0)
 		return rc;
@@ -50,18 +49,23 @@ static int current_name(const struct vs_file *current, char name[8], uint32_t *n
 		return vs_error_set(error, VS_ECORRUPT, "%s names no generation", current->path);
 	memcpy(name, text, 7);
 	name[7] = '\0';
-	n = 0;
-	for (int i = 1; i < 7; i++)
-		n = n * 10 + (unsigned)(text[i] - '0');
-	*number = n;
 	return 0;
+}
+
+/* A truth file that the catalogue or meta.db speaks of is missing: that is damage, not an unknown name. */
+static int missing_is_damage(int rc, struct vs_error *error)
+{
+	if (rc != VS_ENOTFOUND)
+		return rc;
+	if (error != NULL)
+		error->code = VS_ECORRUPT;
+	return VS_ECORRUPT;
 }
 
 int vs_generation_open(const char *folder, struct vs_generation *generation, struct vs_error *error)
 {
 	char path[VS_GENERATION_PATH];
 	char name[8];
-	uint32_t number;
 	int rc;
 
 	memset(generation, 0, sizeof(*generation));
@@ -71,14 +75,14 @@ int vs_generation_open(const char *folder, struct vs_generation *generation, str
 	if (rc == 0)
 		rc = vs_file_open(&generation->current, path, 0, error);
 	if (rc == 0)
-		rc = current_name(&generation->current, name, &number, error);
+		rc = current_name(&generation->current, name, error);
 	if (rc == 0)
 		rc = generation_path(generation->dir, folder, name, error);
 	if (rc == 0)
 		rc = vs_meta_open(generation->dir, BUSY_MS, &generation->meta, error);
 	if (rc < 0)
 		vs_generation_close(generation);
-	return rc;
+	return missing_is_damage(rc, error);
 }
 
 void vs_generation_close(struct vs_generation *generation)
@@ -115,7 +119,7 @@ int vs_generation_open_vectors(struct vs_generation *generation, const struct vs
 		vs_space_init(&space, state->metric, state->dimension);
 		rc = vs_vectors_open(generation->dir, &space, state->generation, true, create, &generation->vectors, error);
 		if (rc < 0)
-			return rc;
+			return missing_is_damage(rc, error);
 		generation->has_vectors = true;
 	}
 	return vs_vectors_refresh(&generation->vectors, state->next_slot, error);

@@ -174,11 +174,6 @@ void vs_args_release(struct vs_args *args)
 
 /* ---- what won --------------------------------------------------------------------------------------------- */
 
-bool vs_args_given(const struct vs_args *args, enum vs_flag flag)
-{
-	return args->flags[flag] || args->environment[flag] || args->file[flag];
-}
-
 const char *vs_args_text(const struct vs_args *args, enum vs_flag flag)
 {
 	if (args->flags[flag])

@@ -30,7 +30,7 @@ struct vs_command {
 	const char *operands; /* for the usage line */
 	int least, most;      /* how many operands */
 	const char *summary;
-	int (*run)(struct vs_args *args);   /* returns the exit status */
+	int (*run)(struct vs_args *args);     /* returns the exit status */
 	enum vs_flag flags[VS_COMMAND_FLAGS]; /* ends with VS_FLAGS */
 };
 
@@ -62,8 +62,6 @@ const char *vs_args_text(const struct vs_args *args, enum vs_flag flag);
 long vs_args_count(const struct vs_args *args, enum vs_flag flag); /* 0 when there is no value */
 bool vs_args_switch(const struct vs_args *args, enum vs_flag flag);
 enum vs_metric vs_args_metric(const struct vs_args *args);
-/* Someone set it: the value is not the fallback. */
-bool vs_args_given(const struct vs_args *args, enum vs_flag flag);
 
 /* Text of `vecstore --help` and `vecstore COMMAND --help`. */
 void vs_args_print_commands(FILE *out);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -21,6 +22,18 @@
 #define SOUND_LIFE (1000 * MS) /* who lived so long was no crash loop */
 #define FIRST_DELAY (100 * MS)
 #define LAST_DELAY (5000 * MS)
+#define OPEN_FILES 4096 /* the most that lighttpd uses unless told */
+
+/* lighttpd takes a third of what it may open as connections; and the usual soft limit, 1,024, would let 340 idle
+ * ones shut everybody else out. */
+static void raise_file_limit(void)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= OPEN_FILES)
+		return;
+	limit.rlim_cur = limit.rlim_max < OPEN_FILES ? limit.rlim_max : OPEN_FILES;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
 
 /* In the child, between fork and exec. */
 static void become(const struct vs_child *child, pid_t parent, int report)
@@ -31,6 +44,7 @@ static void become(const struct vs_child *child, pid_t parent, int report)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	setpgid(0, 0);
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	raise_file_limit();
 	if (getppid() != parent) /* it died before the prctl */
 		_exit(0);
 	int input = child->input >= 0 ? child->input : open("/dev/null", O_RDONLY);
@@ -99,7 +113,9 @@ int vs_child_find(const char *name, char *path, unsigned cap, struct vs_error *e
 	if (n < 0 || (unsigned)n >= cap)
 		return vs_error_set(error, VS_EINVAL, "the path of %s is too long: %.200s", name, folder);
 	if (access(path, X_OK) != 0)
-		return vs_error_set(error, VS_ENOTFOUND, "%s is missing: is vecstore installed whole? ($VECSTORE_LIBEXEC names the "
-		                    "folder to look in)", path);
+		return vs_error_set(error, VS_ENOTFOUND,
+		                    "%s is missing: is vecstore installed whole? ($VECSTORE_LIBEXEC names the "
+		                    "folder to look in)",
+		                    path);
 	return 0;
 }

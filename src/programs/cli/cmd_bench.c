@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * vecstore bench: asks for the neighbours of stored vectors, drawn at random, first exactly, then through the graph with
- * one pool size after another; one thread. The record asked with is left out of its own answer. A result counts as found
- * when it is no farther than the exact answer's last, so that ties are not counted as misses.
+ * vecstore bench: asks for the neighbours of stored vectors, drawn at random, first exactly, then through the graph
+ * with one pool size after another; one thread. The record asked with is left out of its own answer. A result counts as
+ * found when it is no farther than the exact answer's last, so that ties are not counted as misses.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +20,7 @@ struct sample {
 	char *id;
 	size_t id_len;
 	float *vector;
-	float last; /* score of the exact answer's last result */
+	float last;     /* score of the exact answer's last result */
 	uint32_t found; /* results of the exact answer */
 };
 

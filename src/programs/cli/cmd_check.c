@@ -69,8 +69,8 @@ int vs_command_check(struct vs_args *args)
 		fprintf(stderr, "vecstore: %s\n", error.text);
 		return 1;
 	}
-	printf("%llu namespace%s, %llu records: %llu problems, %llu repairs pending\n", (unsigned long long)check.namespaces,
-	       check.namespaces == 1 ? "" : "s", (unsigned long long)check.records, (unsigned long long)check.problems,
-	       (unsigned long long)check.repairs);
+	printf("%llu namespace%s, %llu records: %llu problems, %llu repairs pending\n",
+	       (unsigned long long)check.namespaces, check.namespaces == 1 ? "" : "s", (unsigned long long)check.records,
+	       (unsigned long long)check.problems, (unsigned long long)check.repairs);
 	return check.problems > 0 ? 1 : 0;
 }

@@ -101,7 +101,8 @@ static int is_known(struct import *import, bool *known, struct vs_error *error)
 	return 0;
 }
 
-/* The first Ctrl-C ends the import between two records, so that it can say how far it came; the next ends the process. */
+/* The first Ctrl-C ends the import between two records, so that it can say how far it came; the next ends the
+ * process. */
 static volatile sig_atomic_t interrupted;
 
 static void on_signal(int signum)
@@ -247,8 +248,10 @@ int vs_command_import(struct vs_args *args)
 		fprintf(stderr, "vecstore: %s\n", error.text);
 		uint64_t stored = import.inserted + import.updated;
 		if (stored > 0)
-			fprintf(stderr, "vecstore: %llu records were stored before this; run the import again to go on (what is stored "
-			        "is only updated, or left alone with --skip-existing)\n", (unsigned long long)stored);
+			fprintf(stderr,
+			        "vecstore: %llu records were stored before this; run the import again to go on (what is stored "
+			        "is only updated, or left alone with --skip-existing)\n",
+			        (unsigned long long)stored);
 	}
 	close_all(&import);
 	return rc ? 1 : 0;

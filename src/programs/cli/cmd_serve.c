@@ -159,7 +159,8 @@ static int take_lock(struct serve *serve, struct vs_error *error)
 			size_t len = 0;
 			vs_file_load(path, text, sizeof text - 1, &len, NULL);
 			text[len] = '\0';
-			rc = vs_error_set(error, VS_EBUSY, "another vecstore serve runs here already (process %d, %s)", atoi(text), path);
+			rc = vs_error_set(error, VS_EBUSY, "another vecstore serve runs here already (process %d, %s)", atoi(text),
+			                  path);
 		}
 		if (rc) {
 			vs_file_close(&serve->lock);
@@ -213,7 +214,8 @@ static int reload(void *context, struct vs_supervisor *sup, bool *web_changed, s
 		const char *now = vs_args_text(serve->args, fixed_flags[i]);
 		const char *then = serve->fixed[fixed_flags[i]];
 		if ((now != NULL) != (then != NULL) || (now && strcmp(now, then) != 0))
-			return vs_error_set(error, VS_EINVAL, "a changed data, http, run-dir, socket, insecure or log takes a restart");
+			return vs_error_set(error, VS_EINVAL,
+			                    "a changed data, http, run-dir, socket, insecure or log takes a restart");
 	}
 	if (!sup->web.retired && (rc = prepare_web(serve, web_changed, error)))
 		return rc;

@@ -12,7 +12,7 @@
 #define HELP_WIDTH 79
 
 static const struct vs_flag_row rows[] = {
-#define VS_FLAG(id, name, argument, kind, low, high, fallback, scope, help) \
+#define VS_FLAG(id, name, argument, kind, low, high, fallback, scope, help)                                            \
 	[VS_FLAG_##id] = { name, argument, VS_KIND_##kind, low, high, fallback, VS_SCOPE_##scope, help },
 #define VS_COMMAND(...)
 #include "programs/cli/commands.tbl"
@@ -22,7 +22,7 @@ static const struct vs_flag_row rows[] = {
 
 static const struct vs_command commands[] = {
 #define VS_FLAG(...)
-#define VS_COMMAND(name, operands, least, most, summary, ...) \
+#define VS_COMMAND(name, operands, least, most, summary, ...)                                                          \
 	{ #name, operands, least, most, summary, vs_command_##name, { __VA_ARGS__, VS_FLAGS } },
 #include "programs/cli/commands.tbl"
 #undef VS_FLAG
@@ -149,7 +149,8 @@ void vs_args_print_help(FILE *out, const struct vs_command *command)
 	for (const enum vs_flag *f = command->flags; *f != VS_FLAGS; f++) {
 		const struct vs_flag_row *row = vs_flag_get(*f);
 		char help[400];
-		int column = fprintf(out, "  --%s%s%s", row->name, row->argument ? " " : "", row->argument ? row->argument : "");
+		int column =
+		    fprintf(out, "  --%s%s%s", row->name, row->argument ? " " : "", row->argument ? row->argument : "");
 		snprintf(help, sizeof help, row->fallback ? "%s (default: %s)" : "%s", row->help, row->fallback);
 		print_wrapped(out, help, column);
 	}

@@ -103,7 +103,8 @@ int vs_listen_try(const struct vs_address *address, struct vs_error *error)
 	case 0:
 		return 0;
 	case EADDRINUSE:
-		return vs_error_set(error, VS_EBUSY, "port %d of %s is in use by another program", address->port, address->host);
+		return vs_error_set(error, VS_EBUSY, "port %d of %s is in use by another program", address->port,
+		                    address->host);
 	case EADDRNOTAVAIL:
 		return vs_error_set(error, VS_EINVAL, "%s is no address of this machine", address->host);
 	default:

@@ -5,8 +5,9 @@
 
 struct vs_error;
 
-/* Makes the folder when it is missing, opens everything in it, and writes and removes a file, all in a child process: no
- * SQLite handle ever lives in the supervisor. VS_EFORMAT (made by a newer vecstore), VS_EREADONLY, VS_ENOSPC, … */
+/* Makes the folder when it is missing, opens everything in it, and writes and removes a file, all in a child
+ * process: no SQLite handle ever lives in the supervisor. VS_EFORMAT (made by a newer vecstore), VS_EREADONLY,
+ * VS_ENOSPC, … */
 int vs_preflight(const char *data, struct vs_error *error);
 
 #endif

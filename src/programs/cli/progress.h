@@ -7,10 +7,10 @@
 #include <stdint.h>
 
 struct vs_progress {
-	bool shown;      /* standard error is a terminal */
-	uint64_t begun;  /* vs_clock_mono_ns */
-	uint64_t drawn;  /* last time */
-	uint64_t total;  /* bytes; 0: not known */
+	bool shown;     /* standard error is a terminal */
+	uint64_t begun; /* vs_clock_mono_ns */
+	uint64_t drawn; /* last time */
+	uint64_t total; /* bytes; 0: not known */
 };
 
 void vs_progress_begin(struct vs_progress *progress, uint64_t total);

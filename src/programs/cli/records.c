@@ -128,7 +128,8 @@ static int next_fvec(struct vs_records *records, struct vs_arena *arena, struct 
 	if (rc < 0)
 		return rc;
 	if (dimension == 0 || dimension > VS_VECTOR_DIM_MAX)
-		return vs_error_set(error, VS_EINVAL, "it claims %u dimensions, which no vector has: is the file fvecs?", dimension);
+		return vs_error_set(error, VS_EINVAL, "it claims %u dimensions, which no vector has: is the file fvecs?",
+		                    dimension);
 	float *vector = vs_arena_alloc(arena, dimension * sizeof *vector);
 	if (!vector)
 		return vs_error_set(error, VS_ENOMEM, "no memory for a record");

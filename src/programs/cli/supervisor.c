@@ -24,7 +24,7 @@
 #define START_LIMIT (10000 * MS) /* for lighttpd to accept */
 #define START_SOUND (30 * MS)    /* a worker that cannot even load its libraries has died by then */
 #define ROLL_SOUND (100 * MS)
-#define WEB_LIMIT (12000 * MS)   /* more than server.graceful-shutdown-timeout of lighttpd.conf */
+#define WEB_LIMIT (12000 * MS) /* more than server.graceful-shutdown-timeout of lighttpd.conf */
 #define STOP_LIMIT (30000 * MS)
 #define HURRY_LIMIT (2000 * MS)
 
@@ -130,7 +130,8 @@ static void tend(struct vs_supervisor *sup, uint64_t now)
 			child->leave_by = 0;
 		} else if (child->leave_by > 0 && child->leave_by <= now) {
 			vs_log(VS_LOG_WARN, "an old %s does not end: killing it", child->name);
-			tell(child->leaving > 0 ? child->leaving : child->pid, SIGKILL);
+			tell(child->leaving, SIGKILL);
+			tell(child->retired ? child->pid : 0, SIGKILL);
 			child->leave_by = 0;
 		}
 		if (child->retired || child->pid > 0 || child->due == 0 || child->due > now)
@@ -179,6 +180,9 @@ static void reload(struct vs_supervisor *sup)
 		dismiss(&sup->indexer, sup->indexer.leaving);
 		start_or_note(&sup->indexer); /* it waits until the old one has let go */
 	}
+	for (unsigned i = 0; i < CHILDREN; i++) /* what made one die may be mended */
+		if (child_at(sup, i)->due > 0)
+			child_at(sup, i)->due = vs_clock_mono_ns();
 	end_roll(sup);
 	sup->roll = 0;
 }

@@ -35,9 +35,9 @@ struct vs_supervisor {
 	int signals; /* signalfd */
 	enum vs_phase phase;
 	uint64_t web_deadline, deadline; /* of the phases */
-	unsigned roll;      /* the worker being replaced; worker_count and more: none */
-	bool roll_started;  /* its successor was started */
-	uint64_t roll_due;  /* when that one is taken for sound */
+	unsigned roll;                   /* the worker being replaced; worker_count and more: none */
+	bool roll_started;               /* its successor was started */
+	uint64_t roll_due;               /* when that one is taken for sound */
 	bool reload_wanted;
 	/* Reads the settings again into *supervisor (worker_count, webserver) and the environment of children. */
 	int (*reload)(void *context, struct vs_supervisor *supervisor, bool *web_changed, struct vs_error *error);

@@ -43,7 +43,8 @@ static int write_text(const char *path, const char *text, size_t len, bool *chan
 {
 	char old[8192];
 	size_t old_len = 0;
-	*changed = vs_file_load(path, old, sizeof old, &old_len, NULL) != 0 || old_len != len || memcmp(old, text, len) != 0;
+	*changed =
+	    vs_file_load(path, old, sizeof old, &old_len, NULL) != 0 || old_len != len || memcmp(old, text, len) != 0;
 	return *changed ? vs_file_replace(path, text, len, error) : 0;
 }
 
@@ -163,8 +164,8 @@ int vs_webserver_prepare(struct vs_webserver *web, bool *changed, struct vs_erro
 	int rc = 0;
 
 	snprintf(web->conf, sizeof web->conf, "%s/lighttpd.conf", web->run_dir);
-	if (web->cert && ((rc = check_readable("--tls-cert", web->cert, error)) ||
-	                  (rc = check_readable("--tls-key", web->key, error))))
+	if (web->cert &&
+	    ((rc = check_readable("--tls-cert", web->cert, error)) || (rc = check_readable("--tls-key", web->key, error))))
 		return rc;
 	if ((rc = make_folders(web->run_dir, error)) || (rc = write_errors(web->run_dir, error)) ||
 	    (rc = vs_webserver_encode(web, &text, error)))

@@ -30,8 +30,8 @@ struct vs_address {
 int vs_address_parse(const char *text, struct vs_address *address, struct vs_error *error);
 
 struct vs_webserver {
-	char program[256];      /* path of lighttpd */
-	char conf[320];         /* path of lighttpd.conf */
+	char program[256]; /* path of lighttpd */
+	char conf[320];    /* path of lighttpd.conf */
 	struct vs_address address;
 	const char *run_dir;    /* absolute */
 	const char *socket;     /* where the workers listen */

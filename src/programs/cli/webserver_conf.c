@@ -57,7 +57,8 @@ static int append_quoted(struct vs_buf *out, const char *text, struct vs_error *
 {
 	for (const unsigned char *c = (const unsigned char *)text; *c; c++)
 		if (*c < 0x20 || *c == 0x7f || *c == '"' || *c == '\\')
-			return vs_error_set(error, VS_EINVAL, "the path %.200s holds a quote, backslash or control character", text);
+			return vs_error_set(error, VS_EINVAL, "the path %.200s holds a quote, backslash or control character",
+			                    text);
 	vs_buf_printf(out, "\"%s\"", text);
 	return 0;
 }
@@ -87,19 +88,18 @@ static int append_tls(const struct vs_webserver *web, struct vs_buf *out, struct
 	return 0;
 }
 
-/* REQUEST_URI must arrive as the client sent it (the service decodes it, once), so nothing is normalised here. A backend
- * that failed is asked again at once: workers come back in milliseconds. */
-static const char fixed_settings[] =
-    "server.tag = \"\"\n"
-    "mimetype.assign = ( \".html\" => \"application/json\" )\n"
-    "server.max-keep-alive-requests = 10000\n"
-    "server.max-keep-alive-idle = 60\n"
-    "server.max-read-idle = 30\n"
-    "server.max-write-idle = 60\n"
-    "server.range-requests = \"disable\"\n"
-    "server.reject-expect-100-with-417 = \"disable\"\n"
-    "server.http-parseopts = ( \"url-normalize\" => \"disable\" )\n"
-    "server.feature-flags = ( \"server.graceful-shutdown-timeout\" => 10 )\n";
+/* REQUEST_URI must arrive as the client sent it (the service decodes it, once), so nothing is normalised here. A
+ * backend that failed is asked again at once: workers come back in milliseconds. */
+static const char fixed_settings[] = "server.tag = \"\"\n"
+                                     "mimetype.assign = ( \".html\" => \"application/json\" )\n"
+                                     "server.max-keep-alive-requests = 10000\n"
+                                     "server.max-keep-alive-idle = 60\n"
+                                     "server.max-read-idle = 30\n"
+                                     "server.max-write-idle = 60\n"
+                                     "server.range-requests = \"disable\"\n"
+                                     "server.reject-expect-100-with-417 = \"disable\"\n"
+                                     "server.http-parseopts = ( \"url-normalize\" => \"disable\" )\n"
+                                     "server.feature-flags = ( \"server.graceful-shutdown-timeout\" => 10 )\n";
 
 int vs_webserver_encode(const struct vs_webserver *web, struct vs_buf *out, struct vs_error *error)
 {

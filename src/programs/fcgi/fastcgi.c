@@ -27,9 +27,9 @@
 #include "base/log.h"
 #include "programs/fcgi/worker.h"
 
-#define PEER_SECONDS 60                          /* a peer that is silent for longer is given up */
-#define LINGER_NS UINT64_C(5000000000)           /* for a peer that still sends a body nobody wants */
-#define RESPONDER 1                              /* FCGI_RESPONDER of the FastCGI specification */
+#define PEER_SECONDS 60                /* a peer that is silent for longer is given up */
+#define LINGER_NS UINT64_C(5000000000) /* for a peer that still sends a body nobody wants */
+#define RESPONDER 1                    /* FCGI_RESPONDER of the FastCGI specification */
 #define GROUPS_MAX 64
 
 static volatile sig_atomic_t stopping;
@@ -89,7 +89,8 @@ static bool is_trusted(int listener, int fd)
 		return false;
 	if (peer.uid == 0 || peer.uid == geteuid() || in_our_groups(peer.gid) || is_socket_group(listener, peer.gid))
 		return true;
-	vs_log(VS_LOG_WARN, "a connection by user %ld, group %ld was refused: not root, not ours, not of the socket's group",
+	vs_log(VS_LOG_WARN,
+	       "a connection by user %ld, group %ld was refused: not root, not ours, not of the socket's group",
 	       (long)peer.uid, (long)peer.gid);
 	return false;
 }
@@ -178,7 +179,8 @@ static int watch(int fd, struct vs_error *error)
 	struct epoll_event event = { .events = EPOLLIN | EPOLLEXCLUSIVE };
 	int flags = fcntl(fd, F_GETFL);
 	int epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (epoll < 0 || flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) || epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event)) {
+	if (epoll < 0 || flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) ||
+	    epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event)) {
 		int rc = vs_error_errno(error, errno, "the listening socket cannot be watched");
 		if (epoll >= 0)
 			close(epoll);
@@ -194,8 +196,9 @@ static int check_family(int fd, struct vs_error *error)
 	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len))
 		return vs_error_errno(error, errno, "the listening socket cannot be examined");
 	if (domain != AF_UNIX)
-		return vs_error_set(error, VS_EINVAL,
-		                    "the listening socket must be a Unix socket: over TCP anybody could pose as the web server");
+		return vs_error_set(
+		    error, VS_EINVAL,
+		    "the listening socket must be a Unix socket: over TCP anybody could pose as the web server");
 	return 0;
 }
 

@@ -89,6 +89,8 @@ int main(int argc, char **argv)
 		vs_log(VS_LOG_ERROR, "%s", error.text);
 		return EXIT_FAILURE;
 	}
+	if (error.code)
+		vs_log(VS_LOG_WARN, "metrics are not shared: %s", error.text);
 	int rc = 0;
 	if (listening)
 		rc = vs_fcgi_serve(&worker, STDIN_FILENO, &error);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "programs/fcgi/worker.h"
 
+#include <malloc.h>
 #include <string.h>
 
 #include "base/log.h"
 
 #define READ_STEP ((size_t)64 << 10) /* bytes asked for at once when the length is not known */
+#define LARGE_BODY ((size_t)4 << 20)
 
 int vs_worker_open(struct vs_worker *worker, const struct vs_service_options *options, struct vs_error *error)
 {
@@ -172,7 +174,10 @@ bool vs_worker_answer(struct vs_worker *worker, const struct vs_wire *wire)
 		       (int)strcspn(request.target, "?") % 200, request.target, worker->response.status,
 		       worker->response.error.text);
 	send(worker, wire, strcmp(request.method, "HEAD") != 0);
+	bool large = worker->body.len > LARGE_BODY;
 	vs_buf_reset(&worker->body);
 	vs_arena_reset(&worker->arena);
+	if (large) /* what its JSON took stays with the C library otherwise, in every worker */
+		malloc_trim(0);
 	return whole;
 }

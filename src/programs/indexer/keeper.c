@@ -14,11 +14,11 @@
 #include "programs/indexer/watch.h"
 
 #define MS UINT64_C(1000000)
-#define BUSY_RETRY (100 * MS)   /* another indexer has the namespace: soon it may not */
+#define BUSY_RETRY (100 * MS) /* another indexer has the namespace: soon it may not */
 #define FIRST_RETRY (100 * MS)
 #define LAST_RETRY (5000 * MS)
-#define SETTLE (1200 * MS)      /* the engine puts off what would otherwise be done too often: at most a second */
-#define LOG_LINKED 1000         /* slots linked at once that are worth a line */
+#define SETTLE (1200 * MS) /* the engine puts off what would otherwise be done too often: at most a second */
+#define LOG_LINKED 1000    /* slots linked at once that are worth a line */
 
 /* A fault that may come again: said once, then again only when it reads differently. */
 struct trouble {

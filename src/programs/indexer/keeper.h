@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * indexer/keeper: every namespace of a data folder, each with what it waits for. A fault in one keeps none of the others
- * waiting; it is logged once and tried again, later and later.
+ * indexer/keeper: every namespace of a data folder, each with what it waits for. A fault in one keeps none of the
+ * others waiting; it is logged once and tried again, later and later.
  */
 #ifndef VS_INDEXER_KEEPER_H
 #define VS_INDEXER_KEEPER_H
@@ -23,7 +23,8 @@ void vs_keeper_notice(struct vs_keeper *keeper);
 /* Looks at everything at the next pass, as if it had changed. */
 void vs_keeper_suspect_all(struct vs_keeper *keeper);
 
-/* Does what there is to do. Returns when (vs_clock_mono_ns) to come again if nothing changes before; UINT64_MAX: never. */
+/* Does what there is to do. Returns when (vs_clock_mono_ns) to come again if nothing changes before; UINT64_MAX:
+ * never. */
 uint64_t vs_keeper_pass(struct vs_keeper *keeper);
 
 #endif

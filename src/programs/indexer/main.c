@@ -23,9 +23,9 @@
 #include "programs/indexer/watch.h"
 
 #define MS UINT64_C(1000000)
-#define SWEEP (5000 * MS)    /* looks at everything so often, in case events were lost */
-#define DEBOUNCE (20 * MS)   /* commits come in bursts */
-#define NICE 5               /* queries come first */
+#define SWEEP (5000 * MS)  /* looks at everything so often, in case events were lost */
+#define DEBOUNCE (20 * MS) /* commits come in bursts */
+#define NICE 5             /* queries come first */
 #define THREADS_MAX 256
 
 static volatile sig_atomic_t stopping;
@@ -62,14 +62,14 @@ struct settings {
 
 static int usage(FILE *out, int status)
 {
-	fputs("usage: vecstore-indexer [--data DIR] [--run-dir DIR]\n\n"
-	      "Builds and mends what makes queries fast, for every namespace of a data folder. vecstore serve starts it.\n\n"
-	      "  --data DIR     the data folder (default: $VECSTORE_DATA, else ./data)\n"
-	      "  --run-dir DIR  taken because the workers take it; the indexer keeps nothing there\n"
-	      "  --version      print the version\n"
-	      "  --help         print this\n\n"
-	      "VECSTORE_INDEX_THREADS limits its threads (default: one per core).\n",
-	      out);
+	fputs(
+	    "usage: vecstore-indexer [--data DIR]\n\n"
+	    "Builds and mends what makes queries fast, for every namespace of a data folder. vecstore serve starts it.\n\n"
+	    "  --data DIR  the data folder (default: $VECSTORE_DATA, else ./data)\n"
+	    "  --version   print the version\n"
+	    "  --help      print this\n\n"
+	    "VECSTORE_INDEX_THREADS limits its threads (default: one per core).\n",
+	    out);
 	return status;
 }
 
@@ -83,7 +83,8 @@ static int read_threads(unsigned *threads)
 	errno = 0;
 	long n = strtol(text, &end, 10);
 	if (errno || *end || *text < '0' || *text > '9' || n < 1 || n > THREADS_MAX) {
-		fprintf(stderr, "vecstore-indexer: VECSTORE_INDEX_THREADS: '%s' is no number from 1 to %d\n", text, THREADS_MAX);
+		fprintf(stderr, "vecstore-indexer: VECSTORE_INDEX_THREADS: '%s' is no number from 1 to %d\n", text,
+		        THREADS_MAX);
 		return -1;
 	}
 	*threads = (unsigned)n;
@@ -94,8 +95,9 @@ static int read_threads(unsigned *threads)
 static int read_settings(int argc, char **argv, struct settings *settings)
 {
 	static const struct option options[] = {
-		{ "data", required_argument, NULL, 'd' }, { "run-dir", required_argument, NULL, 'r' },
-		{ "version", no_argument, NULL, 'v' },    { "help", no_argument, NULL, 'h' },
+		{ "data", required_argument, NULL, 'd' },
+		{ "version", no_argument, NULL, 'v' },
+		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
 	settings->data = getenv("VECSTORE_DATA");

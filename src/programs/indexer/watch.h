@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* indexer/watch: folders whose files change (inotify). Events may be lost: whoever watches also looks by itself now and then. */
+/* indexer/watch: folders whose files change (inotify). Events may be lost: whoever watches also looks by itself now
+ * and then. */
 #ifndef VS_INDEXER_WATCH_H
 #define VS_INDEXER_WATCH_H
 
