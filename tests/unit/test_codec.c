@@ -63,9 +63,35 @@ static void test_strict_parse(void **state)
 {
 	struct state *s = *state;
 	static const char *const bad[] = {
-		"", " ", "[]", "1", "null", "\"a\"", "{", "{\"a\":1", "{\"a\":1}}", "{\"a\":1} x", "{'a':1}", "{a:1}",
-		"{\"a\":1,}", "{\"a\":[1,]}", "{\"a\":tru}", "{\"a\":01}", "{\"a\":+1}", "{\"a\":1.}", "{\"a\":0x1}",
-		"{\"a\":\"\xff\"}", "{\"a\":\"\xc3\"}", "/**/{}", "{\"a\":\"\n\"}", "{\"a\":'x'}", "{\"a\":\"\x1f\"}", "{\"a\":\"\\x\"}", "{\"a\" 1}", "{} {}",
+		"",
+		" ",
+		"[]",
+		"1",
+		"null",
+		"\"a\"",
+		"{",
+		"{\"a\":1",
+		"{\"a\":1}}",
+		"{\"a\":1} x",
+		"{'a':1}",
+		"{'a\"':1}",
+		"{a:1}",
+		"{\"a\":1,}",
+		"{\"a\":[1,]}",
+		"{\"a\":tru}",
+		"{\"a\":01}",
+		"{\"a\":+1}",
+		"{\"a\":1.}",
+		"{\"a\":0x1}",
+		"{\"a\":\"\xff\"}",
+		"{\"a\":\"\xc3\"}",
+		"/**/{}",
+		"{\"a\":\"\n\"}",
+		"{\"a\":'x'}",
+		"{\"a\":\"\x1f\"}",
+		"{\"a\":\"\\x\"}",
+		"{\"a\" 1}",
+		"{} {}",
 	};
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		if (parse(s, bad[i]) != VS_EINVAL)
@@ -93,7 +119,7 @@ static void test_depth_and_size_are_bounded(void **state)
 	assert_non_null(strstr(s->error.text, "deep"));
 	size_t len = 5;
 	text[len++] = '[';
-	for (size_t i = 0; i < VS_JSON_VALUES_MAX + 1; i++, len += 2)
+	for (size_t i = 0; i < VS_JSON_VALUES_MAX + 2; i++, len += 2)
 		memcpy(text + len, "0,", 2);
 	assert_int_equal(parse_bytes(s, text, len), VS_ETOOBIG);
 	free(text);
@@ -161,11 +187,22 @@ static void test_vectors(void **state)
 		int64_t position;
 		const char *says;
 	} bad[] = {
-		{ "[1,2,1e39]", 2, "vector[2] is beyond" }, { "[1,-1e400]", 1, "beyond" }, { "[\"1\"]", 0, "not a number" },
-		{ "[1,null]", 1, "vector[1] is not a number" }, { "[1,[2]]", 1, "not a number" }, { "[true]", 0, "not a number" },
-		{ "[1,NaN]", 1, "NaN" }, { "[Infinity]", 0, "beyond" }, { "[]", -1, "dimensions" }, { "{}", -1, "must be" },
-		{ "7", -1, "must be" }, { "\"AACAPw\"", 0, NULL }, { "\"AACA\"", -1, "base64" }, { "\"!!!!\"", -1, "base64" },
-		{ "\"AADAfw==\"", 0, "not finite" }, { "\"\"", -1, "dimensions" },
+		{ "[1,2,1e39]", 2, "vector[2] is beyond" },
+		{ "[1,-1e400]", 1, "beyond" },
+		{ "[\"1\"]", 0, "not a number" },
+		{ "[1,null]", 1, "vector[1] is not a number" },
+		{ "[1,[2]]", 1, "not a number" },
+		{ "[true]", 0, "not a number" },
+		{ "[1,NaN]", 1, "NaN" },
+		{ "[Infinity]", 0, "beyond" },
+		{ "[]", -1, "dimensions" },
+		{ "{}", -1, "must be" },
+		{ "7", -1, "must be" },
+		{ "\"AACAPw\"", 0, NULL },
+		{ "\"AACA\"", -1, "base64" },
+		{ "\"!!!!\"", -1, "base64" },
+		{ "\"AADAfw==\"", 0, "not finite" },
+		{ "\"\"", -1, "dimensions" },
 	};
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		int rc = vector_of(s, bad[i].json, &vector, &dimension);
@@ -196,8 +233,14 @@ static void test_metadata_comes_back_as_it_went_in(void **state)
 		"{}",
 		"{\"max\":9223372036854775807,\"u\":18446744073709551614}",
 	};
-	static const char *const bad[] = { "[]", "\"x\"", "3", "{\"a\":[1e999]}", "{\"a\":{\"b\":NaN}}", "{\"a\":1e400}",
-		                               "{\"a\":99999999999999999999}", "{\"a\":-99999999999999999999}" };
+	static const char *const bad[] = { "[]",
+		                               "\"x\"",
+		                               "3",
+		                               "{\"a\":[1e999]}",
+		                               "{\"a\":{\"b\":NaN}}",
+		                               "{\"a\":1e400}",
+		                               "{\"a\":99999999999999999999}",
+		                               "{\"a\":-99999999999999999999}" };
 	char text[200];
 	struct vs_text value;
 	for (size_t i = 0; i < sizeof(same) / sizeof(same[0]); i++) {
@@ -294,8 +337,13 @@ static void test_base64(void **state)
 		const char *text;
 		int64_t len;
 		const char *bytes;
-	} good[] = { { "", 0, "" },           { "Zg==", 1, "f" },      { "Zg", 1, "f" },       { "Zm8=", 2, "fo" },
-		         { "Zm9v", 3, "foo" },    { "-_-_", 3, "\xfb\xff\xbf" }, { "+/+/", 3, "\xfb\xff\xbf" } };
+	} good[] = { { "", 0, "" },
+		         { "Zg==", 1, "f" },
+		         { "Zg", 1, "f" },
+		         { "Zm8=", 2, "fo" },
+		         { "Zm9v", 3, "foo" },
+		         { "-_-_", 3, "\xfb\xff\xbf" },
+		         { "+/+/", 3, "\xfb\xff\xbf" } };
 	static const char *const bad[] = { "Z", "Zg=", "Zh==", "Zm9=", "Zm9v=", "Z===", "Zm 9", "====" };
 	char out[64];
 	(void)state;

@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 #include <ftw.h>
+#include <glob.h>
 
 #include "base/file.h"
 #include "service/service.h"
@@ -71,8 +72,8 @@ static int tear_down(void **state)
 	return rc;
 }
 
-static const char *ask_bytes(struct state *s, const char *method, const char *target, const char *type, const void *body,
-                             size_t len)
+static const char *ask_bytes(struct state *s, const char *method, const char *target, const char *type,
+                             const void *body, size_t len)
 {
 	struct vs_request request = s->request;
 	request.method = method;
@@ -97,33 +98,36 @@ static const char *post(struct state *s, const char *target, const char *body)
 	return ask(s, "POST", target, body);
 }
 
-#define assert_answer(s, expected_status, answer, part) \
-	do { \
-		const char *answer_ = (answer); \
-		if ((s)->response.status != (expected_status) || !strstr(answer_, (part))) \
-			fail_msg("%d %s", (s)->response.status, answer_); \
+#define assert_answer(s, expected_status, answer, part)                                                                \
+	do {                                                                                                               \
+		const char *answer_ = (answer);                                                                                \
+		if ((s)->response.status != (expected_status) || !strstr(answer_, (part)))                                     \
+			fail_msg("%d %s", (s)->response.status, answer_);                                                          \
 	} while (0)
 
 static void put_some(struct state *s)
 {
-	assert_answer(s, 200, post(s, "/v1/batch-upsert",
-	                           "{\"records\":[{\"id\":\"a\",\"vector\":[1,0],\"metadata\":{\"n\":1}},"
-	                           "{\"id\":\"b/c\",\"vector\":[0,1],\"metadata\":{\"n\":2}},"
-	                           "{\"id\":\"\xc3\xa9\",\"vector\":[1,1]}]}"),
+	assert_answer(s, 200,
+	              post(s, "/v1/batch-upsert",
+	                   "{\"records\":[{\"id\":\"a\",\"vector\":[1,0],\"metadata\":{\"n\":1}},"
+	                   "{\"id\":\"b/c\",\"vector\":[0,1],\"metadata\":{\"n\":2}},"
+	                   "{\"id\":\"\xc3\xa9\",\"vector\":[1,1]}]}"),
 	              "{\"inserted\":3,\"updated\":0,\"errors\":[]}");
 }
 
 static void test_empty_default_namespace(void **state)
 {
 	struct state *s = *state;
-	assert_answer(s, 200, post(s, "/v1/query", "{\"vector\":[1,2]}"), "{\"results\":[],\"stats\":{\"total_candidates\":0");
+	assert_answer(s, 200, post(s, "/v1/query", "{\"vector\":[1,2]}"),
+	              "{\"results\":[],\"stats\":{\"total_candidates\":0");
 	assert_answer(s, 404, post(s, "/v1/query", "{\"id\":\"a\"}"), "\"code\":\"not_found\"");
 	assert_answer(s, 200, ask(s, "GET", "/v1/stats", NULL), "\"total_vectors\":0,\"active_vectors\":0");
 	assert_answer(s, 200, ask(s, "GET", "/v1/records", NULL), "{\"records\":[],\"next_cursor\":null}");
 	assert_answer(s, 404, ask(s, "GET", "/v1/records/a", NULL), "not_found");
 	assert_answer(s, 200, ask(s, "DELETE", "/v1/delete/a", NULL), "{\"found\":false,\"deleted\":0}");
 	assert_answer(s, 200, post(s, "/v1/delete", "{\"filter\":\"n = 1\"}"), "{\"deleted\":0}");
-	assert_answer(s, 200, post(s, "/v1/batch-upsert", "{\"records\":[]}"), "{\"inserted\":0,\"updated\":0,\"errors\":[]}");
+	assert_answer(s, 200, post(s, "/v1/batch-upsert", "{\"records\":[]}"),
+	              "{\"inserted\":0,\"updated\":0,\"errors\":[]}");
 	assert_answer(s, 200, ask(s, "GET", "/ready", NULL), "{\"status\":\"ready\"}");
 	assert_answer(s, 200, ask(s, "GET", "/health", NULL), "{\"status\":\"ok\",\"timestamp\":\"20");
 	assert_answer(s, 404, post(s, "/v1/query", "{\"vector\":[1,2],\"namespace\":\"other\"}"), "not_found");
@@ -162,7 +166,8 @@ static void test_queries(void **state)
 	              ask_bytes(s, "POST", "/v1/query?limit=1&filter=n+%3E%3D+2&include_metadata=false",
 	                        "application/octet-stream", raw, sizeof(raw)),
 	              "[{\"id\":\"b/c\",\"score\":0.4472136}]");
-	assert_answer(s, 200, post(s, "/v1/query", "{\"vector\":[1,0],\"min_score\":0.9,\"exact\":true,\"ef\":10,\"offset\":0}"),
+	assert_answer(s, 200,
+	              post(s, "/v1/query", "{\"vector\":[1,0],\"min_score\":0.9,\"exact\":true,\"ef\":10,\"offset\":0}"),
 	              "\"results\":[{\"id\":\"a\",");
 	assert_answer(s, 200, ask(s, "GET", "/metrics", NULL), "\nvecstore_queries_total 5\n");
 	assert_answer(s, 200, ask(s, "GET", "/metrics", NULL), "\nvecstore_vectors_total{namespace=\"default\"} 3\n");
@@ -182,24 +187,31 @@ static void test_removal(void **state)
 	assert_answer(s, 200, ask(s, "DELETE", "/v1/delete/b%2Fc", NULL), "{\"found\":true,\"deleted\":1}");
 	assert_answer(s, 200, ask(s, "DELETE", "/v1/delete/b%2Fc", NULL), "{\"found\":false,\"deleted\":0}");
 	assert_answer(s, 200, post(s, "/v1/delete", "{\"ids\":[\"a\",\"nobody\"]}"), "{\"found\":1,\"deleted\":1}");
-	put_some(s);
+	assert_answer(s, 200,
+	              post(s, "/v1/batch-upsert",
+	                   "{\"records\":[{\"id\":\"a\",\"vector\":[1,0],\"metadata\":{\"n\":1}},"
+	                   "{\"id\":\"b\",\"vector\":[1,0],\"metadata\":{\"n\":2}}]}"),
+	              "{\"inserted\":2,\"updated\":0");
 	assert_answer(s, 200, post(s, "/v1/delete", "{\"filter\":\"n IN [1, 2]\"}"), "{\"deleted\":2}");
 	assert_answer(s, 400, post(s, "/v1/delete", "{}"), "exactly one of id, ids and filter");
 	assert_answer(s, 400, post(s, "/v1/delete", "{\"id\":\"a\",\"ids\":[]}"), "exactly one");
 	assert_answer(s, 400, post(s, "/v1/soft-delete", "{\"filter\":\"n = 1\"}"), "\"field\":\"filter\"");
 	assert_answer(s, 400, post(s, "/v1/delete", "{\"ids\":[\"a\",3]}"), "\"field\":\"ids\",\"position\":1");
 	assert_answer(s, 400, post(s, "/v1/delete", "{\"filter\":\"n = 'x\"}"), "\"field\":\"filter\",\"position\":");
-	assert_answer(s, 400, post(s, "/v1/restore/a", "{}"), "must be empty");
+	assert_answer(s, 200, post(s, "/v1/restore/a", "{\"namespace\":\"default\"}"), "\"found\":");
+	assert_answer(s, 400, post(s, "/v1/restore/a", "{\"id\":\"b\"}"), "\"field\":\"id\"");
 }
 
 static void test_atomic_batch(void **state)
 {
 	struct state *s = *state;
-	assert_answer(s, 400, post(s, "/v1/batch-upsert",
-	                           "{\"records\":[{\"id\":\"a\",\"vector\":[1,0]},{\"id\":\"b\",\"vector\":[1,1e39]}]}"),
+	assert_answer(s, 400,
+	              post(s, "/v1/batch-upsert",
+	                   "{\"records\":[{\"id\":\"a\",\"vector\":[1,0]},{\"id\":\"b\",\"vector\":[1,1e39]}]}"),
 	              "\"field\":\"records[1].vector\",\"position\":1,\"request_id\":\"");
-	assert_answer(s, 400, post(s, "/v1/batch-upsert",
-	                           "{\"records\":[{\"id\":\"a\",\"vector\":[1,0]},{\"id\":\"b\",\"vector\":[1,0,0]}]}"),
+	assert_answer(s, 400,
+	              post(s, "/v1/batch-upsert",
+	                   "{\"records\":[{\"id\":\"a\",\"vector\":[1,0]},{\"id\":\"b\",\"vector\":[1,0,0]}]}"),
 	              "\"field\":\"records[1].vector\"");
 	assert_answer(s, 400, post(s, "/v1/batch-upsert", "{\"records\":[{\"id\":\"\",\"vector\":[1,0]}]}"),
 	              "\"field\":\"records[0].id\"");
@@ -214,15 +226,18 @@ static void test_atomic_batch(void **state)
 static void test_batch_that_is_not_atomic(void **state)
 {
 	struct state *s = *state;
-	assert_answer(s, 200, post(s, "/v1/batch-upsert",
-	                           "{\"atomic\":false,\"records\":[{\"id\":\"a\",\"vector\":[1,0]},{\"id\":\"b\",\"vector\":[1,null]},"
-	                           "{\"id\":\"c\",\"vector\":[0,0]},{\"id\":\"d\",\"vector\":[0,1]},3]}"),
-	              "{\"inserted\":2,\"updated\":0,\"errors\":[{\"index\":1,\"id\":\"b\",\"error\":\"");
+	assert_answer(
+	    s, 200,
+	    post(s, "/v1/batch-upsert",
+	         "{\"atomic\":false,\"records\":[{\"id\":\"a\",\"vector\":[1,0]},{\"id\":\"b\",\"vector\":[1,null]},"
+	         "{\"id\":\"c\",\"vector\":[0,0]},{\"id\":\"d\",\"vector\":[0,1]},3]}"),
+	    "{\"inserted\":2,\"updated\":0,\"errors\":[{\"index\":1,\"id\":\"b\",\"error\":\"");
 	const char *body = s->response.body.data;
 	assert_non_null(strstr(body, "{\"index\":2,\"id\":\"c\",\"error\":\"records[2].vector: "));
 	assert_non_null(strstr(body, "\"field\":\"records[2].vector\""));
 	assert_non_null(strstr(body, "{\"index\":4,\"error\":\"records[4]"));
-	assert_answer(s, 200, post(s, "/v1/batch-upsert", "{\"atomic\":false,\"records\":[{\"id\":\"a\",\"vector\":[0,0]}]}"),
+	assert_answer(s, 200,
+	              post(s, "/v1/batch-upsert", "{\"atomic\":false,\"records\":[{\"id\":\"a\",\"vector\":[0,0]}]}"),
 	              "\"field\":\"records[0].vector\"");
 }
 
@@ -234,20 +249,25 @@ static const char *post_lines(struct state *s, const char *target, const char *b
 static void test_ndjson(void **state)
 {
 	struct state *s = *state;
-	assert_answer(s, 200,
-	              post_lines(s, "/v1/batch-upsert",
-	                         "{\"id\":\"a\",\"vector\":[1,0],\"metadata\":{\"n\":1}}\n\n{\"id\":\"b\",\"vector\":[0,1]}\r\n \n"),
-	              "{\"inserted\":2,\"updated\":0,\"errors\":[]}");
+	assert_answer(
+	    s, 200,
+	    post_lines(s, "/v1/batch-upsert",
+	               "{\"id\":\"a\",\"vector\":[1,0],\"metadata\":{\"n\":1}}\n\n{\"id\":\"b\",\"vector\":[0,1]}\r\n \n"),
+	    "{\"inserted\":2,\"updated\":0,\"errors\":[]}");
 	assert_answer(s, 200, ask(s, "GET", "/v1/records/a", NULL), "\"metadata\":{\"n\":1}");
-	assert_answer(s, 400, post_lines(s, "/v1/batch-upsert", "{\"id\":\"c\",\"vector\":[1,0]}\n\n{\"id\":\"d\",\"vector\":[1,0]"),
-	              "\"field\":\"line 3\",\"position\":");
-	assert_answer(s, 400, post_lines(s, "/v1/batch-upsert", "\n{\"id\":\"c\",\"vector\":[1,0]}\n{\"id\":\"d\",\"vector\":[0,0]}"),
-	              "\"field\":\"line 3.vector\"");
+	assert_answer(
+	    s, 400, post_lines(s, "/v1/batch-upsert", "{\"id\":\"c\",\"vector\":[1,0]}\n\n{\"id\":\"d\",\"vector\":[1,0]"),
+	    "\"field\":\"line 3\",\"position\":");
+	assert_answer(
+	    s, 400, post_lines(s, "/v1/batch-upsert", "\n{\"id\":\"c\",\"vector\":[1,0]}\n{\"id\":\"d\",\"vector\":[0,0]}"),
+	    "\"field\":\"line 3.vector\"");
 	assert_answer(s, 404, ask(s, "GET", "/v1/records/c", NULL), "not_found");
-	assert_answer(s, 200,
-	              post_lines(s, "/v1/batch-upsert?atomic=false",
-	                         "{\"id\":\"c\",\"vector\":[1,0]}\nx\n{\"id\":\"d\",\"vector\":[1]}\n{\"id\":\"a\",\"vector\":[1,0]}"),
-	              "{\"inserted\":1,\"updated\":1,\"errors\":[{\"index\":1,\"error\":\"line 2");
+	assert_answer(
+	    s, 200,
+	    post_lines(
+	        s, "/v1/batch-upsert?atomic=false",
+	        "{\"id\":\"c\",\"vector\":[1,0]}\nx\n{\"id\":\"d\",\"vector\":[1]}\n{\"id\":\"a\",\"vector\":[1,0]}"),
+	    "{\"inserted\":1,\"updated\":1,\"errors\":[{\"index\":1,\"error\":\"line 2");
 	assert_non_null(strstr(s->response.body.data, "{\"index\":2,\"id\":\"d\",\"error\":\"line 3.vector"));
 	assert_answer(s, 400, post_lines(s, "/v1/batch-upsert?atomic=maybe", "{}"), "\"field\":\"atomic\"");
 	assert_answer(s, 400, post_lines(s, "/v1/batch-upsert", ""), "empty");
@@ -283,12 +303,43 @@ static void test_pages(void **state)
 	assert_non_null(strstr(s->response.body.data, "\"next_cursor\":null}"));
 	assert_answer(s, 200, ask(s, "GET", "/v1/records?filter=n%3D2&include_vector=true", NULL),
 	              "{\"records\":[{\"id\":\"b/c\",\"vector\":[0,1],");
-	static const char *const bad[] = { "cursor=x", "cursor=", "cursor=AmE", "cursor=AQ", "limit=0", "limit=1001", "limit=x",
-		                               "nix=1", "filter=n+%3D", "include_vector=2" };
+	static const char *const bad[] = { "cursor=x",   "cursor=", "cursor=AmE", "cursor=AQ",    "limit=0",
+		                               "limit=1001", "limit=x", "nix=1",      "filter=n+%3D", "include_vector=2" };
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		snprintf(target, sizeof(target), "/v1/records?%s", bad[i]);
 		assert_answer(s, 400, ask(s, "GET", target, NULL), "\"field\":\"");
 	}
+}
+
+static void test_a_page_of_large_records_ends_early(void **state)
+{
+	struct state *s = *state;
+	const size_t large = 900000;
+	char *body = malloc(large + 200);
+	char target[1000];
+	const char *cursor = "";
+	unsigned pages = 0;
+	assert_non_null(body);
+	for (unsigned i = 0; i < 12; i++) {
+		size_t len = (size_t)sprintf(body, "{\"id\":\"r%02u\",\"vector\":[1],\"metadata\":{\"x\":\"", i);
+		memset(body + len, 'x', large);
+		strcpy(body + len + large, "\"}}");
+		assert_answer(s, 200, post(s, "/v1/upsert", body), "\"version\":1");
+	}
+	free(body);
+	snprintf(target, sizeof(target), "/v1/records");
+	for (unsigned records = 0; cursor; pages++) {
+		const char *answer = ask(s, "GET", target, NULL);
+		assert_int_equal(s->response.status, 200);
+		for (const char *p = answer; (p = strstr(p, "{\"id\":\"r")) != NULL; p++, records++)
+			assert_int_equal(strtoul(p + 8, NULL, 10), records);
+		cursor = strstr(answer, "\"next_cursor\":\"");
+		if (cursor)
+			snprintf(target, sizeof(target), "/v1/records?cursor=%.*s", (int)strcspn(cursor + 15, "\""), cursor + 15);
+		else
+			assert_int_equal(records, 12);
+	}
+	assert_int_equal(pages, 2);
 }
 
 static void test_bad_requests(void **state)
@@ -301,20 +352,25 @@ static void test_bad_requests(void **state)
 	assert_answer(s, 400, post(s, "/v1/query", NULL), "empty");
 	assert_answer(s, 415, ask_bytes(s, "POST", "/v1/query", "text/plain", "{}", 2), "unsupported_media");
 	assert_answer(s, 415, ask_bytes(s, "POST", "/v1/upsert", NDJSON, "{}", 2), "unsupported_media");
-	assert_answer(s, 200, ask_bytes(s, "POST", "/v1/query", "Application/JSON; charset=utf-8", "{\"vector\":[1]}", 14), "[]");
+	assert_answer(s, 200, ask_bytes(s, "POST", "/v1/query", "Application/JSON; charset=utf-8", "{\"vector\":[1]}", 14),
+	              "[]");
 	assert_answer(s, 400, post(s, "/v1/query", "{\"vector\":[1],\"k\":3}"), "\"field\":\"k\"");
 	assert_answer(s, 400, post(s, "/v1/query", "{\"vector\":[1],\"id\":\"a\"}"), "either a vector or an id");
 	assert_answer(s, 400, post(s, "/v1/query", "{}"), "either a vector or an id");
 	assert_answer(s, 400, post(s, "/v1/query", "{\"vector\":[1],\"limit\":0}"), "\"field\":\"limit\"");
-	assert_answer(s, 400, post(s, "/v1/query", "{\"vector\":[1],\"limit\":9000,\"offset\":2000}"), "\"field\":\"offset\"");
-	assert_answer(s, 400, post(s, "/v1/query", "{\"vector\":[1],\"filter\":\"a = 'b\"}"), "\"field\":\"filter\",\"position\":");
+	assert_answer(s, 400, post(s, "/v1/query", "{\"vector\":[1],\"limit\":9000,\"offset\":2000}"),
+	              "\"field\":\"offset\"");
+	assert_answer(s, 400, post(s, "/v1/query", "{\"vector\":[1],\"filter\":\"a = 'b\"}"),
+	              "\"field\":\"filter\",\"position\":");
 	assert_answer(s, 400, post(s, "/v1/query", "{\"vector\":[1]"), "\"field\":\"body\",\"position\":13");
-	assert_answer(s, 400, ask_bytes(s, "POST", "/v1/query", "application/octet-stream", "abc", 3), "\"field\":\"vector\"");
+	assert_answer(s, 400, ask_bytes(s, "POST", "/v1/query", "application/octet-stream", "abc", 3),
+	              "\"field\":\"vector\"");
 	assert_answer(s, 400, post(s, "/v1/upsert", "{\"vector\":[1]}"), "\"field\":\"id\"");
 	assert_answer(s, 400, post(s, "/v1/upsert", "{\"id\":7,\"vector\":[1]}"), "\"field\":\"id\"");
 	assert_answer(s, 400, post(s, "/v1/upsert", "{\"id\":\"a\"}"), "\"field\":\"vector\"");
 	assert_answer(s, 400, post(s, "/v1/upsert", "{\"id\":\"a\",\"vector\":[0,0]}"), "\"field\":\"vector\"");
-	assert_answer(s, 400, post(s, "/v1/upsert", "{\"id\":\"a\",\"vector\":[1],\"metadata\":[]}"), "\"field\":\"metadata\"");
+	assert_answer(s, 400, post(s, "/v1/upsert", "{\"id\":\"a\",\"vector\":[1],\"metadata\":[]}"),
+	              "\"field\":\"metadata\"");
 	assert_answer(s, 200, ask(s, "GET", "/v1/stats", NULL), "\"total_vectors\":0");
 	assert_answer(s, 400, ask(s, "GET", "/health?x=1", NULL), "\"field\":\"x\"");
 }
@@ -338,7 +394,8 @@ static void test_who_may(void **state)
 {
 	struct state *s = *state;
 	static const char *const here[] = { "127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1", "unix" };
-	static const char *const elsewhere[] = { NULL, "", "10.0.0.1", "128.0.0.1", "::2", "::", "::ffff:10.0.0.1", "localhost",
+	static const char *const elsewhere[] = { NULL,         "",      "10.0.0.1",        "128.0.0.1",
+		                                     "::2",        "::",    "::ffff:10.0.0.1", "localhost",
 		                                     "127.0.0.1 ", "127.1", "0.0.0.0" };
 	for (size_t i = 0; i < sizeof(here) / sizeof(here[0]); i++)
 		assert_int_equal(status_from(s, here[i], NULL, NULL), 200);
@@ -376,6 +433,27 @@ static void test_unusable_data_folder_and_recovery(void **state)
 	assert_int_equal(s->response.error.code, 0);
 }
 
+static void test_a_lost_truth_file_is_not_an_empty_namespace(void **state)
+{
+	struct state *s = *state;
+	static const char *const victims[] = { "vectors.f32", "meta.db", "../CURRENT" };
+	char pattern[160];
+	for (size_t i = 0; i < sizeof(victims) / sizeof(victims[0]); i++) {
+		glob_t found;
+		put_some(s);
+		vs_service_close(s->service);
+		snprintf(pattern, sizeof(pattern), "%s/ns/*/g000001/%s", s->data, victims[i]);
+		assert_int_equal(glob(pattern, 0, NULL, &found), 0);
+		assert_int_equal(unlink(found.gl_pathv[0]), 0);
+		globfree(&found);
+		open_service(s);
+		assert_answer(s, 500, post(s, "/v1/query", "{\"vector\":[1,2]}"), "\"code\":\"corrupt\"");
+		vs_service_close(s->service);
+		assert_int_equal(nftw(s->data, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
+		open_service(s);
+	}
+}
+
 static void test_openapi(void **state)
 {
 	struct state *s = *state;
@@ -394,11 +472,22 @@ static void test_openapi(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_empty_default_namespace), TEST(test_upsert_and_get),      TEST(test_queries),
-		TEST(test_removal),                 TEST(test_atomic_batch),        TEST(test_batch_that_is_not_atomic),
-		TEST(test_ndjson),                  TEST(test_too_many_records),    TEST(test_pages),
-		TEST(test_bad_requests),            TEST(test_body_over_the_limit), TEST(test_who_may),
-		TEST(test_openapi),                 TEST(test_unusable_data_folder_and_recovery),
+		TEST(test_empty_default_namespace),
+		TEST(test_upsert_and_get),
+		TEST(test_queries),
+		TEST(test_removal),
+		TEST(test_atomic_batch),
+		TEST(test_batch_that_is_not_atomic),
+		TEST(test_ndjson),
+		TEST(test_too_many_records),
+		TEST(test_pages),
+		TEST(test_bad_requests),
+		TEST(test_body_over_the_limit),
+		TEST(test_who_may),
+		TEST(test_a_lost_truth_file_is_not_an_empty_namespace),
+		TEST(test_openapi),
+		TEST(test_a_page_of_large_records_ends_early),
+		TEST(test_unusable_data_folder_and_recovery),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

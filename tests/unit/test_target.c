@@ -85,10 +85,10 @@ static void test_bad_targets(void **state)
 		int code;
 		int64_t position;
 	} bad[] = {
-		{ "", VS_EINVAL, 0 },           { "x", VS_EINVAL, 0 },        { "*", VS_EINVAL, 0 },
-		{ "/a%00", VS_EINVAL, 2 },      { "/a%", VS_EINVAL, 2 },      { "/a%4", VS_EINVAL, 2 },
-		{ "/a%4g", VS_EINVAL, 2 },      { "/a%/b", VS_EINVAL, 2 },    { "/a?b=%zz", VS_EINVAL, 5 },
-		{ "/a\nb", VS_EINVAL, 2 },      { "/a?b=1&b=2", VS_EINVAL, -1 }, { "/1/2/3/4/5/6/7/8/9", VS_ENOTFOUND, -1 },
+		{ "", VS_EINVAL, 0 },      { "x", VS_EINVAL, 0 },           { "*", VS_EINVAL, 0 },
+		{ "/a%00", VS_EINVAL, 2 }, { "/a%", VS_EINVAL, 2 },         { "/a%4", VS_EINVAL, 2 },
+		{ "/a%4g", VS_EINVAL, 2 }, { "/a%/b", VS_EINVAL, 2 },       { "/a?b=%zz", VS_EINVAL, 5 },
+		{ "/a\nb", VS_EINVAL, 2 }, { "/a?b=1&b=2", VS_EINVAL, -1 }, { "/1/2/3/4/5/6/7/8/9", VS_ENOTFOUND, -1 },
 	};
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		assert_int_equal(decode(s, bad[i].text), bad[i].code);
@@ -143,8 +143,10 @@ static void test_routes(void **state)
 	assert_int_equal(route(s, "POST", "/v1/records", &operation, &id, &allow), VS_EMETHOD);
 	assert_string_equal(allow, "GET, HEAD");
 	assert_int_equal(route(s, "get", "/health", &operation, &id, &allow), VS_EMETHOD);
-	static const char *const unknown[] = { "/", "/v1", "/v1/upsert/x", "/v1/upsert/", "//v1/upsert", "/v1%2Fupsert",
-		                                   "/v1/upserts", "/v1/upser", "/v1/records/a/b", "/V1/upsert" };
+	static const char *const unknown[] = { "/",           "/v1",         "/v1/upsert/x",
+		                                   "/v1/upsert/", "//v1/upsert", "/v1%2Fupsert",
+		                                   "/v1/upserts", "/v1/upser",   "/v1/records/a/b",
+		                                   "/V1/upsert" };
 	for (size_t i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++)
 		assert_int_equal(route(s, "POST", unknown[i], &operation, &id, &allow), VS_ENOTFOUND);
 }
