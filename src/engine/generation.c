@@ -117,7 +117,9 @@ int vs_generation_open_vectors(struct vs_generation *generation, const struct vs
 		return 0;
 	if (!generation->has_vectors) {
 		vs_space_init(&space, state->metric, state->dimension);
-		rc = vs_vectors_open(generation->dir, &space, state->generation, true, create, &generation->vectors, error);
+		/* Once there were records, a missing file is damage and no reason to make an empty one. */
+		rc = vs_vectors_open(generation->dir, &space, state->generation, true, create && state->next_slot == 0,
+		                     &generation->vectors, error);
 		if (rc < 0)
 			return missing_is_damage(rc, error);
 		generation->has_vectors = true;

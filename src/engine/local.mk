@@ -2,5 +2,5 @@
 libvecstore_core_la_SOURCES += \
 	src/engine/vecstore.h src/engine/namespace.h src/engine/generation.h src/engine/matches.h \
 	src/engine/store.c src/engine/namespace.c src/engine/generation.c src/engine/matches.c \
-	src/engine/upsert.c src/engine/remove.c src/engine/record.c src/engine/search.c \
+	src/engine/json.h src/engine/json.c src/engine/upsert.c src/engine/remove.c src/engine/record.c src/engine/search.c \
 	src/engine/upkeep.c src/engine/check.c

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/namespace.h"
 
-#include <json-c/json_tokener.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#include "engine/json.h"
 
 static int namespace_folder(const struct vs_store *store, const char *folder, char path[VS_GENERATION_PATH],
                             struct vs_error *error)
@@ -79,8 +80,7 @@ void vs_namespace_close(struct vs_namespace *ns)
 	vs_upkeep_release(ns->upkeep);
 	vs_generation_close(&ns->generation);
 	vs_arena_release(&ns->arena);
-	if (ns->json != NULL)
-		json_tokener_free(ns->json); /* unlike ours, takes no NULL */
+	vs_json_close(ns->json);
 	free(ns);
 }
 

@@ -4,15 +4,13 @@
  * update is a new slot plus a dead old one (I2).
  */
 #include <json-c/json_object.h>
-#include <json-c/json_tokener.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/utf8.h"
+#include "engine/json.h"
 #include "engine/namespace.h"
-
-#define JSON_DEPTH 32
 
 /* Where record i's field stands in the caller's input: "vector", or "records[3].vector" in a batch. */
 struct place {
@@ -64,33 +62,21 @@ static int check_metadata(struct vs_namespace *ns, struct place *place, const ch
                           struct vs_error *error)
 {
 	struct json_object *object;
-	enum json_tokener_error why;
-	bool is_object;
-	size_t end;
+	int rc;
 
 	if (text == NULL)
 		return 0;
 	if (len > VS_RECORD_METADATA_MAX)
 		return vs_error_at(error, VS_ETOOBIG, place_of(place, "metadata"), -1, "%zu bytes; at most %d are allowed", len,
 		                   VS_RECORD_METADATA_MAX);
-	if (ns->json == NULL) {
-		ns->json = json_tokener_new_ex(JSON_DEPTH);
-		if (ns->json == NULL)
-			return vs_error_set(error, VS_ENOMEM, "no memory to check metadata");
-		json_tokener_set_flags(ns->json, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-	}
-	json_tokener_reset(ns->json);
-	object = json_tokener_parse_ex(ns->json, text, (int)len);
-	why = json_tokener_get_error(ns->json);
-	end = json_tokener_get_parse_end(ns->json);
-	is_object = json_object_is_type(object, json_type_object);
-	json_object_put(object);
-	if (why != json_tokener_success)
-		return vs_error_at(error, VS_EINVAL, place_of(place, "metadata"), (int64_t)end, "no JSON: %s",
-		                   why == json_tokener_continue ? "it ends too early" : json_tokener_error_desc(why));
-	if (!is_object)
-		return vs_error_at(error, VS_EINVAL, place_of(place, "metadata"), -1, "must be a JSON object");
-	return 0;
+	if (ns->json == NULL)
+		ns->json = vs_json_open();
+	if (ns->json == NULL)
+		return vs_error_set(error, VS_ENOMEM, "no memory to check metadata");
+	rc = vs_json_parse(ns->json, text, len, place_of(place, "metadata"), &object, error);
+	if (rc == 0)
+		json_object_put(object);
+	return rc;
 }
 
 static int check_record(struct vs_namespace *ns, struct place *place, const struct vs_record_input *record,

@@ -46,7 +46,9 @@ static inline bool vs_call_may_retry(const struct vs_call *call, int rc)
 
 enum vs_media { VS_MEDIA_NONE, VS_MEDIA_JSON, VS_MEDIA_NDJSON, VS_MEDIA_OCTETS, VS_MEDIA_OTHER };
 enum vs_media vs_call_media(const struct vs_call *call);
-/* Parses the body as one JSON object into call->body: VS_EMEDIA, VS_EINVAL with the position. */
+/* VS_EMEDIA unless the body is called JSON, VS_EINVAL when it is empty. */
+int vs_call_check_json(const struct vs_call *call, struct vs_error *error);
+/* Checks so, and parses the body as one JSON object into call->body: VS_EMEDIA, VS_EINVAL with the position. */
 int vs_call_json(struct vs_call *call, struct vs_error *error);
 
 /* ---- handles ---- */

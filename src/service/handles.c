@@ -36,6 +36,9 @@ int vs_handles_store(struct vs_handles *handles, struct vs_store **store, struct
 		rc = vs_store_open(handles->data, VS_CREATE, &handles->store, error);
 	if (rc)
 		handles->store = NULL;
+	/* A folder that is missing or unfit is not the request's fault. */
+	if (rc && vs_error_http(rc) < 500)
+		rc = error->code = VS_EINTERNAL;
 	*store = handles->store;
 	return rc;
 }

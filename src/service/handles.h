@@ -29,7 +29,7 @@ int vs_handles_init(struct vs_handles *handles, const char *data, enum vs_metric
 void vs_handles_reset(struct vs_handles *handles);
 void vs_handles_release(struct vs_handles *handles);
 
-/* Makes the data folder when it is missing. */
+/* Makes the data folder when it is missing. Errors, which must have a place, are those of the server (5xx). */
 int vs_handles_store(struct vs_handles *handles, struct vs_store **store, struct vs_error *error);
 /* Valid until the next call. VS_ENOTFOUND unless create. */
 int vs_handles_find(struct vs_handles *handles, const char *name, bool create, struct vs_namespace **ns,

@@ -13,112 +13,6 @@
 #include "engine/vecstore.h"
 #include "service/base64.h"
 
-struct json_tokener *vs_json_open(void)
-{
-	struct json_tokener *json = json_tokener_new_ex(VS_JSON_DEPTH);
-	if (json)
-		json_tokener_set_flags(json, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-	return json;
-}
-
-void vs_json_close(struct json_tokener *json)
-{
-	if (json)
-		json_tokener_free(json);
-}
-
-static bool is_digit(const char *text, size_t len, size_t i)
-{
-	return i < len && text[i] >= '0' && text[i] <= '9';
-}
-
-/* A point without digits on both sides ("1.", "-.5"), or a zero before a number's other digits ("007"). */
-static bool is_bad_number(const char *text, size_t len, size_t i)
-{
-	if (text[i] == '.')
-		return i == 0 || !is_digit(text, len, i - 1) || !is_digit(text, len, i + 1);
-	if (text[i] != '0' || !is_digit(text, len, i + 1))
-		return false;
-	while (i > 0 && (text[i - 1] == '-' || text[i - 1] == '+'))
-		i--;
-	return i == 0 || (!is_digit(text, len, i - 1) && text[i - 1] != '.' && (text[i - 1] | 32) != 'e');
-}
-
-/* What json-c lets pass even when strict, and would give back as it came: single quotes around names, raw control
- * characters in strings, loose numbers. The offset of the first, or -1. Counts the commas outside of strings, too. */
-static int64_t find_lax(const char *text, size_t len, size_t *commas)
-{
-	bool in_string = false;
-	*commas = 0;
-	for (size_t i = 0; i < len; i++) {
-		unsigned char c = (unsigned char)text[i];
-		if (in_string && c < 0x20)
-			return (int64_t)i;
-		if (c == '"')
-			in_string = !in_string;
-		else if (in_string && c == '\\')
-			i++;
-		else if (!in_string && (c == '\'' || is_bad_number(text, len, i)))
-			return (int64_t)i;
-		else if (c == ',')
-			*commas += !in_string;
-	}
-	return -1;
-}
-
-static const char *explain_lax(char c)
-{
-	if (c == '\'')
-		return "JSON uses double quotes";
-	return c == '.' || c == '0' ? "no JSON number" : "a control character in a string must be escaped";
-}
-
-/* What json-c says, in words that tell a user what to do. */
-static const char *explain(enum json_tokener_error why)
-{
-	switch (why) {
-	case json_tokener_continue:
-		return "the JSON text ends too early";
-	case json_tokener_error_depth:
-		return "the JSON text is nested too deeply (32 levels are allowed)";
-	case json_tokener_error_parse_utf8_string:
-		return "a string is not valid UTF-8";
-	default:
-		return json_tokener_error_desc(why);
-	}
-}
-
-int vs_json_parse(struct json_tokener *json, const char *text, size_t len, const char *where,
-                  struct json_object **object, struct vs_error *error)
-{
-	const char *nul = memchr(text, '\0', len);
-	size_t commas;
-	*object = NULL;
-	if (nul)
-		return vs_error_at(error, VS_EINVAL, where, nul - text, "a NUL byte is not JSON");
-	int64_t lax = find_lax(text, len, &commas);
-	if (lax >= 0)
-		return vs_error_at(error, VS_EINVAL, where, lax, "%s", explain_lax(text[lax]));
-	if (len > INT32_MAX || commas > VS_JSON_VALUES_MAX)
-		return vs_error_at(error, VS_ETOOBIG, where, -1,
-		                   "has more than %d values; send fewer records at once, NDJSON, or vectors as base64",
-		                   VS_JSON_VALUES_MAX);
-	json_tokener_reset(json);
-	struct json_object *value = json_tokener_parse_ex(json, text, (int)len);
-	enum json_tokener_error why = json_tokener_get_error(json);
-	size_t end = json_tokener_get_parse_end(json);
-	if (why != json_tokener_success) {
-		json_object_put(value);
-		return vs_error_at(error, VS_EINVAL, where, (int64_t)end, "%s", explain(why));
-	}
-	if (!json_object_is_type(value, json_type_object)) {
-		json_object_put(value);
-		return vs_error_at(error, VS_EINVAL, where, 0, "must be a JSON object");
-	}
-	*object = value;
-	return 0;
-}
-
 /* "records[3]." and "vector": the field's whole name, in name[64]. */
 static const char *full_name(const struct vs_fields *fields, const char *name, char *full)
 {
@@ -199,18 +93,24 @@ int vs_fields_number(const struct vs_fields *fields, const char *name, uint32_t 
 	return 0;
 }
 
-/* A number as float32: 0, or VS_EINVAL with *why. */
+/* json-c clamps integers to 64 bits: was this one, or may it have been? */
+static bool is_clamped(struct json_object *number)
+{
+	return json_object_get_int64(number) == INT64_MIN || json_object_get_uint64(number) == UINT64_MAX;
+}
+
+/* A number as float32: 0, or VS_EINVAL with *why, which is NULL before. */
 static int to_float(struct json_object *found, float *value, const char **why)
 {
 	enum json_type type = json_object_get_type(found);
 	double number = 0.0;
-	if (type == json_type_double)
+	if (type == json_type_double || type == json_type_int)
 		number = json_object_get_double(found);
-	else if (type == json_type_int)
-		number = (double)json_object_get_int64(found);
 	else
 		*why = "is not a number";
-	if (type != json_type_double && type != json_type_int)
+	if (type == json_type_int && is_clamped(found))
+		*why = "is an integer beyond 64 bits: write it with an exponent";
+	if (*why)
 		return VS_EINVAL;
 	*value = (float)number;
 	if (isfinite(*value))
@@ -243,8 +143,7 @@ int vs_fields_array(const struct vs_fields *fields, const char *name, struct jso
 	return 0;
 }
 
-/* Why some number within value would not survive, or NULL. json-c clamps integers to 64 bits. Depth is bounded by the
- * parser. */
+/* Why some number within value would not survive, or NULL. Depth is bounded by the parser. */
 static const char *find_bad_number(struct json_object *value)
 {
 	const char *why = NULL;
@@ -252,9 +151,7 @@ static const char *find_bad_number(struct json_object *value)
 	case json_type_double:
 		return isfinite(json_object_get_double(value)) ? NULL : "holds NaN, an infinity or a number beyond float64";
 	case json_type_int:
-		if (json_object_get_int64(value) == INT64_MIN || json_object_get_uint64(value) == UINT64_MAX)
-			return "holds an integer beyond 64 bits: write it as a string";
-		return NULL;
+		return is_clamped(value) ? "holds an integer beyond 64 bits: write it as a string" : NULL;
 	case json_type_array:
 		for (size_t i = 0; !why && i < json_object_array_length(value); i++)
 			why = find_bad_number(json_object_array_get_idx(value, i));

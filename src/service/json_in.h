@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * service/json_in: JSON from outside, strictly: RFC 8259, valid UTF-8, one value and nothing after it, at most
- * VS_JSON_DEPTH deep, every field known. Faults name the field (with its place in a batch, the prefix: "records[3]."
- * or "line 4.") and the position.
+ * service/json_in: the fields of a parsed JSON object, by name and type; every field must be known. Faults name the
+ * field (with its place in a batch, the prefix: "records[3]." or "line 4.") and the position.
  */
 #ifndef VS_SERVICE_JSON_IN_H
 #define VS_SERVICE_JSON_IN_H
@@ -11,24 +10,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "engine/json.h"
 #include "service/target.h"
 
 struct json_object;
-struct json_tokener;
 struct vs_arena;
 struct vs_error;
-
-#define VS_JSON_DEPTH 32
-/* Values of one parsed text, told by its commas: each costs json-c about 100 bytes. */
-#define VS_JSON_VALUES_MAX 4000000
-
-/* NULL when memory is out. */
-struct json_tokener *vs_json_open(void);
-void vs_json_close(struct json_tokener *json); /* NULL allowed */
-
-/* One JSON object; *object is released with json_object_put. where names the text in errors: "body" or "line 4". */
-int vs_json_parse(struct json_tokener *json, const char *text, size_t len, const char *where,
-                  struct json_object **object, struct vs_error *error);
 
 /* An object whose fields are taken by name. */
 struct vs_fields {

@@ -13,6 +13,7 @@ libvecstore_service_la_SOURCES += \
 	src/service/remove.c \
 	src/service/route.c src/service/route.h \
 	src/service/service.c src/service/service.h \
+	src/service/split.c src/service/split.h \
 	src/service/status.c \
 	src/service/target.c src/service/target.h \
 	src/service/upsert.c

@@ -11,6 +11,7 @@
 
 #define RESULTS_MAX 10000u
 #define EF_MAX 100000u
+#define ANSWER_BYTES (256u << 20) /* 10,000 results may have 10 GB of metadata */
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "raw vectors are little-endian float32; this machine is not"
@@ -19,8 +20,8 @@
 static int decode_json(struct vs_call *call, struct vs_query *query, struct vs_text *name, struct vs_error *error)
 {
 	static const char *const parameters[] = { "namespace", NULL };
-	static const char *const known[] = { "vector",    "id",     "limit",          "filter",           "namespace", "ef", "exact",
-		                                 "min_score", "offset", "include_vector", "include_metadata", NULL };
+	static const char *const known[] = { "vector", "id",        "limit",  "filter",         "namespace",        "ef",
+		                                 "exact",  "min_score", "offset", "include_vector", "include_metadata", NULL };
 	struct vs_text id = { NULL, 0 };
 	struct vs_text filter = { NULL, 0 };
 	int rc = vs_target_check(&call->target, parameters, error);
@@ -71,8 +72,9 @@ static int take_min_score(const struct vs_call *call, struct vs_query *query, st
 
 static int decode_octets(struct vs_call *call, struct vs_query *query, struct vs_error *error)
 {
-	static const char *const parameters[] = { "limit",     "filter", "namespace",      "ef",               "exact",
-		                                      "min_score", "offset", "include_vector", "include_metadata", NULL };
+	static const char *const parameters[] = {
+		"limit", "filter", "namespace", "ef", "exact", "min_score", "offset", "include_vector", "include_metadata", NULL
+	};
 	const struct vs_request *request = call->request;
 	const struct vs_text *filter = vs_target_param(&call->target, "filter");
 	size_t len = request->body_len;
@@ -100,11 +102,15 @@ static int decode_octets(struct vs_call *call, struct vs_query *query, struct vs
 	return 0;
 }
 
-static void encode(struct vs_buf *out, const struct vs_query *query, const struct vs_results *results)
+static int encode(struct vs_buf *out, const struct vs_query *query, const struct vs_results *results,
+                  struct vs_error *error)
 {
 	vs_buf_puts(out, "{\"results\":[");
 	for (size_t i = 0; i < results->count; i++) {
 		const struct vs_result *result = &results->items[i];
+		if (out->len > ANSWER_BYTES)
+			return vs_error_at(error, VS_ETOOBIG, "limit", -1, "the answer grows past %u MiB: ask for fewer results",
+			                   ANSWER_BYTES >> 20);
 		vs_buf_puts(out, i > 0 ? ",{\"id\":" : "{\"id\":");
 		vs_json_text(out, result->record.id, result->record.id_len);
 		vs_buf_puts(out, ",\"score\":");
@@ -119,10 +125,10 @@ static void encode(struct vs_buf *out, const struct vs_query *query, const struc
 		}
 		vs_buf_putc(out, '}');
 	}
-	vs_buf_printf(out,
-	              "],\"stats\":{\"total_candidates\":%" PRIu64 ",\"filtered_count\":%" PRIu64 ",\"duration_ms\":%.3f}}\n",
-	              results->stats.total_candidates, results->stats.filtered_count,
-	              (double)results->stats.duration_ns * 1e-6);
+	vs_buf_printf(
+	    out, "],\"stats\":{\"total_candidates\":%" PRIu64 ",\"filtered_count\":%" PRIu64 ",\"duration_ms\":%.3f}}\n",
+	    results->stats.total_candidates, results->stats.filtered_count, (double)results->stats.duration_ns * 1e-6);
+	return 0;
 }
 
 static int search(struct vs_call *call, struct vs_error *error)
@@ -149,8 +155,7 @@ static int search(struct vs_call *call, struct vs_error *error)
 	vs_metrics_observe(call->metrics, VS_HISTOGRAM_QUERY_RESULTS, (double)results.count);
 	vs_metrics_observe(call->metrics, VS_HISTOGRAM_NODES_VISITED, (double)results.stats.nodes_visited);
 	vs_metrics_observe(call->metrics, VS_HISTOGRAM_DISTANCES, (double)results.stats.distances);
-	encode(&call->response->body, &query, &results);
-	return 0;
+	return encode(&call->response->body, &query, &results, error);
 }
 
 int vs_handle_query(struct vs_call *call, struct vs_error *error)

@@ -12,7 +12,8 @@
 
 #define PAGE_DEFAULT 100
 #define PAGE_MAX 1000
-#define CURSOR_VERSION 1 /* first byte of a cursor; the last id of the page follows */
+#define PAGE_BYTES (8u << 20) /* a page that has grown past it ends early */
+#define CURSOR_VERSION 1      /* first byte of a cursor; the last id of the page follows */
 
 int vs_handle_record(struct vs_call *call, struct vs_error *error)
 {
@@ -57,8 +58,8 @@ static int decode_cursor(const struct vs_call *call, struct vs_page_options *opt
 
 static int decode_page(const struct vs_call *call, struct vs_page_options *options, struct vs_error *error)
 {
-	static const char *const parameters[] = { "namespace", "filter",         "limit",
-		                                      "cursor",    "include_vector", "include_deleted", NULL };
+	static const char *const parameters[] = { "namespace",      "filter",          "limit", "cursor",
+		                                      "include_vector", "include_deleted", NULL };
 	const struct vs_text *filter = vs_target_param(&call->target, "filter");
 	unsigned long limit = PAGE_DEFAULT;
 	int rc = vs_target_check(&call->target, parameters, error);
@@ -77,11 +78,15 @@ struct page {
 	char last[VS_RECORD_ID_MAX + 1]; /* the version byte and the newest record's id */
 	size_t last_len;
 	size_t count;
+	bool full; /* there was no room for the rest: the next page begins with it */
 };
 
 static void on_record(void *context, const struct vs_record *record)
 {
 	struct page *page = context;
+	page->full = page->full || page->out->len > PAGE_BYTES;
+	if (page->full)
+		return;
 	if (page->count++ > 0)
 		vs_buf_putc(page->out, ',');
 	vs_json_record(page->out, record);
@@ -107,7 +112,7 @@ int vs_handle_records(struct vs_call *call, struct vs_error *error)
 	if (rc)
 		return rc;
 	vs_buf_puts(page.out, "],\"next_cursor\":");
-	if (more) {
+	if (more || page.full) {
 		size_t len = vs_base64_encode(page.last, page.last_len, cursor);
 		vs_json_text(page.out, cursor, len);
 	} else {

@@ -73,14 +73,19 @@ static int decode_body(struct vs_call *call, struct removal *removal, struct vs_
 static int decode(struct vs_call *call, struct removal *removal, struct vs_error *error)
 {
 	static const char *const parameters[] = { "namespace", NULL };
+	static const char *const known[] = { "namespace", NULL };
 	int rc = vs_target_check(&call->target, parameters, error);
-	if (rc)
-		return rc;
-	if (!call->id.data)
+	if (!rc && !call->id.data)
 		return decode_body(call, removal, error);
-	if (call->request->body_len > 0)
-		return vs_error_at(error, VS_EINVAL, "body", -1, "must be empty when the id stands in the path");
-	return set_id(call, &call->id, removal, error);
+	if (!rc && call->request->body_len > 0) {
+		rc = vs_call_json(call, error);
+		struct vs_fields fields = { call->body, "" };
+		if (!rc)
+			rc = vs_fields_check(&fields, known, error);
+		if (!rc)
+			rc = vs_fields_text(&fields, "namespace", &removal->ns, error);
+	}
+	return rc ? rc : set_id(call, &call->id, removal, error);
 }
 
 /* Whether the one record is there, though nothing had to be done to it. */

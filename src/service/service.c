@@ -13,6 +13,8 @@
 #include "service/json_in.h"
 #include "service/json_out.h"
 
+#define LARGE_BODY (1u << 20) /* bytes */
+
 struct vs_service {
 	bool insecure;
 	struct vs_handles handles;
@@ -24,6 +26,8 @@ int vs_service_open(const struct vs_service_options *options, struct vs_service 
 {
 	struct vs_service *s = calloc(1, sizeof(*s));
 	*service = NULL;
+	if (error)
+		*error = (struct vs_error){ .position = -1 };
 	if (!s)
 		return vs_error_set(error, VS_ENOMEM, "no memory for the service");
 	s->insecure = options->insecure;
@@ -31,8 +35,8 @@ int vs_service_open(const struct vs_service_options *options, struct vs_service 
 	if (!rc && !(s->json = vs_json_open()))
 		rc = vs_error_set(error, VS_ENOMEM, "no memory for the service");
 	/* Figures are worth less than answers: a run folder that fails leaves them private. */
-	if (!rc && vs_metrics_open(options->run_dir, &s->metrics, NULL))
-		rc = vs_metrics_open(NULL, &s->metrics, error);
+	if (!rc && vs_metrics_open(options->run_dir, &s->metrics, error) && vs_metrics_open(NULL, &s->metrics, NULL))
+		rc = vs_error_set(error, VS_ENOMEM, "no memory for the service");
 	if (rc) {
 		vs_service_close(s);
 		return rc;
@@ -73,16 +77,23 @@ enum vs_media vs_call_media(const struct vs_call *call)
 	return VS_MEDIA_OTHER;
 }
 
-int vs_call_json(struct vs_call *call, struct vs_error *error)
+int vs_call_check_json(const struct vs_call *call, struct vs_error *error)
 {
-	const struct vs_request *request = call->request;
 	enum vs_media media = vs_call_media(call);
 	if (media != VS_MEDIA_JSON && media != VS_MEDIA_NONE)
 		return vs_error_set(error, VS_EMEDIA, "the body must be sent as Content-Type: application/json");
-	if (request->body_len == 0)
+	if (call->request->body_len == 0)
 		return vs_error_at(error, VS_EINVAL, "body", -1, "is empty; a JSON object is expected");
+	return 0;
+}
+
+int vs_call_json(struct vs_call *call, struct vs_error *error)
+{
+	int rc = vs_call_check_json(call, error);
+	if (rc)
+		return rc;
 	json_object_put(call->body);
-	return vs_json_parse(call->json, request->body, request->body_len, "body", &call->body, error);
+	return vs_json_parse(call->json, call->request->body, call->request->body_len, "body", &call->body, error);
 }
 
 const char *vs_call_namespace_name(const struct vs_call *call, const struct vs_text *ns)
@@ -191,6 +202,16 @@ static int dispatch(struct vs_call *call, struct vs_error *error)
 	return rc;
 }
 
+/* json-c's buffer keeps the size of the longest string it ever read. */
+static void forget_large_body(struct vs_service *service)
+{
+	struct json_tokener *fresh = vs_json_open();
+	if (!fresh)
+		return;
+	vs_json_close(service->json);
+	service->json = fresh;
+}
+
 static double seconds_since(uint64_t start)
 {
 	return (double)(vs_clock_mono_ns() - start) * 1e-9;
@@ -200,8 +221,9 @@ void vs_service_handle(struct vs_service *service, const struct vs_request *requ
 {
 	uint64_t start = vs_clock_mono_ns();
 	struct vs_error error = { .position = -1 };
-	struct vs_call call = { .service = service, .request = request, .response = response, .json = service->json,
-		                    .metrics = service->metrics };
+	struct vs_call call = {
+		.service = service, .request = request, .response = response, .json = service->json, .metrics = service->metrics
+	};
 	begin(response);
 	vs_metrics_begin(service->metrics);
 	int rc = dispatch(&call, &error);
@@ -210,6 +232,8 @@ void vs_service_handle(struct vs_service *service, const struct vs_request *requ
 		put_error(response, &error);
 	}
 	json_object_put(call.body);
+	if (request->body_len > LARGE_BODY)
+		forget_large_body(service);
 	unsigned row = call.operation ? (unsigned)(call.operation - vs_operations) : VS_OPERATIONS;
 	vs_metrics_request(service->metrics, row, response->status, seconds_since(start));
 	vs_metrics_end(service->metrics);

@@ -29,7 +29,8 @@ struct vs_service_options {
 	enum vs_metric metric; /* for namespaces made on first use */
 };
 
-/* Opens lazily: the first request opens the store. Never fails but for memory. */
+/* Opens lazily: the first request opens the store. Never fails but for memory. When run_dir cannot be used, metrics are
+ * those of this process alone, and *error says why though 0 is returned. */
 int vs_service_open(const struct vs_service_options *options, struct vs_service **service, struct vs_error *error);
 void vs_service_close(struct vs_service *service); /* NULL allowed */
 
@@ -50,12 +51,12 @@ struct vs_request {
 struct vs_response {
 	int status;
 	const char *content_type;
-	const char *allow;      /* Allow header of a 405; NULL: none */
-	int retry_after;        /* seconds; 0: no Retry-After header */
-	char etag[32];          /* ETag header; "": none */
-	char request_id[33];    /* also sent as X-Request-Id */
-	struct vs_error error;  /* what the body says, for the program's log; code VS_OK when all went well */
-	struct vs_buf body;     /* reused: reset before each request by vs_service_handle */
+	const char *allow;     /* Allow header of a 405; NULL: none */
+	int retry_after;       /* seconds; 0: no Retry-After header */
+	char etag[32];         /* ETag header; "": none */
+	char request_id[33];   /* also sent as X-Request-Id */
+	struct vs_error error; /* what the body says, for the program's log; code VS_OK when all went well */
+	struct vs_buf body;    /* reused: reset before each request by vs_service_handle */
 };
 
 /* Always answers: faults become an error response. *response is zeroed before its first use and keeps its body's

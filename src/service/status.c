@@ -35,8 +35,8 @@ int vs_handle_stats(struct vs_call *call, struct vs_error *error)
 	vs_json_text(out, name, strlen(name));
 	vs_buf_printf(out,
 	              ",\"total_vectors\":%" PRIu64 ",\"active_vectors\":%" PRIu64 ",\"deleted_vectors\":%" PRIu64
-	              ",\"dimension\":%" PRIu32 ",\"metric\":\"%s\",\"storage_bytes\":%" PRIu64 ",\"indexed_vectors\":%" PRIu32
-	              ",\"unindexed_vectors\":%" PRIu32 "}\n",
+	              ",\"dimension\":%" PRIu32 ",\"metric\":\"%s\",\"storage_bytes\":%" PRIu64
+	              ",\"indexed_vectors\":%" PRIu32 ",\"unindexed_vectors\":%" PRIu32 "}\n",
 	              stats.total, stats.active, stats.deleted, stats.dimension, metric ? metric : "", stats.storage_bytes,
 	              stats.indexed, stats.unindexed);
 	return 0;

@@ -141,7 +141,8 @@ int vs_target_check(const struct vs_target *target, const char *const *names, st
 		while (*name && strcmp(*name, target->params[i].name.data) != 0)
 			name++;
 		if (!*name)
-			return vs_error_at(error, VS_EINVAL, target->params[i].name.data, -1, "unknown parameter in the query string");
+			return vs_error_at(error, VS_EINVAL, target->params[i].name.data, -1,
+			                   "unknown parameter in the query string");
 	}
 	return 0;
 }

@@ -9,6 +9,7 @@
 #include "service/call.h"
 #include "service/json_in.h"
 #include "service/json_out.h"
+#include "service/split.h"
 
 /* The fields of a record into *record; `more` may name one field besides those of every record. */
 static int decode_record(const struct vs_fields *fields, const char *more, struct vs_arena *arena,
@@ -186,34 +187,7 @@ static int too_many(struct vs_error *error)
 	return vs_error_at(error, VS_ETOOBIG, "records", -1, "more than %d records in one request", VS_BATCH_MAX);
 }
 
-static int decode_array(struct batch *batch, struct vs_text *name, struct vs_error *error)
-{
-	static const char *const known[] = { "records", "atomic", "namespace", NULL };
-	struct json_object *array = NULL;
-	struct vs_call *call = batch->call;
-	int rc = vs_call_json(call, error);
-	struct vs_fields fields = { call->body, "" };
-	if (!rc)
-		rc = vs_fields_check(&fields, known, error);
-	if (!rc)
-		rc = vs_fields_bool(&fields, "atomic", &batch->atomic, error);
-	if (!rc)
-		rc = vs_fields_text(&fields, "namespace", name, error);
-	if (!rc)
-		rc = vs_fields_array(&fields, "records", &array, error);
-	if (!rc && !array)
-		rc = vs_fields_missing(&fields, "records", error);
-	size_t count = array ? json_object_array_length(array) : 0;
-	if (!rc && count > VS_BATCH_MAX)
-		rc = too_many(error);
-	if (!rc)
-		rc = batch_init(batch, call, count, error);
-	for (size_t i = 0; !rc && i < count; i++)
-		rc = add_record(batch, json_object_array_get_idx(array, i), error);
-	return rc;
-}
-
-/* Moves what a record borrows from its line's JSON into the arena. */
+/* Moves what a record borrows from its JSON into the arena. */
 static int keep_record(struct batch *batch, struct vs_record_input *record, struct vs_error *error)
 {
 	struct vs_arena *arena = batch->call->request->arena;
@@ -225,12 +199,101 @@ static int keep_record(struct batch *batch, struct vs_record_input *record, stru
 	return 0;
 }
 
-/* A line's JSON is released before the next is parsed: memory is bounded by the longest line. */
+/* One record's text. Its JSON is released before the next is parsed: memory is bounded by the longest. */
+static int add_object(struct batch *batch, struct json_object *object, struct vs_error *error)
+{
+	size_t count = batch->count;
+	int rc = add_record(batch, object, error);
+	if (!rc && batch->count > count)
+		rc = keep_record(batch, &batch->records[count], error);
+	json_object_put(object);
+	return rc;
+}
+
+/* The body without the elements of its array, parsed into call->body. */
+static int parse_frame(struct vs_call *call, const struct vs_split *split, struct vs_error *error)
+{
+	const struct vs_request *request = call->request;
+	size_t after = request->body_len - split->to;
+	char *frame = vs_arena_alloc(request->arena, split->from + 2 + after);
+	if (!frame)
+		return vs_error_set(error, VS_ENOMEM, "no memory for records");
+	memcpy(frame, split->text, split->from);
+	memcpy(frame + split->from, "[]", 2);
+	memcpy(frame + split->from + 2, split->text + split->to, after);
+	json_object_put(call->body);
+	return vs_json_parse(call->json, frame, split->from + 2 + after, "body", &call->body, error);
+}
+
+static int decode_frame(struct batch *batch, struct vs_text *name, struct json_object **array, struct vs_error *error)
+{
+	static const char *const known[] = { "records", "atomic", "namespace", NULL };
+	struct vs_fields fields = { batch->call->body, "" };
+	int rc = vs_fields_check(&fields, known, error);
+	if (!rc)
+		rc = vs_fields_bool(&fields, "atomic", &batch->atomic, error);
+	if (!rc)
+		rc = vs_fields_text(&fields, "namespace", name, error);
+	if (!rc)
+		rc = vs_fields_array(&fields, "records", array, error);
+	if (!rc && !*array)
+		rc = vs_fields_missing(&fields, "records", error);
+	return rc;
+}
+
+/* All at once: for bodies that cannot be split, most of which are faulty, so that positions are those of the body. */
+static int decode_whole(struct batch *batch, struct vs_text *name, struct vs_error *error)
+{
+	struct json_object *array = NULL;
+	batch->count = batch->seen = batch->failures = 0;
+	vs_buf_reset(&batch->failed);
+	int rc = vs_call_json(batch->call, error);
+	if (!rc)
+		rc = decode_frame(batch, name, &array, error);
+	size_t count = rc ? 0 : json_object_array_length(array);
+	if (!rc && count > VS_BATCH_MAX)
+		rc = too_many(error);
+	if (!rc)
+		rc = batch_init(batch, batch->call, count, error);
+	for (size_t i = 0; !rc && i < count; i++)
+		rc = add_record(batch, json_object_array_get_idx(array, i), error);
+	return rc;
+}
+
+/* Each element by itself; what is no JSON object sends us back to the whole. */
+static int decode_elements(struct batch *batch, struct vs_split *split, struct vs_text *name, struct vs_error *error)
+{
+	size_t from, to;
+	int rc = batch_init(batch, batch->call, VS_BATCH_MAX, error);
+	while (!rc && vs_split_next(split, &from, &to)) {
+		struct json_object *object = NULL;
+		if (batch->seen == VS_BATCH_MAX)
+			return too_many(error);
+		if (vs_json_parse(batch->call->json, split->text + from, to - from, "body", &object, NULL))
+			return decode_whole(batch, name, error);
+		rc = add_object(batch, object, error);
+	}
+	return rc;
+}
+
+static int decode_array(struct batch *batch, struct vs_text *name, struct vs_error *error)
+{
+	const struct vs_request *request = batch->call->request;
+	struct json_object *array = NULL;
+	struct vs_split split;
+	int rc = vs_call_check_json(batch->call, error);
+	if (rc)
+		return rc;
+	if (!vs_split_find(&split, request->body, request->body_len, "records") || parse_frame(batch->call, &split, NULL))
+		return decode_whole(batch, name, error);
+	rc = decode_frame(batch, name, &array, error);
+	return rc ? rc : decode_elements(batch, &split, name, error);
+}
+
 static int add_line(struct batch *batch, const char *line, size_t len, size_t number, struct vs_error *error)
 {
 	struct json_object *object = NULL;
 	struct vs_error why = { .position = -1 };
-	size_t count = batch->count;
 	char where[40];
 	if (batch->seen == VS_BATCH_MAX)
 		return too_many(error);
@@ -245,11 +308,7 @@ static int add_line(struct batch *batch, const char *line, size_t len, size_t nu
 		*error = why;
 		return rc;
 	}
-	rc = add_record(batch, object, error);
-	if (!rc && batch->count > count)
-		rc = keep_record(batch, &batch->records[count], error);
-	json_object_put(object);
-	return rc;
+	return add_object(batch, object, error);
 }
 
 static int decode_lines(struct batch *batch, struct vs_error *error)

@@ -18,6 +18,7 @@
 #include "service/base64.h"
 #include "service/json_in.h"
 #include "service/json_out.h"
+#include "service/split.h"
 
 struct state {
 	struct vs_arena arena;
@@ -331,6 +332,40 @@ static void test_floats_out(void **state)
 	}
 }
 
+/* The elements that a text is split into, each in angle brackets, or "no". */
+static void assert_split(const char *text, const char *expected)
+{
+	struct vs_split split;
+	char all[200] = "no";
+	size_t from, to;
+	if (vs_split_find(&split, text, strlen(text), "r")) {
+		all[0] = '\0';
+		while (vs_split_next(&split, &from, &to))
+			sprintf(all + strlen(all), "<%.*s>", (int)(to - from), text + from);
+	}
+	assert_string_equal(all, expected);
+}
+
+static void test_split(void **state)
+{
+	(void)state;
+	assert_split("{\"r\":[]}", "");
+	assert_split(" { \"a\" : {\"r\":[1]} , \"r\" : [ ] , \"b\":\"]\" } ", "");
+	assert_split("{\"r\":[{\"x\":[1,2]}, {\"y\":\"],\\\"\"}]}", "<{\"x\":[1,2]}>< {\"y\":\"],\\\"\"}>");
+	assert_split("{\"r\":[1,]}", "<1><>");
+	assert_split("{\"r\":[,]}", "<><>");
+	assert_split("{\"r\":[{]}", "no");
+	assert_split("{\"r\":[1}}", "no");
+	assert_split("{\"r\":[1]", "no");
+	assert_split("{\"r\":7}", "no");
+	assert_split("{\"r\":[1],\"r\":[2]}", "no");
+	assert_split("{\"R\":[1]}", "no");
+	assert_split("{\"r\"", "no");
+	assert_split("{\"r\\", "no");
+	assert_split("[1]", "no");
+	assert_split("", "no");
+}
+
 static void test_base64(void **state)
 {
 	static const struct {
@@ -375,6 +410,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_metadata_comes_back_as_it_went_in, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_text_out, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_floats_out, set_up, tear_down),
+		cmocka_unit_test(test_split),
 		cmocka_unit_test(test_base64),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
