@@ -7,7 +7,8 @@ EXTRA_DIST += \
 	examples/words.py \
 	examples/make-words \
 	examples/make-words-full \
-	examples/embed.c
+	examples/embed.c \
+	examples/three-questions
 
 # The example program against what was installed, built as another project would.
 installcheck-local:

@@ -26,4 +26,4 @@ AM_TESTS_ENVIRONMENT = top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_bu
 EXTRA_DIST += $(lints) tests/lint/rooms tests/blackbox
 
 dist-hook:
-	find $(distdir) -name __pycache__ -type d -exec rm -rf {} +
+	find $(distdir) -type d \( -name __pycache__ -o -name .pytest_cache \) -prune -exec rm -rf {} +
