@@ -13,8 +13,8 @@
 #include "index/graph_file.h"
 #include "math/int8.h"
 
-#define VS_GRAPH_LEVEL_MAX 15              /* top level a slot can have */
-#define VS_GRAPH_M_MAX 64                  /* a list has at most 2 * this many entries */
+#define VS_GRAPH_LEVEL_MAX 15                  /* top level a slot can have */
+#define VS_GRAPH_M_MAX 64                      /* a list has at most 2 * this many entries */
 #define VS_GRAPH_SLOTS_MAX (UINT32_C(1) << 31) /* ids share 32 bits with a mark in the pool */
 
 /* How distances are computed on the way (graph_distance.h). */
@@ -137,18 +137,26 @@ struct vs_graph_scratch {
 	uint32_t pool_cap;
 };
 
-/* One query under way. */
+/* One query under way. What the inner loop needs lies here itself, so that a copy of it can live in registers. */
 struct vs_walk {
 	const struct vs_graph *graph;
 	const struct vs_view *view;
 	struct vs_graph_scratch *scratch;
-	uint32_t slots;   /* bounds of this walk */
+	const unsigned char *lists; /* the first list, code and row */
+	const unsigned char *codes;
+	const unsigned char *rows;
+	size_t list_stride;
+	size_t code_stride;
+	size_t row_stride;
+	uint32_t slots; /* bounds of this walk */
 	uint32_t records;
-	uint32_t salt;  /* below 2^31 */
-	uint32_t len;   /* items in scratch->pool */
+	uint32_t salt; /* below 2^31 */
+	uint32_t len;  /* items in scratch->pool */
 	const float *vector;
 	float factor;
-	float base;       /* distance = base + by_norm * |row|^2 - by_dot * scale of row * integer dot */
+	const int8_t *code; /* the query's, with its bias (math/int8.h) */
+	int32_t bias;
+	float base; /* distance = base + by_norm * |row|^2 - by_dot * scale of row * integer dot */
 	float by_norm;
 	float by_dot;
 	uint32_t visits;

@@ -33,9 +33,9 @@ struct worker {
 struct linker {
 	struct vs_graph *graph;
 	const struct vs_view *view;
-	const struct vs_bitmap *set;     /* slots to link */
-	const struct vs_bitmap *topped;  /* slots that have their upper levels already; NULL: none */
-	bool raise;                      /* raise linked (not while repairing what is below it) */
+	const struct vs_bitmap *set;    /* slots to link */
+	const struct vs_bitmap *topped; /* slots that have their upper levels already; NULL: none */
+	bool raise;                     /* raise linked (not while repairing what is below it) */
 	int (*progress)(void *context, uint32_t linked);
 	void *context;
 
@@ -53,10 +53,10 @@ struct linker {
 /* A node on its way in. */
 struct node {
 	uint32_t slot;
-	uint32_t level;                               /* its highest */
-	uint32_t ids[VS_GRAPH_LEVEL_MAX + 1];         /* its id at each level */
-	uint32_t counts[VS_GRAPH_LEVEL_MAX + 1];      /* links chosen at each level */
-	uint32_t chosen[VS_GRAPH_LEVEL_MAX + 1][VS_GRAPH_M_MAX];
+	uint32_t level;                          /* its highest */
+	uint32_t ids[VS_GRAPH_LEVEL_MAX + 1];    /* its id at each level */
+	uint32_t counts[VS_GRAPH_LEVEL_MAX + 1]; /* links chosen at each level */
+	uint32_t chosen[VS_GRAPH_LEVEL_MAX + 1][2 * VS_GRAPH_M_MAX];
 };
 
 /* Takes records for the upper levels; they are invisible until linked to. */
@@ -105,13 +105,14 @@ static void node_find(struct vs_walk *walk, struct vs_walk *pair, struct node *n
 		found.count = walk->len;
 		found.level = level;
 		found.self = node->ids[level];
-		node->counts[level] = vs_graph_select(pair, &found, graph->m, node->chosen[level]);
+		/* At level 0 three quarters of the list; the rest is left to those that come later. */
+		node->counts[level] =
+		    vs_graph_select(pair, &found, level == 0 ? graph->m + graph->m / 2 : graph->m, node->chosen[level]);
 		if (level == 0)
 			return;
 		id = UINT32_MAX;
 		if (walk->len > 0) {
-			const struct vs_graph_record *best =
-			    vs_graph_record(graph, vs_pool_id(walk->scratch->pool[0], walk->salt));
+			const struct vs_graph_record *best = vs_graph_record(graph, vs_pool_id(walk->scratch->pool[0], walk->salt));
 			start = vs_load_relaxed(&best->slot);
 			id = level == 1 ? start : vs_load_relaxed(&best->down) - 1;
 		}
@@ -237,8 +238,7 @@ static void *worker_run(void *data)
 	uint32_t to;
 
 	while (batch_take(worker, &from, &to)) {
-		for (uint32_t slot = vs_bitmap_next(linker->set, from); slot < to;
-		     slot = vs_bitmap_next(linker->set, slot + 1))
+		for (uint32_t slot = vs_bitmap_next(linker->set, from); slot < to; slot = vs_bitmap_next(linker->set, slot + 1))
 			node_link(worker, slot);
 		if (worker == linker->workers)
 			progress_call(linker);
@@ -331,8 +331,7 @@ static int files_grow(struct linker *linker, uint32_t slots, uint32_t from, uint
 }
 
 /* I4: links again what another boot left damaged, then takes the files over into this boot. */
-static int damage_mend(struct linker *linker, const struct vs_bitmap *present, unsigned threads,
-                       struct vs_error *error)
+static int damage_mend(struct linker *linker, const struct vs_bitmap *present, unsigned threads, struct vs_error *error)
 {
 	struct vs_graph *graph = linker->graph;
 	struct vs_graph_damage damage = { VS_BITMAP_INIT, VS_BITMAP_INIT };

@@ -142,8 +142,7 @@ int vs_graph_damage_find(struct vs_graph *graph, const struct vs_bitmap *present
 		return vs_error_set(error, VS_ENOMEM, "no memory for repairing a graph");
 	for (uint32_t r = 0; r < state->records; r++) {
 		const struct vs_graph_record *record = vs_graph_record(graph, r);
-		if (record->level > 0 && record->slot < state->linked &&
-		    record->level == vs_graph_level(graph, record->slot))
+		if (record->level > 0 && record->slot < state->linked && record->level == vs_graph_level(graph, record->slot))
 			vs_bitmap_set(&damage->records, record->slot);
 	}
 	for (uint32_t slot = vs_bitmap_next(present, 0); slot < state->linked; slot = vs_bitmap_next(present, slot + 1)) {

@@ -5,10 +5,10 @@
 #include "base/error.h"
 #include "index/graph_impl.h"
 
-#define RESCORE_LEAST 32  /* accepted of the pool that are compared by float32 rows, at least, */
-#define RESCORE_SHARE 2   /* and this many times the wanted results */
-#define RESCORE_AHEAD 4   /* rows asked for before they are needed */
-#define START_TRIES 4096  /* slots looked at for a start when the entry point is damaged */
+#define RESCORE_LEAST 32 /* accepted of the pool that are compared by float32 rows, at least, */
+#define RESCORE_SHARE 2  /* and this many times the wanted results */
+#define RESCORE_AHEAD 4  /* rows asked for before they are needed */
+#define START_TRIES 4096 /* slots looked at for a start when the entry point is damaged */
 
 /* Fills *id with a slot to start from at level 0; false when there is none. */
 static bool search_start(struct vs_walk *walk, uint32_t *id)

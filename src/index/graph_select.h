@@ -17,12 +17,12 @@ struct vs_candidates {
 	uint32_t count;
 	uint32_t salt;
 	uint32_t level;
-	uint32_t self;   /* id of the node itself, which is left out */
-	float twin;      /* distance of the node to itself: what is no farther is a copy of it */
+	uint32_t self; /* id of the node itself, which is left out */
+	float twin;    /* distance of the node to itself: what is no farther is a copy of it */
 };
 
-/* Chooses up to max ids, nearest first, leaving out those that lie nearer to a chosen one than to the node (Malkov and
- * Yashunin, algorithm 4). Copies of the node take at most half of the places while there are others. pair: a walk
+/* Chooses up to max ids, nearest first, leaving out those that lie clearly nearer to a chosen one than to the node
+ * (Malkov and Yashunin, algorithm 4, relaxed as in Vamana). Copies of the node take at most half of the places while there are others. pair: a walk
  * whose query it sets. Returns how many. */
 uint32_t vs_graph_select(struct vs_walk *pair, const struct vs_candidates *candidates, uint32_t max, uint32_t *chosen);
 

@@ -95,109 +95,139 @@ static void visited_clear(struct vs_walk *walk, uint32_t ids)
 	scratch->touched_len = 0;
 }
 
-/* True when id was not seen before; it is then. */
-VS_INLINE bool visited_add(struct vs_graph_scratch *scratch, uint32_t id)
+/* Marks an id below the bound as seen; 1 when it was not seen before, else 0. Without a branch on that: nobody could
+ * foretell it. */
+VS_INLINE uint32_t visited_add(struct vs_graph_scratch *scratch, uint64_t *visited, bool listed, uint32_t id)
 {
-	uint64_t *word = &scratch->visited[id >> 6];
-	uint64_t bit = UINT64_C(1) << (id & 63);
+	uint64_t word = visited[id >> 6];
+	uint32_t new = (uint32_t)(~word >> (id & 63)) & 1;
 
-	if (*word & bit)
-		return false;
-	if (scratch->listed && *word == 0)
+	if (listed && word == 0)
 		scratch->touched[scratch->touched_len++] = id >> 6;
-	*word |= bit;
-	return true;
+	visited[id >> 6] = word | UINT64_C(1) << (id & 63);
+	return new;
 }
 
 /* ---- one level ------------------------------------------------------------------------------------------ */
 
 VS_INLINE const uint32_t *list_of(const struct vs_walk *walk, uint32_t level, uint32_t id)
 {
-	return level == 0 ? vs_graph_list(walk->graph, id) : vs_graph_record(walk->graph, id)->entries;
+	if (level > 0)
+		return vs_graph_record(walk->graph, id)->entries;
+	return (const uint32_t *)(const void *)(walk->lists + id * walk->list_stride);
 }
 
-/* Puts an item at its place in the sorted pool; returns the place, or ef when it is too far. */
+VS_INLINE void list_prefetch(const struct vs_walk *walk, uint32_t level, uint32_t id)
+{
+	const uint32_t *list = list_of(walk, level, id);
+
+	__builtin_prefetch(list);
+	__builtin_prefetch(list + 16);
+}
+
+/* Moves items up by one, from the end on. */
+VS_INLINE void pool_shift(uint64_t *from, uint64_t *end)
+{
+	typedef uint64_t block __attribute__((vector_size(64), aligned(8), may_alias));
+
+	while (end - from >= 8) {
+		end -= 8;
+		*(block *)(void *)(end + 1) = *(const block *)(const void *)end;
+	}
+	while (end > from) {
+		end--;
+		end[1] = end[0];
+	}
+}
+
+/* Puts an item that belongs in at its place in the sorted pool of len items, and drops the last of ef; returns the
+ * place. */
 VS_INLINE uint32_t pool_insert(uint64_t *pool, uint32_t *len, uint32_t ef, uint64_t item)
 {
+	uint32_t n = *len == ef ? ef - 1 : (*len)++;
 	uint32_t low = 0;
-	uint32_t n = *len;
 
-	if (n == ef) {
-		if (item >= pool[n - 1])
-			return ef;
-		n--;
-	} else {
-		(*len)++;
-	}
 	for (uint32_t size = n; size > 0;) {
-		uint32_t half = size / 2;
-		bool right = pool[low + half] < item;
-		low = right ? low + half + 1 : low;
-		size = right ? size - half - 1 : half;
+		uint32_t half = (size + 1) / 2;
+		/* By a mask: the outcome cannot be foretold either. */
+		low += half & -(uint32_t)(pool[low + half - 1] < item);
+		size -= half;
 	}
-	memmove(pool + low + 1, pool + low, (n - low) * sizeof(*pool));
+	pool_shift(pool + low, pool + n);
 	pool[low] = item;
 	return low;
 }
 
 /* Collects the unseen neighbours of id that may be followed. ids[] and slots[] are the same at level 0. */
-VS_INLINE uint32_t neighbours(struct vs_walk *walk, uint32_t level, uint32_t id, uint32_t *ids, uint32_t *slots)
+VS_INLINE uint32_t neighbours(const struct vs_walk *walk, uint32_t level, uint32_t id, uint32_t *ids, uint32_t *slots)
 {
 	const uint32_t *list = list_of(walk, level, id);
 	uint32_t cap = level == 0 ? 2 * walk->graph->m : walk->graph->m;
+	struct vs_graph_scratch *scratch = walk->scratch;
+	uint64_t *visited = scratch->visited;
+	bool listed = scratch->listed;
 	uint32_t count = 0;
 
 	for (uint32_t i = 0; i < cap; i++) {
 		uint32_t next = vs_load_acquire(&list[i]) - 1;
-		uint32_t slot;
+		uint32_t slot = level == 0 ? next : vs_walk_slot(walk, level, next);
 		if (next == UINT32_MAX)
 			break;
-		slot = level == 0 ? (next < walk->slots ? next : UINT32_MAX) : vs_walk_slot(walk, level, next);
-		if (slot == UINT32_MAX || !visited_add(walk->scratch, next))
+		if (slot >= walk->slots)
 			continue;
 		vs_distance_prefetch(walk, slot);
 		ids[count] = next;
-		slots[count++] = slot;
+		slots[count] = slot;
+		count += visited_add(scratch, visited, listed, next);
 	}
 	return count;
 }
 
 VS_INLINE void layer(struct vs_walk *walk, uint32_t level, uint32_t ef, distance_fn *distance)
 {
-	uint32_t ids[2 * VS_GRAPH_M_MAX];
-	uint32_t slots[2 * VS_GRAPH_M_MAX];
-	uint64_t *pool = walk->scratch->pool;
+	/* A copy that nothing else can reach, so that its members stay in registers. */
+	struct vs_walk w = *walk;
+	uint64_t *pool = w.scratch->pool;
+	uint32_t ids[2 * VS_GRAPH_M_MAX + 1];
+	uint32_t slots[2 * VS_GRAPH_M_MAX + 1];
 	uint32_t next = 0;
 
-	for (uint32_t i = 0; i < walk->len; i++)
-		(void)visited_add(walk->scratch, vs_pool_id(pool[i], walk->salt));
-	while (next < walk->len) {
-		uint32_t id = vs_pool_id(pool[next], walk->salt);
+	for (uint32_t i = 0; i < w.len; i++)
+		(void)visited_add(w.scratch, w.scratch->visited, w.scratch->listed, vs_pool_id(pool[i], w.salt));
+	while (next < w.len) {
+		uint32_t id = vs_pool_id(pool[next], w.salt);
 		uint32_t count;
 		pool[next] |= VS_POOL_READ;
-		while (next < walk->len && pool[next] & VS_POOL_READ)
+		while (next < w.len && pool[next] & VS_POOL_READ)
 			next++;
-		count = neighbours(walk, level, id, ids, slots);
-		if (next < walk->len) {
-			const uint32_t *list = list_of(walk, level, vs_pool_id(pool[next], walk->salt));
-			__builtin_prefetch(list);
-			__builtin_prefetch(list + 16);
-		}
-		walk->visits++;
-		walk->distances += count;
+		count = neighbours(&w, level, id, ids, slots);
+		if (next < w.len)
+			list_prefetch(&w, level, vs_pool_id(pool[next], w.salt));
+		w.visits++;
+		w.distances += count;
 		for (uint32_t i = 0; i < count; i++) {
-			uint64_t item = vs_pool_item(distance(walk, slots[i]), ids[i], walk->salt);
-			uint32_t place = pool_insert(pool, &walk->len, ef, item);
-			if (place < next)
+			uint64_t item = vs_pool_item(distance(&w, slots[i]), ids[i], w.salt);
+			uint32_t place;
+			if (w.len == ef && item >= pool[ef - 1])
+				continue;
+			place = pool_insert(pool, &w.len, ef, item);
+			if (place <= next) {
 				next = place;
+				list_prefetch(&w, level, ids[i]);
+			}
 		}
 	}
-	visited_clear(walk, level == 0 ? walk->slots : walk->records);
+	walk->len = w.len;
+	walk->visits = w.visits;
+	walk->distances = w.distances;
+	visited_clear(walk, level == 0 ? w.slots : w.records);
 }
 
 /* Greedy descent within one level: from id to the nearest that steps reach. */
 static uint32_t step_down(struct vs_walk *walk, uint32_t level, uint32_t id)
 {
+	uint32_t ids[VS_GRAPH_M_MAX];
+	uint32_t slots[VS_GRAPH_M_MAX];
 	uint32_t slot = vs_walk_slot(walk, level, id);
 	float best = slot == UINT32_MAX ? __builtin_inff() : vs_walk_distance(walk, slot);
 	uint32_t from;
@@ -205,21 +235,25 @@ static uint32_t step_down(struct vs_walk *walk, uint32_t level, uint32_t id)
 	/* Each step is nearer, so it ends; the bound is for maps that change underneath. */
 	for (uint32_t steps = 0; slot != UINT32_MAX && steps <= walk->records; steps++) {
 		const uint32_t *list = list_of(walk, level, id);
+		uint32_t count = 0;
+		for (uint32_t i = 0; i < walk->graph->m; i++) {
+			ids[count] = vs_load_acquire(&list[i]) - 1;
+			if (ids[count] == UINT32_MAX)
+				break;
+			slots[count] = vs_walk_slot(walk, level, ids[count]);
+			if (slots[count] == UINT32_MAX)
+				continue;
+			vs_distance_prefetch(walk, slots[count]);
+			count++;
+		}
 		from = id;
 		walk->visits++;
-		for (uint32_t i = 0; i < walk->graph->m; i++) {
-			uint32_t next = vs_load_acquire(&list[i]) - 1;
-			uint32_t other = next == UINT32_MAX ? UINT32_MAX : vs_walk_slot(walk, level, next);
-			float d;
-			if (next == UINT32_MAX)
-				break;
-			if (other == UINT32_MAX)
-				continue;
-			walk->distances++;
-			d = vs_walk_distance(walk, other);
-			if (d < best) {
-				best = d;
-				id = next;
+		walk->distances += count;
+		for (uint32_t i = 0; i < count; i++) {
+			float distance = vs_walk_distance(walk, slots[i]);
+			if (distance < best) {
+				best = distance;
+				id = ids[i];
 			}
 		}
 		if (id == from)
@@ -267,6 +301,13 @@ void vs_walk_init(struct vs_walk *walk, const struct vs_graph *graph, const stru
 	if (walk->slots > view->count)
 		walk->slots = view->count;
 	walk->records = vs_graph_records(graph);
+	walk->lists = graph->lists.map + VS_GRAPH_HEADER;
+	walk->list_stride = graph->list_stride;
+	if (graph->code_stride > 0)
+		walk->codes = graph->codes.map + VS_GRAPH_HEADER;
+	walk->code_stride = graph->code_stride;
+	walk->rows = view->rows;
+	walk->row_stride = view->stride;
 }
 
 /* The constants of vs_distance_of, for a query code of this scale and |q|^2. */
@@ -297,13 +338,22 @@ void vs_walk_scale(struct vs_walk *walk, const uint8_t *code)
 	constants_set(walk, trailer[0], trailer[1]);
 }
 
+static void code_set(struct vs_walk *walk)
+{
+	const struct vs_int8_query *code = &walk->scratch->code;
+
+	walk->code = code->code;
+	walk->bias = code->bias;
+	constants_set(walk, code->scale, code->norm2);
+}
+
 void vs_walk_query(struct vs_walk *walk, const float *vector, float factor)
 {
 	walk->vector = vector;
 	walk->factor = factor;
 	if (walk->graph->code_stride > 0) {
 		vs_int8_query_set(&walk->scratch->code, &walk->graph->space, vector, factor);
-		constants_set(walk, walk->scratch->code.scale, walk->scratch->code.norm2);
+		code_set(walk);
 	}
 }
 
@@ -313,7 +363,7 @@ void vs_walk_query_slot(struct vs_walk *walk, uint32_t slot)
 	walk->factor = walk->vector[walk->graph->space.dim];
 	if (walk->graph->code_stride > 0) {
 		vs_int8_query_copy(&walk->scratch->code, vs_graph_code(walk->graph, slot));
-		constants_set(walk, walk->scratch->code.scale, walk->scratch->code.norm2);
+		code_set(walk);
 	}
 }
 

@@ -322,16 +322,11 @@ static void test_refresh_stale(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_recall),
-		cmocka_unit_test(test_all_equal),
-		cmocka_unit_test(test_empty_and_small),
-		cmocka_unit_test(test_dead),
-		cmocka_unit_test(test_below),
-		cmocka_unit_test(test_progress_stops),
-		cmocka_unit_test(test_arguments),
-		cmocka_unit_test(test_mismatch),
-		cmocka_unit_test(test_second_writer),
-		cmocka_unit_test(test_read_while_linking),
+		cmocka_unit_test(test_recall),          cmocka_unit_test(test_all_equal),
+		cmocka_unit_test(test_empty_and_small), cmocka_unit_test(test_dead),
+		cmocka_unit_test(test_below),           cmocka_unit_test(test_progress_stops),
+		cmocka_unit_test(test_arguments),       cmocka_unit_test(test_mismatch),
+		cmocka_unit_test(test_second_writer),   cmocka_unit_test(test_read_while_linking),
 		cmocka_unit_test(test_refresh_stale),
 	};
 

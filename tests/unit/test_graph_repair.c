@@ -261,9 +261,8 @@ static void test_truncated(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_kill_and_reopen), cmocka_unit_test(test_power_loss),
-		cmocka_unit_test(test_files_removed),   cmocka_unit_test(test_headers_damaged),
-		cmocka_unit_test(test_garbage),         cmocka_unit_test(test_truncated),
+		cmocka_unit_test(test_kill_and_reopen), cmocka_unit_test(test_power_loss), cmocka_unit_test(test_files_removed),
+		cmocka_unit_test(test_headers_damaged), cmocka_unit_test(test_garbage),    cmocka_unit_test(test_truncated),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
