@@ -18,6 +18,12 @@ lighttpd, python3-numpy and an installed vecstore (--prefix or $VECSTORE_PREFIX;
   bench/http.py --held-out 10000 words.fvecs      the full set, as examples/make-words-full makes it
 """
 
+import sys
+from pathlib import Path
+
+SOURCE = Path(__file__).resolve().parents[1]
+sys.path[0] = str(SOURCE / "tests/blackbox")  # for harness; and not this folder, whose http.py would hide Python's own
+
 import argparse
 import base64
 import gzip
@@ -27,23 +33,25 @@ import re
 import shutil
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
-from pathlib import Path
 
 import numpy
-
-SOURCE = Path(__file__).resolve().parents[1]
 
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("file", nargs="?", default=SOURCE / "examples/words-30k.jsonl.gz", type=Path, help=".jsonl, .jsonl.gz or .fvecs")
+    parser.add_argument(
+        "file", nargs="?", default=SOURCE / "examples/words-30k.jsonl.gz", type=Path, help=".jsonl, .jsonl.gz or .fvecs"
+    )
     parser.add_argument("--prefix", help="where vecstore is installed")
     parser.add_argument("--metric", default="cosine", choices=("cosine", "euclidean", "dot"))
-    parser.add_argument("--held-out", type=int, default=1000, help="vectors that are kept back as queries (%(default)s)")
-    parser.add_argument("--recall", type=float, default=0.95, help="recall@10 at which rates are measured (%(default)s)")
+    parser.add_argument(
+        "--held-out", type=int, default=1000, help="vectors that are kept back as queries (%(default)s)"
+    )
+    parser.add_argument(
+        "--recall", type=float, default=0.95, help="recall@10 at which rates are measured (%(default)s)"
+    )
     parser.add_argument("--workers", type=int, default=4, help="workers of the server (%(default)s)")
     parser.add_argument("--connections", type=int, default=8, help="connections of wrk (%(default)s)")
     parser.add_argument("--seconds", type=int, default=5, help="length of one round (%(default)s)")
@@ -86,18 +94,22 @@ def nearest(metric, rows, queries, k):
     """Row numbers of the k nearest, by brute force."""
     if metric == "cosine":
         rows = rows / numpy.linalg.norm(rows, axis=1, keepdims=True)
-    sizes = (rows ** 2).sum(axis=1) if metric == "euclidean" else 0
+    sizes = (rows**2).sum(axis=1) if metric == "euclidean" else 0
     found = []
     for start in range(0, len(queries), 100):
-        products = queries[start:start + 100] @ rows.T
+        products = queries[start : start + 100] @ rows.T
         near = 2 * products - sizes
         found.append(numpy.argpartition(-near, k, axis=1)[:, :k])
     return numpy.concatenate(found)
 
 
 def ask_raw(connection, query, ef, k=10):
-    connection.request("POST", f"/v1/query?limit={k}&ef={ef}&include_metadata=false", query.tobytes(),
-                       {"Content-Type": "application/octet-stream"})
+    connection.request(
+        "POST",
+        f"/v1/query?limit={k}&ef={ef}&include_metadata=false",
+        query.tobytes(),
+        {"Content-Type": "application/octet-stream"},
+    )
     answer = json.loads(connection.getresponse().read())
     return [result["id"] for result in answer["results"]]
 
@@ -105,7 +117,33 @@ def ask_raw(connection, query, ef, k=10):
 def find_ef(client, queries, truth, wanted):
     """The smallest pool of the sweep with the recall wanted, and its recall."""
     connection = client.connect()
-    for ef in (10, 12, 16, 20, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 512, 768, 1024, 1536, 2048):
+    for ef in (
+        10,
+        12,
+        16,
+        20,
+        24,
+        32,
+        40,
+        48,
+        56,
+        64,
+        80,
+        96,
+        112,
+        128,
+        160,
+        192,
+        224,
+        256,
+        320,
+        384,
+        512,
+        768,
+        1024,
+        1536,
+        2048,
+    ):
         hits = sum(len(set(ask_raw(connection, query, ef)) & ids) for query, ids in zip(queries, truth))
         recall = hits / (10 * len(queries))
         if recall >= wanted:
@@ -116,12 +154,19 @@ def find_ef(client, queries, truth, wanted):
 
 def write_bodies(folder, queries, ef):
     """What wrk sends, per variant: {name: (file, content type, target)}."""
-    vectors = {"JSON": lambda q: [round(float(x), 6) for x in q], "base64": lambda q: base64.b64encode(q.tobytes()).decode()}
+    vectors = {
+        "JSON": lambda q: [round(float(x), 6) for x in q],
+        "base64": lambda q: base64.b64encode(q.tobytes()).decode(),
+    }
     variants = {}
     for name, encode in vectors.items():
         bodies = [json.dumps({"vector": encode(q), "limit": 10, "ef": ef}).encode() for q in queries]
         variants[f"{name} body"] = bodies, "application/json", "/v1/query"
-    variants["raw float32 body"] = [q.tobytes() for q in queries], "application/octet-stream", f"/v1/query?limit=10&ef={ef}"
+    variants["raw float32 body"] = (
+        [q.tobytes() for q in queries],
+        "application/octet-stream",
+        f"/v1/query?limit=10&ef={ef}",
+    )
     for name, (bodies, kind, target) in variants.items():
         path = folder / f"bodies-{name.split()[0]}"
         path.write_bytes(b"".join(b"%08x" % len(body) + body for body in bodies))
@@ -132,8 +177,23 @@ def write_bodies(folder, queries, ef):
 def wrk(port, options, script=()):
     """Figures of one round; without a script, of GET /health."""
     url = f"http://127.0.0.1:{port}/health"
-    command = ["wrk", "-t1", f"-c{options.connections}", f"-d{options.seconds}s", "--timeout", "10s", "-s", SOURCE / "bench/query.lua", url,
-               "--", *script] if script else ["wrk", "-t1", f"-c{options.connections}", f"-d{options.seconds}s", "--latency", url]
+    command = (
+        [
+            "wrk",
+            "-t1",
+            f"-c{options.connections}",
+            f"-d{options.seconds}s",
+            "--timeout",
+            "10s",
+            "-s",
+            SOURCE / "bench/query.lua",
+            url,
+            "--",
+            *script,
+        ]
+        if script
+        else ["wrk", "-t1", f"-c{options.connections}", f"-d{options.seconds}s", "--latency", url]
+    )
     output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     if script:
         figures = json.loads(re.search(r"^FIGURES (.*)$", output, re.M)[1])
@@ -145,6 +205,7 @@ def wrk(port, options, script=()):
     def percentile(p):
         value = re.search(rf"^\s*{p}%\s+([\d.]+)(us|ms|s)$", output, re.M)
         return float(value[1]) * unit[value[2]]
+
     return float(re.search(r"Requests/sec:\s+([\d.]+)", output)[1]), percentile(50), percentile(99)
 
 
@@ -159,7 +220,10 @@ def time_batches(server, dimension, waiting):
     connection = server.client.connect()
     for n in range(30):
         vectors = rng.normal(size=(1000, dimension)).astype("<f4")
-        records = [{"id": f"batch-{waiting}-{n}-{i}", "vector": base64.b64encode(v.tobytes()).decode()} for i, v in enumerate(vectors)]
+        records = [
+            {"id": f"batch-{waiting}-{n}-{i}", "vector": base64.b64encode(v.tobytes()).decode()}
+            for i, v in enumerate(vectors)
+        ]
         body = json.dumps({"records": records}).encode()
         if waiting:
             server.wait_indexed()
@@ -181,8 +245,13 @@ def time_starts(server, query, ef, right):
         server.stop()
         begin = time.perf_counter()
         with open(server.log, "ab") as log:
-            server.process = subprocess.Popen(server.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                              env={**os.environ, **dict([server.tag.split("=")])})
+            server.process = subprocess.Popen(
+                server.command(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, **dict([server.tag.split("=")])},
+            )
         while True:
             connection = server.client.connect()
             try:
@@ -219,8 +288,7 @@ def main():
     options = arguments()
     if options.prefix:
         os.environ["VECSTORE_PREFIX"] = options.prefix
-    sys.path.insert(0, str(SOURCE / "tests/blackbox"))
-    import harness
+    import harness  # reads the variable
 
     vectors = read_vectors(options.file)
     keep = numpy.ones(len(vectors), dtype=bool)
@@ -246,7 +314,7 @@ def measure(options, harness, server, folder, rows, queries, keep):
     harness.run("import", stored, "--data", server.data, "--metric", options.metric, check=0)
     imported = time.perf_counter() - begin
     server.start()
-    server.wait_indexed()
+    server.wait_indexed(3600)
     indexed = time.perf_counter() - begin - imported
 
     sample = queries[:500]
@@ -254,9 +322,11 @@ def measure(options, harness, server, folder, rows, queries, keep):
     ef, recall = find_ef(server.client, sample, truth, options.recall)
     dimension = rows.shape[1]
     lines = [
-        f"{len(rows):,} × {dimension} from {options.file.name}, {options.metric}; {options.workers} workers, {os.cpu_count()} cores; ef {ef}: "
-        f"recall@10 {recall:.3f}; import {imported:.1f} s, then indexed in {indexed:.1f} s.", "",
-        f"| through lighttpd, wrk with {options.connections} connections | requests/s | p50 ms | p99 ms | of the engine alone |",
+        f"{len(rows):,} × {dimension} from {options.file.name}, {options.metric}; {options.workers} workers, "
+        f"{os.cpu_count()} cores; ef {ef}: "
+        f"recall@10 {recall:.3f}; import {imported:.1f} s, then indexed in {indexed:.1f} s.",
+        "",
+        f"| lighttpd, {options.connections} connections | requests/s | p50 ms | p99 ms | of the engine |",
         "| --- | --- | --- | --- | --- |",
     ]
     alone = engine_alone(harness, server.data, ef)
@@ -274,16 +344,23 @@ def measure(options, harness, server, folder, rows, queries, keep):
     for program, (count, total, private) in sorted(resident.items()):
         lines.append(f"| {program} | {count} | {total:.1f} | {private:.1f} |")
     total, private = (sum(row[column] for row in resident.values()) for column in (1, 2))
-    lines += [f"| **the whole service** | {sum(row[0] for row in resident.values())} | **{total:.1f}** | {private:.1f} |", ""]
+    lines += [
+        f"| **the whole service** | {sum(row[0] for row in resident.values())} | **{total:.1f}** | {private:.1f} |",
+        "",
+    ]
 
     starts = time_starts(server, rows[len(rows) // 2], max(ef, 100), ids[len(rows) // 2])
     alone_times = time_batches(server, dimension, True)
     busy_times = time_batches(server, dimension, False)
     lines += ["| time | median ms | least | most |", "| --- | --- | --- | --- |"]
-    for name, times in (("server start to the first correct answer", starts),
-                        (f"durable batch upsert of 1,000 × {dimension}, nothing else running", alone_times),
-                        (f"durable batch upsert of 1,000 × {dimension}, the indexer at work", busy_times)):
-        lines.append(f"| {name} ({len(times)} times) | {statistics.median(times):.1f} | {min(times):.1f} | {max(times):.1f} |")
+    for name, times in (
+        ("server start to the first correct answer", starts),
+        (f"durable batch upsert of 1,000 × {dimension}, nothing else running", alone_times),
+        (f"durable batch upsert of 1,000 × {dimension}, the indexer at work", busy_times),
+    ):
+        lines.append(
+            f"| {name} ({len(times)} times) | {statistics.median(times):.1f} | {min(times):.1f} | {max(times):.1f} |"
+        )
     return lines
 
 

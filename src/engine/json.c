@@ -3,6 +3,7 @@
 
 #include <json-c/json_object.h>
 #include <json-c/json_tokener.h>
+#include <json-c/linkhash.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -74,26 +75,54 @@ static int64_t scan(const char *text, size_t from, size_t to)
 	return -1;
 }
 
-/* The end of the string that starts after text[from - 1], a quote; len when there is none. *control: offset of the first
- * raw control character in it, or -1. */
-static size_t skip_string(const char *text, size_t from, size_t len, int64_t *control)
+/* The UTF-16 unit of the escape \uXXXX that starts at text[at]; 0 when none does. */
+static unsigned escaped_unit(const char *text, size_t at, size_t len)
+{
+	static const char digits[] = "0123456789abcdef0123456789ABCDEF";
+	unsigned unit = 0;
+	if (at + 6 > len || text[at] != '\\' || text[at + 1] != 'u')
+		return 0;
+	for (size_t i = at + 2; i < at + 6; i++) {
+		const char *digit = text[i] ? strchr(digits, text[i]) : NULL;
+		if (!digit)
+			return 0;
+		unit = unit << 4 | (unsigned)((digit - digits) & 15);
+	}
+	return unit;
+}
+
+/* The end of the string that starts after text[from - 1], a quote; len when there is none. *lax: offset of the first
+ * raw control character or escaped half of a surrogate pair in it, or -1. */
+static size_t skip_string(const char *text, size_t from, size_t len, int64_t *lax)
 {
 	size_t i = from;
-	*control = -1;
+	*lax = -1;
 	for (; i < len && text[i] != '"'; i++) {
-		if ((unsigned char)text[i] < 0x20 && *control < 0)
-			*control = (int64_t)i;
-		i += text[i] == '\\';
+		unsigned unit = escaped_unit(text, i, len);
+		unsigned next = unit >= 0xd800 && unit < 0xdc00 ? escaped_unit(text, i + 6, len) : 0;
+		bool lone = unit >= 0xd800 && unit < 0xe000 && !(next >= 0xdc00 && next < 0xe000);
+		if (*lax < 0 && (lone || (unsigned char)text[i] < 0x20))
+			*lax = (int64_t)i;
+		i += next && !lone ? 11 : text[i] == '\\';
 	}
 	return i < len ? i : len;
 }
 
-/* What json-c lets pass even when strict, and would give back as it came: single quotes around names, raw control
- * characters in strings, loose numbers. The offset of the first, or -1. The first byte of a JSON object and the last are
- * none of these. */
-static int64_t find_lax(const char *text, size_t len)
+static bool is_name(const char *text, size_t quote, size_t len)
 {
-	int64_t control;
+	size_t i = quote + 1;
+	while (i < len && (text[i] == ' ' || text[i] == '\t' || text[i] == '\n' || text[i] == '\r'))
+		i++;
+	return i < len && text[i] == ':';
+}
+
+/* What json-c lets pass even when strict, and would give back as it came or otherwise: single quotes around names, raw
+ * control characters and half surrogate pairs in strings, loose numbers. The offset of the first, or -1. The first byte
+ * of a JSON object and the last are none of these. *names: how many members all objects have together. */
+static int64_t find_lax(const char *text, size_t len, size_t *names)
+{
+	int64_t in_string;
+	*names = 0;
 	if (len > 1 && text[1] == '\'')
 		return 1;
 	for (size_t i = 0; i < len; i++) {
@@ -102,11 +131,29 @@ static int64_t find_lax(const char *text, size_t len)
 		int64_t lax = scan(text, i < 2 ? 2 : i, end < len ? end : len - 1);
 		if (lax >= 0)
 			return lax;
-		i = skip_string(text, end + 1, len, &control);
-		if (control >= 0)
-			return control;
+		i = skip_string(text, end + 1, len, &in_string);
+		if (in_string >= 0)
+			return in_string;
+		*names += is_name(text, i, len);
 	}
 	return -1;
+}
+
+/* Members of all objects within value, of which json-c keeps one per name. Depth is bounded by the parser. */
+static size_t count_members(struct json_object *value)
+{
+	size_t count = 0;
+	if (json_object_is_type(value, json_type_array)) {
+		for (size_t i = 0; i < json_object_array_length(value); i++)
+			count += count_members(json_object_array_get_idx(value, i));
+	} else if (json_object_is_type(value, json_type_object)) {
+		json_object_object_foreach(value, key, member)
+		{
+			(void)key;
+			count += 1 + count_members(member);
+		}
+	}
+	return count;
 }
 
 static bool has_too_many_values(const char *text, size_t len)
@@ -123,6 +170,8 @@ static const char *explain_lax(char c)
 {
 	if (c == '\'')
 		return "JSON uses double quotes";
+	if (c == '\\')
+		return "half of a surrogate pair";
 	return c == '.' || c == '0' ? "no JSON number" : "a control character in a string must be escaped";
 }
 
@@ -148,7 +197,8 @@ int vs_json_parse(struct json_tokener *json, const char *text, size_t len, const
 	*object = NULL;
 	if (nul)
 		return vs_error_at(error, VS_EINVAL, where, nul - text, "a NUL byte is not JSON");
-	int64_t lax = find_lax(text, len);
+	size_t names;
+	int64_t lax = find_lax(text, len, &names);
 	if (lax >= 0)
 		return vs_error_at(error, VS_EINVAL, where, lax, "%s", explain_lax(text[lax]));
 	if (len > INT32_MAX || has_too_many_values(text, len))
@@ -166,6 +216,10 @@ int vs_json_parse(struct json_tokener *json, const char *text, size_t len, const
 	if (!json_object_is_type(value, json_type_object)) {
 		json_object_put(value);
 		return vs_error_at(error, VS_EINVAL, where, 0, "must be a JSON object");
+	}
+	if (count_members(value) != names) {
+		json_object_put(value);
+		return vs_error_at(error, VS_EINVAL, where, -1, "a name stands twice in one object");
 	}
 	*object = value;
 	return 0;

@@ -4,7 +4,9 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "base/utf8.h"
 #include "engine/json.h"
 
 static int namespace_folder(const struct vs_store *store, const char *folder, char path[VS_GENERATION_PATH],
@@ -133,6 +135,20 @@ int vs_namespace_begin_write(struct vs_namespace *ns, struct vs_meta_state *stat
 			rc = vs_generation_begin_write(&ns->generation, state, error);
 	} while (rc == VS_ESTALE); /* I5: CURRENT moved while we waited for the lock */
 	return rc;
+}
+
+int vs_namespace_check_id(const char *field, const char *id, size_t len, struct vs_error *error)
+{
+	if (id == NULL || len == 0)
+		return vs_error_at(error, VS_EINVAL, field, -1, "an id has at least one byte");
+	if (len > VS_RECORD_ID_MAX)
+		return vs_error_at(error, VS_EINVAL, field, -1, "%zu bytes; an id has at most %d", len, VS_RECORD_ID_MAX);
+	int64_t bad = vs_utf8_check(id, len);
+	if (bad >= 0)
+		return vs_error_at(error, VS_EINVAL, field, bad, "no valid UTF-8");
+	if (memchr(id, '\0', len) != NULL)
+		return vs_error_at(error, VS_EINVAL, field, -1, "an id holds no NUL character");
+	return 0;
 }
 
 int vs_namespace_check_vector(enum vs_metric metric, const char *field, const float *vector, uint32_t dimension,

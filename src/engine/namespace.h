@@ -41,6 +41,9 @@ int vs_namespace_record(struct vs_namespace *ns, const struct vs_meta_row *row, 
 int vs_namespace_check_vector(enum vs_metric metric, const char *field, const float *vector, uint32_t dimension,
                               struct vs_error *error);
 
+/* VS_EINVAL with field unless it is an id: 1 to 512 bytes of UTF-8 without NUL. */
+int vs_namespace_check_id(const char *field, const char *id, size_t len, struct vs_error *error);
+
 void vs_upkeep_release(struct vs_upkeep *upkeep); /* NULL allowed */
 
 #endif

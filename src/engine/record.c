@@ -9,8 +9,10 @@ int vs_record_get(struct vs_namespace *ns, const char *id, size_t id_len, bool w
 {
 	struct vs_meta_state state;
 	struct vs_meta_row row;
-	int rc = vs_namespace_begin(ns, &state, error);
+	int rc = vs_namespace_check_id("id", id, id_len, error);
 
+	if (rc == 0)
+		rc = vs_namespace_begin(ns, &state, error);
 	if (rc < 0)
 		return rc;
 	rc = vs_meta_find(ns->generation.meta, id, id_len, &row, error);

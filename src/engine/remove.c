@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Delete, soft delete and restore: liveness changes, slots stay. */
+#include <stdio.h>
+
 #include "base/clock.h"
 #include "engine/namespace.h"
 
@@ -64,6 +66,19 @@ static int finish(struct removal *removal, int rc, size_t *done, struct vs_error
 	return rc;
 }
 
+static int check_ids(const struct vs_id *ids, size_t count, struct vs_error *error)
+{
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < count; i++) {
+		char field[32] = "id";
+		if (count > 1)
+			snprintf(field, sizeof(field), "ids[%zu]", i);
+		rc = vs_namespace_check_id(field, ids[i].data, ids[i].len, error);
+	}
+	return rc;
+}
+
 int vs_namespace_remove(struct vs_namespace *ns, enum vs_removal kind, const struct vs_id *ids, size_t count,
                         size_t *done, struct vs_error *error)
 {
@@ -72,7 +87,9 @@ int vs_namespace_remove(struct vs_namespace *ns, enum vs_removal kind, const str
 	int rc;
 
 	*done = 0;
-	rc = vs_namespace_begin_write(ns, &state, error);
+	rc = check_ids(ids, count, error);
+	if (rc == 0)
+		rc = vs_namespace_begin_write(ns, &state, error);
 	if (rc < 0)
 		return rc;
 	removal.meta = ns->generation.meta;

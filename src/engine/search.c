@@ -64,6 +64,9 @@ static int find_vector(struct search *search, struct vs_error *error)
 		search->factor = space != NULL ? vs_space_factor(space, query->vector) : 0.0f;
 		return vs_namespace_check_vector(search->state.metric, "vector", query->vector, query->dimension, error);
 	}
+	rc = vs_namespace_check_id("id", query->id, query->id_len, error);
+	if (rc < 0)
+		return rc;
 	rc = vs_meta_find(search->ns->generation.meta, query->id, query->id_len, &row, NULL);
 	if (rc == VS_ENOTFOUND || (rc == 0 && row.deleted_at != 0))
 		return vs_error_at(error, VS_ENOTFOUND, "id", -1, "there is no live record with this id");

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/utf8.h"
 #include "engine/json.h"
 #include "engine/namespace.h"
 
@@ -26,23 +25,6 @@ static const char *place_of(struct place *place, const char *field)
 	else
 		snprintf(place->text, sizeof(place->text), "%s", field);
 	return place->text;
-}
-
-static int check_id(struct place *place, const char *id, size_t len, struct vs_error *error)
-{
-	int64_t bad;
-
-	if (id == NULL || len == 0)
-		return vs_error_at(error, VS_EINVAL, place_of(place, "id"), -1, "an id has at least one byte");
-	if (len > VS_RECORD_ID_MAX)
-		return vs_error_at(error, VS_EINVAL, place_of(place, "id"), -1, "%zu bytes; an id has at most %d", len,
-		                   VS_RECORD_ID_MAX);
-	bad = vs_utf8_check(id, len);
-	if (bad >= 0)
-		return vs_error_at(error, VS_EINVAL, place_of(place, "id"), bad, "no valid UTF-8");
-	if (memchr(id, '\0', len) != NULL)
-		return vs_error_at(error, VS_EINVAL, place_of(place, "id"), -1, "an id holds no NUL character");
-	return 0;
 }
 
 static int check_vector(struct place *place, enum vs_metric metric, const struct vs_record_input *record,
@@ -82,7 +64,7 @@ static int check_metadata(struct vs_namespace *ns, struct place *place, const ch
 static int check_record(struct vs_namespace *ns, struct place *place, const struct vs_record_input *record,
                         struct vs_error *error)
 {
-	int rc = check_id(place, record->id, record->id_len, error);
+	int rc = vs_namespace_check_id(place_of(place, "id"), record->id, record->id_len, error);
 
 	if (rc == 0)
 		rc = check_vector(place, ns->entry.metric, record, error);

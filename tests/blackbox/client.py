@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""HTTP as tests need it: one fresh connection per request, replies kept whole, raw requests when a library would tidy up."""
+"""HTTP as tests need it: a fresh connection per request, replies kept whole, raw requests where libraries tidy up."""
 
 import http.client
 import json
@@ -19,7 +19,8 @@ class Reply:
         self.body = body
 
     def json(self):
-        return json.loads(self.body)
+        """Decoded; NaN and Infinity are no JSON, whatever Python thinks."""
+        return json.loads(self.body, parse_constant=not_json)
 
     def error(self):
         """The error text of a JSON error; checks the shape that every error has."""
@@ -30,6 +31,10 @@ class Reply:
 
     def __repr__(self):
         return f"<{self.status} {self.body[:400]!r}>"
+
+
+def not_json(text):
+    raise ValueError(f"{text} is no JSON")
 
 
 def quote(record_id):
@@ -153,7 +158,7 @@ def raw_exchange(port, data, method="GET"):
         view = memoryview(data)
         try:
             while view:
-                view = view[peer.send(view[:1 << 20]):]
+                view = view[peer.send(view[: 1 << 20]) :]
         except (BrokenPipeError, ConnectionResetError):
             pass
         response = http.client.HTTPResponse(peer, method=method)

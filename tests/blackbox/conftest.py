@@ -65,6 +65,7 @@ def make_server():
     def make(**options):
         servers.append(harness.Server(**options))
         return servers[-1]
+
     try:
         yield make
         for made in servers:
@@ -88,4 +89,4 @@ def empty(client):
         return
     ids = [record["id"] for record in client.pages(limit=1000, include_deleted="true")]
     for start in range(0, len(ids), 10000):
-        client.ok("POST", "/v1/delete", {"ids": ids[start:start + 10000]})
+        client.ok("POST", "/v1/delete", {"ids": ids[start : start + 10000]})

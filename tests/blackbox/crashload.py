@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A write load whose truth is kept outside of the server: what must be there, and what may be there.
 
-An acknowledgement counts once its reply was read. A request without one may have happened or not, but whole: its ids are
-then left alone until a verification at a quiet moment has seen which.
+An acknowledgement counts once its reply was read. A request without one may have happened or not, but whole: its ids
+are then left alone until a verification at a quiet moment has seen which.
 """
 
 import http.client
@@ -25,11 +25,17 @@ IDS = 80  # of each writer
 
 def vector(record_id, n):
     """The vector of the n-th content of an id."""
-    return numpy.random.default_rng(zlib.crc32(f"{record_id}#{n}".encode())).normal(size=DIMENSION).astype(numpy.float32)
+    return (
+        numpy.random.default_rng(zlib.crc32(f"{record_id}#{n}".encode())).normal(size=DIMENSION).astype(numpy.float32)
+    )
 
 
 def body(record_id, n):
-    return {"id": record_id, "vector": oracle.encode_vector(vector(record_id, n)), "metadata": {"n": n, "of": record_id}}
+    return {
+        "id": record_id,
+        "vector": oracle.encode_vector(vector(record_id, n)),
+        "metadata": {"n": n, "of": record_id},
+    }
 
 
 def static_id(i):
@@ -76,7 +82,7 @@ class Writer(threading.Thread):
         if reply is None or reply.status >= 500:
             for record_id in chosen:
                 self.states[record_id] = {before[record_id], after[record_id]}
-            self.groups.append({record_id: (before[record_id], after[record_id]) for record_id in chosen})
+            self.groups.append({i: (before[i], after[i]) for i in chosen if before[i] != after[i]})
             self.load.unanswered += 1
             return
         if reply.status != 200 or any(reply.json().get(name) != value for name, value in wanted.items()):
@@ -94,21 +100,35 @@ class Writer(threading.Thread):
     def batch(self, chosen):
         after = {record_id: self.next(record_id) for record_id in chosen}
         known = sum(self.states[record_id] != {None} for record_id in chosen)
-        return (("POST", "/v1/batch-upsert", {"records": [body(record_id, self.n) for record_id in chosen]}), after,
-                {"inserted": len(chosen) - known, "updated": known, "errors": []})
+        return (
+            ("POST", "/v1/batch-upsert", {"records": [body(record_id, self.n) for record_id in chosen]}),
+            after,
+            {"inserted": len(chosen) - known, "updated": known, "errors": []},
+        )
 
     def single(self, record_id):
         state = next(iter(self.states[record_id]))
         choice = self.random.random()
         if state is None or choice < 0.6:
             after = self.next(record_id)
-            return ("POST", "/v1/upsert", body(record_id, self.n)), {record_id: after}, {"success": True, "version": after[1]}
+            return (
+                ("POST", "/v1/upsert", body(record_id, self.n)),
+                {record_id: after},
+                {"success": True, "version": after[1]},
+            )
         if choice < 0.75:
             return ("DELETE", "/v1/delete/" + quote(record_id)), {record_id: None}, {"found": True, "deleted": True}
         if choice < 0.9:
-            return (("POST", "/v1/soft-delete/" + quote(record_id)), {record_id: (*state[:2], True)},
-                    {"found": True, "marked_deleted": not state[2]})
-        return (("POST", "/v1/restore", {"id": record_id}), {record_id: (*state[:2], False)}, {"found": True, "restored": state[2]})
+            return (
+                ("POST", "/v1/soft-delete/" + quote(record_id)),
+                {record_id: (*state[:2], True)},
+                {"found": True, "marked_deleted": not state[2]},
+            )
+        return (
+            ("POST", "/v1/restore", {"id": record_id}),
+            {record_id: (*state[:2], False)},
+            {"found": True, "restored": state[2]},
+        )
 
 
 class CrashLoad:

@@ -18,9 +18,17 @@ def environment(method, target, body=b"", content_type=None, remote="127.0.0.1")
     """The CGI variables (RFC 3875) of a request, REQUEST_URI besides."""
     path, _, query = target.partition("?")
     variables = {
-        "GATEWAY_INTERFACE": "CGI/1.1", "SERVER_PROTOCOL": "HTTP/1.1", "SERVER_SOFTWARE": "test", "SERVER_NAME": "localhost",
-        "SERVER_PORT": "80", "REMOTE_ADDR": remote, "REQUEST_METHOD": method, "REQUEST_URI": target, "SCRIPT_NAME": "",
-        "PATH_INFO": unquote_to_bytes(path.replace("%00", "")).decode("latin-1"), "QUERY_STRING": query,
+        "GATEWAY_INTERFACE": "CGI/1.1",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "SERVER_SOFTWARE": "test",
+        "SERVER_NAME": "localhost",
+        "SERVER_PORT": "80",
+        "REMOTE_ADDR": remote,
+        "REQUEST_METHOD": method,
+        "REQUEST_URI": target,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": unquote_to_bytes(path.replace("%00", "")).decode("latin-1"),
+        "QUERY_STRING": query,
     }
     if body or method == "POST":
         variables["CONTENT_LENGTH"] = str(len(body))
@@ -44,7 +52,7 @@ def record(kind, data=b""):
 
 def stream(kind, data):
     """The records of a stream, its end included."""
-    parts = [record(kind, data[i:i + 65535]) for i in range(0, len(data), 65535)]
+    parts = [record(kind, data[i : i + 65535]) for i in range(0, len(data), 65535)]
     return b"".join(parts) + record(kind)
 
 
@@ -69,6 +77,7 @@ def read_record(peer):
                 raise ConnectionError("the worker closed the connection")
             data += chunk
         return data
+
     _, kind, _, size, padding = struct.unpack(">BBHHBx", read(8))
     data = read(size)
     read(padding)
@@ -98,9 +107,18 @@ def request(path, method, target, body=b"", content_type=None, remote="127.0.0.1
 def cgi(data, method, target, body=b"", content_type=None, remote="127.0.0.1", env=None):
     """The same as plain CGI: a process of its own."""
     variables = environment(method, target, body, content_type, remote)
-    kept = {name: value for name, value in os.environ.items() if name.startswith(("PATH", "LD_", "ASAN_", "UBSAN_", "LSAN_"))}
-    done = subprocess.run([harness.WORKER], input=body, capture_output=True, timeout=TIMEOUT,
-                          env={**kept, "VECSTORE_DATA": str(data), **variables, **(env or {})})
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name.startswith(("PATH", "LD_", "ASAN_", "UBSAN_", "LSAN_"))
+    }
+    done = subprocess.run(
+        [harness.WORKER],
+        input=body,
+        capture_output=True,
+        timeout=TIMEOUT,
+        env={**kept, "VECSTORE_DATA": str(data), **variables, **(env or {})},
+    )
     assert done.returncode == 0, (done.returncode, done.stderr)
     assert not harness.SANITIZER.search(done.stderr.decode(errors="replace")), done.stderr
     return parse(done.stdout)

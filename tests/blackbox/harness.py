@@ -46,8 +46,15 @@ def free_port():
 
 def run(*arguments, stdin=None, env=None, check=None, cwd=None):
     """Runs the command line: a CompletedProcess with text streams. check: the exit status it must have."""
-    done = subprocess.run([VECSTORE, *map(str, arguments)], input=stdin, env={**os.environ, **(env or {})}, cwd=cwd,
-                          stdin=subprocess.DEVNULL if stdin is None else None, capture_output=True, timeout=300)
+    done = subprocess.run(
+        [VECSTORE, *map(str, arguments)],
+        input=stdin,
+        env={**os.environ, **(env or {})},
+        cwd=cwd,
+        stdin=subprocess.DEVNULL if stdin is None else None,
+        capture_output=True,
+        timeout=300,
+    )
     done.stdout = done.stdout.decode()
     done.stderr = done.stderr.decode()
     assert not SANITIZER.search(done.stderr), done.stderr
@@ -71,7 +78,7 @@ class Process:
         self.command = []
         try:
             stat = Path(f"/proc/{pid}/stat").read_text()
-            fields = stat[stat.rindex(")") + 2:].split()
+            fields = stat[stat.rindex(")") + 2 :].split()
             self.state, self.parent = fields[0], int(fields[1])
             self.command = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")[:-1]
         except (OSError, ValueError):
@@ -101,31 +108,59 @@ class Server:
         self.prefix = list(prefix)
         self.client = Client(self.port, tls) if http else None
         self.process = None
-        self.expect_reports = None
+        self.log_start = 0  # where this start's lines begin
 
     def command(self):
         listen = ["--http", f"127.0.0.1:{self.port}"] if self.port else []
-        return [*self.prefix, VECSTORE, "serve", *listen, "--data", str(self.data), "--run-dir", str(self.run_dir),
-                "--workers", str(self.workers), *self.args]
+        return [
+            *self.prefix,
+            VECSTORE,
+            "serve",
+            *listen,
+            "--data",
+            str(self.data),
+            "--run-dir",
+            str(self.run_dir),
+            "--workers",
+            str(self.workers),
+            *self.args,
+        ]
 
     def start(self):
         """Starts and waits until it is ready."""
-        name, value = self.tag.split("=")
-        with open(self.log, "ab") as log:
-            self.process = subprocess.Popen(self.command(), env={**os.environ, **self.env, name: value},
-                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        if self not in started:
-            started.append(self)
+        self.launch()
         self.wait_ready()
         return self
 
+    def launch(self):
+        name, value = self.tag.split("=")
+        with open(self.log, "ab") as log:
+            self.log_start = log.tell()
+            self.process = subprocess.Popen(
+                self.command(),
+                env={**os.environ, **self.env, name: value},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        if self not in started:
+            started.append(self)
+
     def wait_ready(self):
-        wait_for(self.ready, "server ready")
+        def ready():
+            assert not self.ended(), f"serve ended with {self.process.returncode}: {self.text()}"
+            return self.ready()
+
+        wait_for(ready, "server ready")
+
+    def ended(self):
+        return self.process.poll() is not None
 
     def ready(self):
-        assert self.process.poll() is None, f"serve ended with {self.process.returncode}: {self.text()}"
+        if b"vecstore: ready" not in self.log.read_bytes()[self.log_start :]:
+            return False
         if not self.port:
-            return self.socket().exists() and "ready" in self.text()
+            return True
         try:
             return self.client.get("/ready").status == 200
         except OSError:
@@ -172,18 +207,20 @@ class Server:
     def wait_whole(self):
         return wait_for(self.whole, "all workers and the indexer")
 
-    def wait_indexed(self):
+    def wait_indexed(self, deadline=120):
         """Every slot is in the graph."""
+
         def indexed():
             return self.client.metrics()['vecstore_unindexed_vectors{namespace="default"}'] == 0
-        wait_for(indexed, "everything indexed", 300)
+
+        wait_for(indexed, "everything indexed", deadline)
 
     def signal(self, number):
         self.process.send_signal(number)
 
     def stop(self):
         """SIGTERM: it must end well, take its whole tree along and have nothing to report."""
-        if self.process and self.process.poll() is None:
+        if self.process and not self.ended():
             self.signal(signal.SIGTERM)
             try:
                 status = self.process.wait(DEADLINE)

@@ -21,7 +21,7 @@ def scores(metric, rows, query):
     if metric == "dot":
         return a @ b
     if metric == "euclidean":
-        return numpy.sqrt((difference ** 2).sum(axis=1))
+        return numpy.sqrt((difference**2).sum(axis=1))
     if metric == "manhattan":
         return difference.sum(axis=1)
     if metric == "hamming":
@@ -57,8 +57,9 @@ class Records:
         del self.vectors[record_id], self.metadata[record_id]
 
     def as_json(self):
-        return [{"id": i, "vector": [float(x) for x in v], "metadata": self.metadata[i]}
-                for i, v in self.vectors.items()]
+        return [
+            {"id": i, "vector": [float(x) for x in v], "metadata": self.metadata[i]} for i, v in self.vectors.items()
+        ]
 
     def scores(self, query, accept=None):
         """{id: score} of all that accept(metadata) accepts."""
@@ -75,7 +76,7 @@ class Records:
         higher = self.metric in HIGHER_IS_NEARER
         if min_score is not None:
             wanted = {i: s for i, s in wanted.items() if (s >= min_score if higher else s <= min_score)}
-        best = sorted(wanted.values(), reverse=higher)[offset:offset + limit]
+        best = sorted(wanted.values(), reverse=higher)[offset : offset + limit]
         ids = [result["id"] for result in results]
         assert len(ids) == len(set(ids)), f"an id twice: {ids}"
         assert len(ids) == len(best), f"{len(ids)} results for {len(best)}"

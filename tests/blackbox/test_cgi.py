@@ -12,7 +12,7 @@ import pytest
 import fastcgi
 import harness
 import webservers
-from client import Client, raw_request
+from client import raw_request
 from oracle import encode_vector
 
 JSON = "application/json"
@@ -35,9 +35,24 @@ LIFE = [
     ("POST", "/v1/upsert", body(id="x", vector=[3, 2]), JSON),
     ("POST", "/v1/upsert", b'{"id": ', JSON),
     ("POST", "/v1/upsert", body(id="x", vector=[1, 1, 1]), "text/xml"),
-    ("POST", "/v1/batch-upsert", body(records=[{"id": f"r{i}", "vector": [i, 1, 0], "metadata": {"n": i}} for i in range(40)]), JSON),
-    ("POST", "/v1/batch-upsert", b'{"id":"n1","vector":[0,1,0]}\n{"id":"n2","vector":"' + encode_vector([0, 0, 1]).encode() + b'"}\n', NDJSON),
-    ("POST", "/v1/batch-upsert", body(records=[{"id": "", "vector": [1, 1, 1]}, {"id": "c", "vector": [1, 1, 1]}], atomic=False), JSON),
+    (
+        "POST",
+        "/v1/batch-upsert",
+        body(records=[{"id": f"r{i}", "vector": [i, 1, 0], "metadata": {"n": i}} for i in range(40)]),
+        JSON,
+    ),
+    (
+        "POST",
+        "/v1/batch-upsert",
+        b'{"id":"n1","vector":[0,1,0]}\n{"id":"n2","vector":"' + encode_vector([0, 0, 1]).encode() + b'"}\n',
+        NDJSON,
+    ),
+    (
+        "POST",
+        "/v1/batch-upsert",
+        body(records=[{"id": "", "vector": [1, 1, 1]}, {"id": "c", "vector": [1, 1, 1]}], atomic=False),
+        JSON,
+    ),
     ("POST", "/v1/query", body(vector=[1, 1, 1], limit=5), JSON),
     ("POST", "/v1/query", body(id="a/b", limit=5, filter="n > 3", include_vector=True), JSON),
     ("POST", "/v1/query", body(vector=[1, 1, 1], filter="n >"), JSON),
@@ -62,16 +77,69 @@ LIFE = [
 # What browsers never send. Ids that are there: "a/b", "..", ".", "%2F", "a b", "a+b", "ä", "a//b", "x/../y", "a\\b".
 IDS = ["a/b", "..", ".", "%2F", "a b", "a+b", "ä", "a//b", "x/../y", "a\\b", "a;b", "~"]
 URLS = [
-    "/v1/records/a%2Fb", "/v1/records/a%2fb", "/v1/records/%61%2Fb", "/v1/records/a/b", "/v1/records/a%252Fb", "/v1/records/%252F",
-    "/v1/records/%2F", "/v1/records/%2E%2E", "/v1/records/%2e%2e", "/v1/records/.%2e", "/v1/records/..", "/v1/records/%2E", "/v1/records/.",
-    "/v1/records/a%20b", "/v1/records/a+b", "/v1/records/a%2Bb", "/v1/records/%C3%A4", "/v1/records/%c3%a4", "/v1/records/a%2F%2Fb",
-    "/v1/records/a//b", "/v1/records/x%2F..%2Fy", "/v1/records/x%2F%2E%2E%2Fy", "/v1/records/x/../y", "/v1/records/a%5Cb", "/v1/records/a;b",
-    "/v1/records/a%3Bb", "/v1/records/~", "/v1/records/%7E", "/v1/records/a%00b", "/v1/records/a%2", "/v1/records/%zz", "/v1/records/%",
-    "/v1/records/%ff", "/v1/records/%c0%af", "/v1/records/%0d%0aX-A:b", "/v1/records/" + "y" * 513, "/v1/records/", "/v1/stats/", "/v1//stats",
-    "//v1/stats", "/v1/%73tats", "/v1%2Fstats", "/v1/./stats", "/v1/../v1/stats", "/v1/%2e/stats", "/v1/x/%2e%2e/stats", "/V1/stats",
-    "/v1/stats?", "/v1/stats?x=1", "/v1/stats;x", "/v1/records?filter=%40id%20%3D%20'a%2Fb'", "/v1/records?filter=@id='a+b'",
-    "/v1/records?filter=%40id%3D%27a%2Bb%27", "/v1/records?filter=%zz", "/v1/records?filter=%00", "/v1/records?limit=2&limit=3",
-    "/v1/records?limit=1%30", "/v1/records?&limit=3", "/v1/records?limit", "/v1/records?limit=3?", "/health?a=%2F", "/%68ealth", "/v1/records/a%2Fb?",
+    "/v1/records/a%2Fb",
+    "/v1/records/a%2fb",
+    "/v1/records/%61%2Fb",
+    "/v1/records/a/b",
+    "/v1/records/a%252Fb",
+    "/v1/records/%252F",
+    "/v1/records/%2F",
+    "/v1/records/%2E%2E",
+    "/v1/records/%2e%2e",
+    "/v1/records/.%2e",
+    "/v1/records/..",
+    "/v1/records/%2E",
+    "/v1/records/.",
+    "/v1/records/a%20b",
+    "/v1/records/a+b",
+    "/v1/records/a%2Bb",
+    "/v1/records/%C3%A4",
+    "/v1/records/%c3%a4",
+    "/v1/records/a%2F%2Fb",
+    "/v1/records/a//b",
+    "/v1/records/x%2F..%2Fy",
+    "/v1/records/x%2F%2E%2E%2Fy",
+    "/v1/records/x/../y",
+    "/v1/records/a%5Cb",
+    "/v1/records/a;b",
+    "/v1/records/a%3Bb",
+    "/v1/records/~",
+    "/v1/records/%7E",
+    "/v1/records/a%00b",
+    "/v1/records/a%2",
+    "/v1/records/%zz",
+    "/v1/records/%",
+    "/v1/records/%ff",
+    "/v1/records/%c0%af",
+    "/v1/records/%0d%0aX-A:b",
+    "/v1/records/" + "y" * 513,
+    "/v1/records/",
+    "/v1/stats/",
+    "/v1//stats",
+    "//v1/stats",
+    "/v1/%73tats",
+    "/v1%2Fstats",
+    "/v1/./stats",
+    "/v1/../v1/stats",
+    "/v1/%2e/stats",
+    "/v1/x/%2e%2e/stats",
+    "/V1/stats",
+    "/v1/stats?",
+    "/v1/stats?x=1",
+    "/v1/stats;x",
+    "/v1/records?filter=%40id%20%3D%20'a%2Fb'",
+    "/v1/records?filter=@id='a+b'",
+    "/v1/records?filter=%40id%3D%27a%2Bb%27",
+    "/v1/records?filter=%zz",
+    "/v1/records?filter=%00",
+    "/v1/records?limit=2&limit=3",
+    "/v1/records?limit=1%30",
+    "/v1/records?&limit=3",
+    "/v1/records?limit",
+    "/v1/records?limit=3?",
+    "/health?a=%2F",
+    "/%68ealth",
+    "/v1/records/a%2Fb?",
 ]
 
 
@@ -118,7 +186,7 @@ def test_lighttpd_mod_cgi(through_serve, folder):
     port = harness.free_port()
     web = webservers.lighttpd_cgi(folder, port, folder / "data")
     try:
-        web.wait(Client(port))
+        web.wait()
         for request, wanted in zip(LIFE, through_serve):
             assert comparable(raw_request(port, *request)) == wanted, request
     finally:
@@ -132,8 +200,13 @@ def test_spawned_fastcgi(through_serve, folder):
         listener.bind(str(path))
         listener.listen()
         with open(folder / "log", "wb") as log:
-            worker = subprocess.Popen([harness.WORKER], stdin=listener, stdout=log, stderr=log,
-                                      env={**os.environ, "VECSTORE_DATA": str(folder / "data")})
+            worker = subprocess.Popen(
+                [harness.WORKER],
+                stdin=listener,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, "VECSTORE_DATA": str(folder / "data")},
+            )
     try:
         for request, wanted in zip(LIFE, through_serve):
             assert comparable(fastcgi.request(path, *request)) == wanted, request
@@ -147,59 +220,73 @@ def test_spawned_fastcgi(through_serve, folder):
 
 
 @pytest.fixture(scope="module")
-def three_ways():
-    """A server with the ids above: its port behind lighttpd, the port of an Apache before it, its socket."""
+def all_ways():
+    """A server with the ids above: {web server: its port}, and its socket."""
     server = harness.Server(workers=2)
-    web = None
+    webs = {}
     try:
         server.start()
         server.client.batch([{"id": i, "vector": [n + 1, 1]} for n, i in enumerate(IDS)])
-        port = harness.free_port()
-        web = webservers.apache(server.folder, port, server.socket())
-        web.wait(Client(port))
-        yield server.port, port, server.socket()
-        web.stop()
+        for start in (webservers.apache, webservers.lighttpd):
+            webs[start.__name__] = start(server.folder, harness.free_port(), server.socket())
+            webs[start.__name__].wait()
+        yield {"private lighttpd": server.port, **{name: web.port for name, web in webs.items()}}, server.socket()
+        for web in webs.values():
+            web.stop()
         server.stop()
     finally:
-        if web:
+        for web in webs.values():
             web.stop()
         server.destroy()
 
 
 @pytest.mark.parametrize("url", URLS)
-def test_same_url_everywhere(three_ways, url):
-    """The worker decodes the URL, once; neither web server changes what it means. What the worker refuses, a web server may
+def test_same_url_everywhere(all_ways, url):
+    """The worker decodes the URL, once; no web server changes what it means. What the worker refuses, a web server may
     refuse before it, in its own words."""
-    private, apache, path = three_ways
+    ports, path = all_ways
     straight = fastcgi.request(path, "GET", url)
-    for name, port in (("lighttpd", private), ("apache", apache)):
+    for name, port in ports.items():
         reply = raw_request(port, "GET", url)
         if "x-request-id" in reply.headers:
             assert reply.status == straight.status, f"{name}: {reply} but straight {straight}"
             assert plain(reply.json()) == plain(straight.json()), name
         else:
-            assert 400 <= reply.status < 500 and 400 <= straight.status < 500, f"{name}: {reply} but straight {straight}"
+            assert (
+                400 <= reply.status < 500 and 400 <= straight.status < 500
+            ), f"{name}: {reply} but straight {straight}"
 
 
-def test_what_urls_mean(three_ways):
+def test_what_urls_mean(all_ways):
     """Decoded once: %2F is a slash within an id, %252F is "%2F", + in a path is a plus."""
-    _, _, path = three_ways
-    for url, record_id in {"a%2Fb": "a/b", "%252F": "%2F", "a+b": "a+b", "a%2Bb": "a+b", "a%20b": "a b", "%2E%2E": "..", "..": "..",
-                           "x%2F..%2Fy": "x/../y", "%C3%A4": "ä", "a%5Cb": "a\\b"}.items():
+    _, path = all_ways
+    for url, record_id in {
+        "a%2Fb": "a/b",
+        "%252F": "%2F",
+        "a+b": "a+b",
+        "a%2Bb": "a+b",
+        "a%20b": "a b",
+        "%2E%2E": "..",
+        "..": "..",
+        "x%2F..%2Fy": "x/../y",
+        "%C3%A4": "ä",
+        "a%5Cb": "a\\b",
+    }.items():
         reply = fastcgi.request(path, "GET", "/v1/records/" + url)
         assert reply.status == 200 and reply.json()["id"] == record_id, (url, reply)
 
 
-def test_apache_life(through_serve, folder):
+@pytest.mark.parametrize("start", [webservers.apache, webservers.lighttpd], ids=lambda start: start.__name__)
+def test_life_behind(through_serve, start):
+    """The administrator's own web server, configured by httpd-conf."""
     server = harness.Server(workers=2, http=False)
     web = None
     try:
         server.start()
-        port = harness.free_port()
-        web = webservers.apache(server.folder, port, server.socket())
-        web.wait(Client(port))
+        web = start(server.folder, harness.free_port(), server.socket())
+        web.wait()
         for request, wanted in zip(LIFE, through_serve):
-            assert comparable(raw_request(port, *request)) == wanted, request
+            assert comparable(raw_request(web.port, *request)) == wanted, request
         web.stop()
         server.stop()
     finally:
@@ -208,20 +295,32 @@ def test_apache_life(through_serve, folder):
         server.destroy()
 
 
-def test_body_too_large_without_a_web_server(three_ways):
+def test_quick_answers_arrive(all_ways):
+    """A worker that answers early waits for the end of the request all the same; else Apache would now and then say 503."""
+    ports, _ = all_ways
+    for name, port in ports.items():
+        for n in range(150):
+            request = ("GET", "/health", b"", None) if n % 2 else ("POST", "/v1/query", b"{}", "text/xml")
+            assert raw_request(port, *request).status == (200 if n % 2 else 415), name
+
+
+def test_body_too_large_without_a_web_server(all_ways):
     """The limit is the worker's own, whatever stands before it."""
-    _, _, path = three_ways
+    _, path = all_ways
     reply = fastcgi.request(path, "POST", "/v1/batch-upsert", b" " * ((64 << 20) + 1), JSON)
     assert reply.status == 413 and reply.error()
 
 
-def test_from_beyond_loopback(three_ways, folder):
+def test_from_beyond_loopback(all_ways, folder):
     """Without --insecure only loopback may do anything; being alive may be asked from anywhere."""
-    _, _, path = three_ways
+    _, path = all_ways
     for remote in ("192.0.2.1", "::ffff:192.0.2.1", "2001:db8::1", "", "127.0.0.1.example", "127.0.0.1, 192.0.2.1"):
         reply = fastcgi.request(path, "GET", "/v1/stats", remote=remote)
         assert reply.status in (401, 403) and reply.error(), (remote, reply)
         assert fastcgi.cgi(folder / "data", "GET", "/v1/stats", remote=remote).status in (401, 403)
     for remote in ("127.0.0.1", "127.1.2.3", "::1", "::ffff:127.0.0.1"):
         assert fastcgi.request(path, "GET", "/v1/stats", remote=remote).status == 200, remote
-    assert fastcgi.cgi(folder / "data", "GET", "/v1/stats", remote="192.0.2.1", env={"VECSTORE_INSECURE": "1"}).status == 200
+    assert (
+        fastcgi.cgi(folder / "data", "GET", "/v1/stats", remote="192.0.2.1", env={"VECSTORE_INSECURE": "1"}).status
+        == 200
+    )

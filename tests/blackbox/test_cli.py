@@ -32,7 +32,13 @@ def ids(output):
 
 def total(data):
     """How many records a data folder holds, by asking for all of them."""
-    return len(ids(run("query", "--data", data, "--vector", json.dumps([1.0] * 100), "--limit", 10000, "--json", check=0).stdout))
+    return len(
+        ids(
+            run(
+                "query", "--data", data, "--vector", json.dumps([1.0] * 100), "--limit", 10000, "--json", check=0
+            ).stdout
+        )
+    )
 
 
 def test_version():
@@ -53,12 +59,27 @@ def test_help_names_every_command():
         assert re.search(rf"\b{command}\b", done.stdout)
 
 
-@pytest.mark.parametrize("arguments", [
-    [], ["nothing"], ["--nothing"], ["import", "--nothing"], ["query", "--limit", "x", "--id", "a"], ["query", "--limit", "0", "--id", "a"],
-    ["query"], ["query", "--id", "a", "--vector", "[1]"], ["check", "extra"], ["serve", "--workers", "0"], ["serve", "--workers", "x"],
-    ["serve", "--http", "nonsense"], ["serve", "--http", "127.0.0.1:99999"], ["serve", "--metric", "nearest"], ["serve", "--tls-cert", "x"],
-    ["import"],
-])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["nothing"],
+        ["--nothing"],
+        ["import", "--nothing"],
+        ["query", "--limit", "x", "--id", "a"],
+        ["query", "--limit", "0", "--id", "a"],
+        ["query"],
+        ["query", "--id", "a", "--vector", "[1]"],
+        ["check", "extra"],
+        ["serve", "--workers", "0"],
+        ["serve", "--workers", "x"],
+        ["serve", "--http", "nonsense"],
+        ["serve", "--http", "127.0.0.1:99999"],
+        ["serve", "--metric", "nearest"],
+        ["serve", "--tls-cert", "x"],
+        ["import"],
+    ],
+)
 def test_wrong_usage(arguments, folder):
     done = run(*arguments, cwd=folder)
     assert done.returncode not in (0, -6, -11)
@@ -95,7 +116,7 @@ def test_import_gzip_of_many_members(words, folder):
     source = folder / "words.jsonl.gz"
     with open(source, "wb") as out:
         for start in range(0, 300, 100):
-            out.write(gzip.compress(lines(words[start:start + 100]).encode()))
+            out.write(gzip.compress(lines(words[start : start + 100]).encode()))
     run("import", source, "--data", folder / "data", check=0)
     assert total(folder / "data") == 300
 
@@ -121,8 +142,16 @@ def test_import_fvecs(words, folder):
     assert total(folder / "data") == 500
 
 
-@pytest.mark.parametrize("content", [struct.pack("<i", 100) + b"\0" * 100, struct.pack("<i", -1), struct.pack("<i", 1 << 30) + b"\0" * 64,
-                                     struct.pack("<i", 2) + struct.pack("<2f", 1, float("nan")), b"\1"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        struct.pack("<i", 100) + b"\0" * 100,
+        struct.pack("<i", -1),
+        struct.pack("<i", 1 << 30) + b"\0" * 64,
+        struct.pack("<i", 2) + struct.pack("<2f", 1, float("nan")),
+        b"\1",
+    ],
+)
 def test_import_bad_fvecs(content, folder):
     source = folder / "bad.fvecs"
     source.write_bytes(content)
@@ -130,12 +159,24 @@ def test_import_bad_fvecs(content, folder):
     assert done.returncode != 0 and "bad.fvecs" in done.stderr
 
 
-@pytest.mark.parametrize("bad", ["{", "[]", '{"id": "x"}', '{"id": "x", "vector": [1]}', '{"id": "", "vector": [1, 2]}',
-                                 '{"id": "x", "vector": [1e39, 2]}', '{"id": "x", "vector": [1, 2], "what": 1}'])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "{",
+        "[]",
+        '{"id": "x"}',
+        '{"id": "x", "vector": [1]}',
+        '{"id": "", "vector": [1, 2]}',
+        '{"id": "x", "vector": [1e39, 2]}',
+        '{"id": "x", "vector": [1, 2], "what": 1}',
+    ],
+)
 def test_import_bad_line(bad, folder):
     """The line is named, and the status says that not all went well."""
     source = folder / "bad.jsonl"
-    source.write_text('{"id": "a", "vector": [1, 2]}\n{"id": "b", "vector": [2, 1]}\n' + bad + '\n{"id": "c", "vector": [1, 1]}\n')
+    source.write_text(
+        '{"id": "a", "vector": [1, 2]}\n{"id": "b", "vector": [2, 1]}\n' + bad + '\n{"id": "c", "vector": [1, 1]}\n'
+    )
     done = run("import", source, "--data", folder / "data")
     assert done.returncode != 0
     assert re.search(r"\b3\b", done.stderr), done.stderr
@@ -155,7 +196,9 @@ def test_import_beside_a_server(words, fresh, folder):
     assert fresh.client.stats()["active_vectors"] == 3000
     assert fresh.client.found(words[7]["vector"], limit=1) == [words[7]["id"]]
     fresh.client.upsert("by http", words[7]["vector"] * 2)
-    assert "by http" in ids(run("query", "--data", fresh.data, "--id", words[7]["id"], "--limit", 1, "--json", check=0).stdout)
+    assert "by http" in ids(
+        run("query", "--data", fresh.data, "--id", words[7]["id"], "--limit", 1, "--json", check=0).stdout
+    )
 
 
 def test_query_forms(words, folder):
@@ -164,11 +207,28 @@ def test_query_forms(words, folder):
     for word in words[:500]:
         records.put(word["id"], word["vector"], word["metadata"])
     vector = words[0]["vector"]
-    answer = json.loads(run("query", "--data", folder / "data", "--vector", json.dumps([float(x) for x in vector]), "--limit", 7, "--json",
-                            check=0).stdout)
+    answer = json.loads(
+        run(
+            "query",
+            "--data",
+            folder / "data",
+            "--vector",
+            json.dumps([float(x) for x in vector]),
+            "--limit",
+            7,
+            "--json",
+            check=0,
+        ).stdout
+    )
     records.verify(answer["results"], vector, 7)
-    answer = json.loads(run("query", "--data", folder / "data", "--id", words[3]["id"], "--filter", "length = 4", "--json", check=0).stdout)
-    records.verify(answer["results"], words[3]["vector"], 10, accept=lambda m: m.get("length") == 4, leave_out=[words[3]["id"]])
+    answer = json.loads(
+        run(
+            "query", "--data", folder / "data", "--id", words[3]["id"], "--filter", "length = 4", "--json", check=0
+        ).stdout
+    )
+    records.verify(
+        answer["results"], words[3]["vector"], 10, accept=lambda m: m.get("length") == 4, leave_out=[words[3]["id"]]
+    )
     text = run("query", "--data", folder / "data", "--id", words[3]["id"], "--limit", 3, check=0).stdout
     assert len(text.strip().splitlines()) >= 3
 
@@ -177,7 +237,12 @@ def test_query_faults(words, folder):
     assert run("query", "--data", folder / "none", "--id", "a").returncode != 0
     assert not (folder / "none").exists()
     run("import", "-", "--data", folder / "data", stdin=lines(words[:5]).encode(), check=0)
-    for arguments in (["--id", "none at all"], ["--vector", "[1, 2]"], ["--vector", "[1, "], ["--id", words[0]["id"], "--filter", "a ="]):
+    for arguments in (
+        ["--id", "none at all"],
+        ["--vector", "[1, 2]"],
+        ["--vector", "[1, "],
+        ["--id", words[0]["id"], "--filter", "a ="],
+    ):
         done = run("query", "--data", folder / "data", *arguments)
         assert done.returncode != 0 and len(done.stderr.strip().splitlines()) == 1, done
 

@@ -81,35 +81,40 @@ def test_kill_at_random(make_server):
 
 
 def points():
-    """Names of all VS_POINTs in the sources."""
+    """Names of the VS_POINTs in the sources that a running server passes."""
     names = set()
     for source in (harness.SOURCE / "src").rglob("*.c"):
         names.update(re.findall(r'VS_POINT\("([^"]+)"\)', source.read_text()))
-    return sorted(names)
+    return sorted(names - {"catalog-before-commit"})  # passed once in a folder's life: the last test
 
 
 def die_at_point(server, load, deaths):
-    """Loads the server until the processes that pass the point have died so often; leaves it killed."""
-    seen = set(process.pid for process in server.tree())
+    """Loads a server until so many of its processes have died; leaves it killed. It may also end by itself, when one
+    dies while it starts."""
+    server.launch()
+    wait_for(lambda: server.ended() or server.ready(), "start or end")
+    if server.ended():
+        assert "was killed by signal 9" in server.text()
+        return
+    seen = {process.pid for process in server.tree()}
     died = set()
 
     def enough():
-        alive = set(process.pid for process in server.tree())
+        alive = {process.pid for process in server.tree()}
         died.update(seen - alive)
         seen.update(alive)
-        if load.stuck():
-            return True
-        return len(died) >= deaths
+        return len(died) >= deaths or load.stuck()
+
     load.resume()
     try:
         wait_for(enough, "deaths at the point", 120)
     finally:
         load.pause()
     server.kill()
-    return len(died)
 
 
 if os.environ.get("VECSTORE_FAULTS") == "1":
+
     @pytest.mark.parametrize("passes", [1, 2, 5])
     @pytest.mark.parametrize("point", points())
     def test_kill_at_point(make_server, point, passes):
@@ -119,7 +124,6 @@ if os.environ.get("VECSTORE_FAULTS") == "1":
         load.fill()
         server.stop()
         server.env["VECSTORE_POINT"] = f"{point}:{passes}"
-        server.start()
         die_at_point(server, load, 4)
         del server.env["VECSTORE_POINT"]
         server.start()

@@ -26,9 +26,12 @@ def words():
 
 
 def fill(server, records):
-    body = [{"id": i, "vector": oracle.encode_vector(v), "metadata": records.metadata[i]} for i, v in records.vectors.items()]
+    body = [
+        {"id": i, "vector": oracle.encode_vector(v), "metadata": records.metadata[i]}
+        for i, v in records.vectors.items()
+    ]
     for start in range(0, COUNT, 1000):
-        server.client.batch(body[start:start + 1000])
+        server.client.batch(body[start : start + 1000])
     client = server.client
     client.ok("POST", "/v1/delete", {"ids": [record["id"] for record in body[:200]]})
     client.ok("POST", "/v1/soft-delete", {"ids": [record["id"] for record in body[200:400]]})
@@ -55,7 +58,9 @@ def verify(client, records, question):
     """Exact search is exact; the other one gives k live records with their true scores."""
     records.verify(client.query(question, limit=10, exact=True)["results"], question, 10)
     accept = lambda metadata: metadata.get("length") == 5
-    records.verify(client.query(question, limit=10, exact=True, filter="length = 5")["results"], question, 10, accept=accept)
+    records.verify(
+        client.query(question, limit=10, exact=True, filter="length = 5")["results"], question, 10, accept=accept
+    )
     scores = records.scores(question)
     results = client.query(question, limit=10)["results"]
     assert len(results) == 10 and len({result["id"] for result in results}) == 10
@@ -144,8 +149,8 @@ def damage_half(path):
 
 @pytest.mark.parametrize("damage", [damage_nothing, damage_empty, damage_garbage, damage_body, damage_half])
 def test_damaged_before_a_start(loaded, damage):
-    """Whatever the derived files hold: right answers from the first on. A graph whose links are garbage may cost recall, which
-    deleting its files brings back."""
+    """Whatever the derived files hold: right answers from the first on. Garbage among a graph's links may cost recall;
+    deleting the files brings it back."""
     server, records, questions = loaded
     server.stop()
     folder = harness.generation(server.data)

@@ -5,12 +5,28 @@ import re
 
 from client import quote
 
-SAMPLE = re.compile(r'([a-zA-Z_:][a-zA-Z0-9_:]*)(\{(?:[a-zA-Z_]\w*="(?:[^"\\\n]|\\["\\n])*",?)*\})? ([-+]?[0-9.e+-]+|[+-]Inf|NaN)')
-NAMES = ["vecstore_queries_total", "vecstore_query_duration_seconds", "vecstore_query_results_count", "vecstore_query_errors_total",
-         "vecstore_requests_total", "vecstore_request_duration_seconds", "vecstore_upserts_total", "vecstore_deletes_total",
-         "vecstore_vectors_total", "vecstore_deleted_vectors_total", "vecstore_unindexed_vectors", "vecstore_storage_bytes",
-         "vecstore_hnsw_nodes_visited", "vecstore_hnsw_distance_calculations", "vecstore_active_connections",
-         "vecstore_worker_restarts_total", "vecstore_build_info"]
+SAMPLE = re.compile(
+    r'([a-zA-Z_:][a-zA-Z0-9_:]*)(\{(?:[a-zA-Z_]\w*="(?:[^"\\\n]|\\["\\n])*",?)*\})? ([-+]?[0-9.e+-]+|[+-]Inf|NaN)'
+)
+NAMES = [
+    "vecstore_queries_total",
+    "vecstore_query_duration_seconds",
+    "vecstore_query_results_count",
+    "vecstore_query_errors_total",
+    "vecstore_requests_total",
+    "vecstore_request_duration_seconds",
+    "vecstore_upserts_total",
+    "vecstore_deletes_total",
+    "vecstore_vectors_total",
+    "vecstore_deleted_vectors_total",
+    "vecstore_unindexed_vectors",
+    "vecstore_storage_bytes",
+    "vecstore_hnsw_nodes_visited",
+    "vecstore_hnsw_distance_calculations",
+    "vecstore_active_connections",
+    "vecstore_worker_restarts_total",
+    "vecstore_build_info",
+]
 NS = '{namespace="default"}'
 
 
@@ -71,7 +87,7 @@ def test_histograms(client):
         for sample, value in samples.items():
             if sample.startswith(name + "_bucket"):
                 bound = re.search(r'le="([^"]+)"', sample)[1]
-                rest = re.sub(r',?le="[^"]+"', "", sample)[len(name + "_bucket"):]
+                rest = re.sub(r',?le="[^"]+"', "", sample)[len(name + "_bucket") :]
                 series.setdefault(rest if rest != "{}" else "", []).append((float(bound), value))
         assert series, name
         for labels, buckets in series.items():
@@ -132,7 +148,15 @@ def test_health_and_ready(client):
 
 def test_stats(client):
     stats = client.stats()
-    assert set(stats) >= {"total_vectors", "active_vectors", "deleted_vectors", "dimension", "metric", "storage_bytes", "indexed_vectors"}
+    assert set(stats) >= {
+        "total_vectors",
+        "active_vectors",
+        "deleted_vectors",
+        "dimension",
+        "metric",
+        "storage_bytes",
+        "indexed_vectors",
+    }
 
 
 def test_openapi_is_true(client):
@@ -147,8 +171,12 @@ def test_openapi_is_true(client):
                 continue
             seen.add((method.upper(), path))
             target = re.sub(r"\{\w+\}", quote("here"), path)
-            reply = client.request(method.upper(), target, b"{}" if method != "get" else None,
-                                   content_type="application/json" if method != "get" else None)
+            reply = client.request(
+                method.upper(),
+                target,
+                b"{}" if method != "get" else None,
+                content_type="application/json" if method != "get" else None,
+            )
             assert reply.status in (200, 400), f"{method} {path}: {reply}"
             client.upsert("here", [1, 2])
     routes = set(re.findall(r'method="(\w+)",route="(/[^"]*)"', client.get("/metrics").body.decode()))

@@ -24,11 +24,11 @@ FILTERS = {
     "NOT color = 'red'": lambda m: m.get("color") != "red",
     "color IS NULL": lambda m: m.get("color") is None,
     "color IS NOT NULL and even = true": lambda m: m.get("color") is not None and m.get("even") is True,
-    "color STARTSWITH \"r\"": lambda m: m.get("color", "").startswith("r"),
+    'color STARTSWITH "r"': lambda m: m.get("color", "").startswith("r"),
     "color CONTAINS 'e'": lambda m: "e" in m.get("color", ""),
     "tags CONTAINS 't3'": lambda m: "t3" in m.get("tags", []),
-    "nested.x.y = 3 AND (even = false OR n > 100)":
-        lambda m: m.get("nested", {}).get("x", {}).get("y") == 3 and (m["even"] is False or m["n"] > 100),
+    "nested.x.y = 3 AND (even = false OR n > 100)": lambda m: m.get("nested", {}).get("x", {}).get("y") == 3
+    and (m["even"] is False or m["n"] > 100),
     "@id = 'r-50'": lambda m: m.get("n") == 50,
     "n = 1e9": lambda m: False,
     "ratio > 0.5": lambda m: m.get("ratio", 0) > 0.5,
@@ -109,6 +109,29 @@ def test_metric_by_id(loaded):
         records.verify(found, records.vectors[name], 15, leave_out=[name])
 
 
+@pytest.mark.parametrize("metric", oracle.METRICS)
+def test_metric_at_the_ends_of_float32(make_server, metric):
+    """Whatever finite numbers are stored and asked, scores are finite and an equal vector is among the nearest."""
+    client = make_server(args=["--metric", metric]).start().client
+    vectors = [
+        [3.4e38, -3.4e38, 3.4e38],
+        [-3.4e38, 3.4e38, 3.4e38],
+        [1e-38, 1e-38, 1e-38],
+        [1e38, 1e-30, 1],
+        [1, 2, 3],
+        [-1, -2, -3],
+    ]
+    client.batch([{"id": str(n), "vector": vector} for n, vector in enumerate(vectors)])
+    for n, vector in enumerate(vectors):
+        results = client.query(vector, limit=10)["results"]
+        scores = [result["score"] for result in results]
+        assert len(results) == len(vectors)
+        assert scores == sorted(scores, reverse=metric in oracle.HIGHER_IS_NEARER)
+        if metric != "dot":
+            assert results[0]["score"] == next(result["score"] for result in results if result["id"] == str(n))
+        assert len(client.query(id=str(n))["results"]) == len(vectors) - 1
+
+
 @pytest.mark.parametrize("text", FILTERS)
 def test_filter_oracle(cosine, text):
     client, records = cosine
@@ -118,7 +141,9 @@ def test_filter_oracle(cosine, text):
         answer = client.query(query, filter=text, limit=25)
         records.verify(answer["results"], query, 25, accept=accept)
         assert answer["stats"]["filtered_count"] == matches
-        records.verify(client.query(query, filter=text, limit=3, offset=2)["results"], query, 3, offset=2, accept=accept)
+        records.verify(
+            client.query(query, filter=text, limit=3, offset=2)["results"], query, 3, offset=2, accept=accept
+        )
     page = client.pages(filter=text, limit=9)
     assert len(page) == matches and all(accept(record["metadata"]) for record in page)
 
@@ -197,13 +222,16 @@ def indexed():
         yield server, records
 
 
-@pytest.mark.parametrize("text,accept", [
-    ("n = 4321", lambda m: m.get("n") == 4321),
-    ("n < 12", lambda m: m.get("n", 99) < 12),
-    ("n BETWEEN 1000 AND 1050", lambda m: 1000 <= m.get("n", 0) <= 1050),
-    ("even = true AND color = 'red'", lambda m: m.get("even") is True and m.get("color") == "red"),
-    ("tags CONTAINS 'all'", lambda m: "all" in m.get("tags", [])),
-])
+@pytest.mark.parametrize(
+    "text,accept",
+    [
+        ("n = 4321", lambda m: m.get("n") == 4321),
+        ("n < 12", lambda m: m.get("n", 99) < 12),
+        ("n BETWEEN 1000 AND 1050", lambda m: 1000 <= m.get("n", 0) <= 1050),
+        ("even = true AND color = 'red'", lambda m: m.get("even") is True and m.get("color") == "red"),
+        ("tags CONTAINS 'all'", lambda m: "all" in m.get("tags", [])),
+    ],
+)
 def test_k_results_whenever_k_match(indexed, text, accept):
     """I6, over the graph: as many results as match, however few of all records do."""
     server, records = indexed
@@ -215,7 +243,9 @@ def test_k_results_whenever_k_match(indexed, text, accept):
             assert len(answer["results"]) == min(limit, matches)
             assert all(accept(result["metadata"]) for result in answer["results"])
             assert len({result["id"] for result in answer["results"]}) == len(answer["results"])
-        records.verify(server.client.query(query, filter=text, limit=20, exact=True)["results"], query, 20, accept=accept)
+        records.verify(
+            server.client.query(query, filter=text, limit=20, exact=True)["results"], query, 20, accept=accept
+        )
 
 
 def test_k_results_among_the_soft_deleted(indexed):
@@ -249,8 +279,12 @@ def test_real_words(fresh):
     os.kill(indexer, signal.SIGSTOP)
     try:
         for start in range(0, 5000, 1000):
-            fresh.client.batch([{"id": word["id"], "vector": oracle.encode_vector(word["vector"]), "metadata": word["metadata"]}
-                                for word in stored[start:start + 1000]])
+            fresh.client.batch(
+                [
+                    {"id": word["id"], "vector": oracle.encode_vector(word["vector"]), "metadata": word["metadata"]}
+                    for word in stored[start : start + 1000]
+                ]
+            )
         assert fresh.client.stats()["indexed_vectors"] == 0
         answers = [fresh.client.found(question, limit=10) for question in questions]
         assert oracle.recall("cosine", rows, ids, questions, answers) == 1

@@ -16,12 +16,43 @@ V = [1.0, 0.0, 0.0, 0.0]
 W = [0.0, 1.0, 0.5, 0.25]
 
 IDS = {
-    "plain": "plain", "space": "a b", "spaces around": "  a  ", "slash": "a/b", "dots": "..", "dot": ".", "dot path": "../../etc/passwd",
-    "percent 2F": "%2F", "percent": "100%", "plus": "a+b", "query": "a?b=c&d=e", "hash": "a#b", "quotes": "a'b\"c", "backslash": "a\\b",
-    "newline": "a\nb", "tab": "a\tb", "control": "a\x01b", "delete": "a\x7fb", "umlaut": "Äpfel", "cjk": "向量", "arabic": "ناقل",
-    "emoji": "🧭🇪🇺", "combining": "e\u0301", "composed": "\u00e9", "zero width": "a\u200bb", "right to left": "\u202eabc",
-    "byte order mark": "\ufeffa", "noncharacter": "\ufffe", "highest": "\U0010ffff", "semicolon": "a;b", "star": "*", "512 bytes": "x" * 512,
-    "512 bytes of 4": "🧭" * 128, "sql": "'; DROP TABLE record; --", "format": "%s%n", "trailing slash": "a/", "slash alone": "/",
+    "plain": "plain",
+    "space": "a b",
+    "spaces around": "  a  ",
+    "slash": "a/b",
+    "dots": "..",
+    "dot": ".",
+    "dot path": "../../etc/passwd",
+    "percent 2F": "%2F",
+    "percent": "100%",
+    "plus": "a+b",
+    "query": "a?b=c&d=e",
+    "hash": "a#b",
+    "quotes": "a'b\"c",
+    "backslash": "a\\b",
+    "newline": "a\nb",
+    "tab": "a\tb",
+    "control": "a\x01b",
+    "delete": "a\x7fb",
+    "umlaut": "Äpfel",
+    "cjk": "向量",
+    "arabic": "ناقل",
+    "emoji": "🧭🇪🇺",
+    "combining": "e\u0301",
+    "composed": "\u00e9",
+    "zero width": "a\u200bb",
+    "right to left": "\u202eabc",
+    "byte order mark": "\ufeffa",
+    "noncharacter": "\ufffe",
+    "highest": "\U0010ffff",
+    "semicolon": "a;b",
+    "star": "*",
+    "512 bytes": "x" * 512,
+    "512 bytes of 4": "🧭" * 128,
+    "sql": "'; DROP TABLE record; --",
+    "format": "%s%n",
+    "trailing slash": "a/",
+    "slash alone": "/",
 }
 
 
@@ -65,14 +96,25 @@ def test_etag_follows_version(client):
 
 
 def test_metadata_comes_back(client):
-    metadata = {"text": "Ä\n\u0000\"'\\", "n": 2 ** 53 + 1, "negative": -(2 ** 63) + 1, "x": 0.1, "yes": True, "no": False, "nothing": None,
-                "list": [1, "a", [], {}], "nested": {"a": {"b": {"c": 1}}}, "": "empty key", "big": 1e300}
+    metadata = {
+        "text": "Ä\n\u0000\"'\\",
+        "n": 2**53 + 1,
+        "negative": -(2**63) + 1,
+        "x": 0.1,
+        "yes": True,
+        "no": False,
+        "nothing": None,
+        "list": [1, "a", [], {}],
+        "nested": {"a": {"b": {"c": 1}}},
+        "": "empty key",
+        "big": 1e300,
+    }
     client.upsert("a", V, metadata)
     assert client.record("a").json()["metadata"] == metadata
 
 
 def test_vector_comes_back_bit_for_bit(client):
-    vector = [0.1, -1.17549435e-38, 9.9999e16, 1e-40]
+    vector = [0.1, -1.17549435e-38, 3.4028234e38, 1e-40]
     client.upsert("a", vector)
     found = client.record("a", include_vector="true").json()["vector"]
     assert oracle.decode_vector(found).tobytes() == numpy.array(vector, dtype="<f4").tobytes()
@@ -94,6 +136,15 @@ def test_any_id(client, name):
     assert client.ok("POST", "/v1/restore/" + quote(record_id)) == {"found": True, "restored": True}
     assert client.delete(record_id) == {"found": True, "deleted": True}
     assert client.record(record_id).status == 404
+
+
+def test_ids_by_escapes(client):
+    """JSON's escapes, surrogate pairs among them, mean what they say; a name that looks doubled by escapes is none."""
+    body = b'{"id": "\\ud83e\\udded\\u00e4\\/\\"\\\\", "vector": [1, 0, 0, 0]'
+    body += b', "metadata": {"a:": ":", "\\u0061": {"a": [{"a": ":"}, {"a": 2}]}}}'
+    answer = client.ok("POST", "/v1/upsert", body, content_type="application/json")
+    assert answer["id"] == '🧭ä/"\\'
+    assert client.record(answer["id"]).json()["metadata"] == {"a:": ":", "a": {"a": [{"a": ":"}, {"a": 2}]}}
 
 
 def test_ids_differ_by_bytes(client):
@@ -133,8 +184,10 @@ def test_batch_atomic_stores_nothing(client):
 
 def test_batch_not_atomic_stores_the_good(client):
     client.upsert("first", V)
-    answer = client.batch([{"id": "a", "vector": V}, {"id": "", "vector": V}, {"id": "b", "vector": [1.0]}, {"id": "c", "vector": W}],
-                          atomic=False)
+    answer = client.batch(
+        [{"id": "a", "vector": V}, {"id": "", "vector": V}, {"id": "b", "vector": [1.0]}, {"id": "c", "vector": W}],
+        atomic=False,
+    )
     assert answer["inserted"] == 2
     assert [error["index"] for error in answer["errors"]] == [1, 2]
     assert all(error["error"] for error in answer["errors"])
@@ -154,7 +207,10 @@ def test_base64_vectors(client):
     client.ok("POST", "/v1/upsert", {"id": "a", "vector": oracle.encode_vector(V)})
     client.batch([{"id": "b", "vector": oracle.encode_vector(W)}])
     assert client.record("b", include_vector="true").json()["vector"] == W
-    assert [r["id"] for r in client.ok("POST", "/v1/query", {"vector": oracle.encode_vector(W)})["results"]] == ["b", "a"]
+    assert [r["id"] for r in client.ok("POST", "/v1/query", {"vector": oracle.encode_vector(W)})["results"]] == [
+        "b",
+        "a",
+    ]
 
 
 def test_raw_vector_query(client):
@@ -162,7 +218,9 @@ def test_raw_vector_query(client):
     body = struct.pack("<4f", *W)
     answer = client.ok("POST", "/v1/query?limit=1", body, content_type="application/octet-stream")
     assert [result["id"] for result in answer["results"]] == ["b"]
-    answer = client.ok("POST", "/v1/query?limit=5&filter=n%20%3D%201&exact=true", body, content_type="application/octet-stream")
+    answer = client.ok(
+        "POST", "/v1/query?limit=5&filter=n%20%3D%201&exact=true", body, content_type="application/octet-stream"
+    )
     assert [result["id"] for result in answer["results"]] == ["a"]
     assert answer["results"][0]["metadata"] == {"n": 1}
 

@@ -28,8 +28,13 @@ def in_mounts(script, *arguments):
 
 def fails_to_start(server, *words):
     """It ends by itself with a non-zero status and one line on standard error, which holds the words."""
-    done = subprocess.run(server.command(), capture_output=True, timeout=harness.DEADLINE, env={**os.environ, **server.env},
-                          stdin=subprocess.DEVNULL)
+    done = subprocess.run(
+        server.command(),
+        capture_output=True,
+        timeout=harness.DEADLINE,
+        env={**os.environ, **server.env},
+        stdin=subprocess.DEVNULL,
+    )
     message = done.stderr.decode()
     assert done.returncode > 0, (done.returncode, message)
     assert len(message.splitlines()) == 1, message
@@ -40,7 +45,7 @@ def fails_to_start(server, *words):
 
 
 class Load:
-    """Threads that write and read over new connections until told to stop; keeps what was acknowledged and what failed."""
+    """Threads that write and read over new connections; keeps what was acknowledged and what failed."""
 
     def __init__(self, port, threads=4, refused_is_fine=False):
         self.client = Client(port)
@@ -139,7 +144,10 @@ def test_sigterm_drains(fresh):
     answers = []
     big = threading.Thread(target=lambda: answers.append(fresh.client.post("/v1/batch-upsert", {"records": records})))
     big.start()
-    wait_for(lambda: fresh.client.metrics()["vecstore_active_connections"] >= 2 or answers, "the batch is in a worker's hands")
+    wait_for(
+        lambda: fresh.client.metrics()["vecstore_active_connections"] >= 2 or answers,
+        "the batch is in a worker's hands",
+    )
     fresh.stop()
     big.join()
     assert answers[0].status == 200 and answers[0].json()["inserted"] == 10000
@@ -172,7 +180,9 @@ def test_sighup_loses_nothing(fresh):
 def test_killed_children_come_back(fresh):
     client = fresh.client
     client.upsert("a", [1, 2])
-    for deaths, choose in enumerate((lambda workers, _: workers[0], lambda workers, _: workers[1], lambda _, indexer: indexer), 1):
+    for deaths, choose in enumerate(
+        (lambda workers, _: workers[0], lambda workers, _: workers[1], lambda _, indexer: indexer), 1
+    ):
         victim = choose(*fresh.wait_whole())
         os.kill(victim, signal.SIGKILL)
         wait_for(lambda: victim not in [process.pid for process in fresh.tree()], "the victim is gone")
@@ -230,19 +240,33 @@ def test_bad_settings(make_server, folder):
     fails_to_start(make_server(args=["--config", folder / "none"]), "none")
 
 
-def test_second_server_is_refused(fresh, make_server):
-    """On the same run folder, and on the same data with another run folder's port: the first one goes on."""
-    second = make_server(data=fresh.data)
-    second.run_dir = fresh.run_dir
-    fails_to_start(second, fresh.run_dir)
-    fresh.client.upsert("a", [1])
-    assert fresh.client.found([1]) == ["a"]
+def test_second_server_is_refused(make_server):
+    """On the same data, whose run folder it is by default, and on the same run folder: the first one goes on."""
+    first, second, third = make_server(), make_server(), make_server()
+    first.run_dir = first.data / "run"
+    first.start()
+    second.data, second.run_dir = first.data, first.run_dir
+    fails_to_start(second, first.run_dir, first.process.pid)
+    third.run_dir = first.run_dir
+    fails_to_start(third, first.run_dir, first.process.pid)
+    first.client.upsert("a", [1])
+    assert first.client.found([1]) == ["a"]
 
 
-def test_second_server_on_the_same_data_is_refused(fresh, make_server):
-    fails_to_start(make_server(data=fresh.data), fresh.data)
-    fresh.client.upsert("a", [1])
-    assert fresh.client.found([1]) == ["a"]
+def test_two_servers_share_data(fresh, make_server):
+    """With run folders of their own, two may serve the same data: what one writes the other finds at once, and when the
+    first ends the second one's indexer takes over."""
+    second = make_server(data=fresh.data).start()
+    for n, (writer, reader) in enumerate([(fresh.client, second.client), (second.client, fresh.client)] * 10):
+        writer.upsert(f"r{n}", [n + 1, 1])
+        assert reader.found([n + 1, 1], limit=1) == [f"r{n}"]
+    second.client.batch([{"id": f"b{n}", "vector": [n % 71 + 1, n % 67 + 1]} for n in range(3000)])
+    fresh.wait_indexed()
+    fresh.stop()
+    second.client.batch([{"id": f"c{n}", "vector": [n % 73 + 1, n % 61 + 1]} for n in range(3000)])
+    second.wait_indexed()
+    assert second.client.stats()["active_vectors"] == 6020
+    harness.check_store(fresh.data)
 
 
 def test_port_in_use(fresh, make_server):
@@ -252,7 +276,10 @@ def test_port_in_use(fresh, make_server):
 
 
 def test_web_server_missing(make_server):
-    fails_to_start(make_server(prefix=in_mounts("mount --bind /dev/null /usr/sbin/lighttpd"), env={"PATH": "/usr/bin:/bin"}), "lighttpd")
+    fails_to_start(
+        make_server(prefix=in_mounts("mount --bind /dev/null /usr/sbin/lighttpd"), env={"PATH": "/usr/bin:/bin"}),
+        "lighttpd",
+    )
 
 
 def test_helpers_missing(make_server, folder):
@@ -263,7 +290,9 @@ def test_beyond_loopback_needs_insecure(make_server):
     for address in ("0.0.0.0", "[::]"):
         server = make_server()
         command = server.command()
-        server.command = lambda: [f"{address}:{server.port}" if part.startswith("127.0.0.1:") else part for part in command]
+        server.command = lambda: [
+            f"{address}:{server.port}" if part.startswith("127.0.0.1:") else part for part in command
+        ]
         fails_to_start(server, "--insecure")
     server = make_server(args=["--insecure"])
     command = server.command()
@@ -309,7 +338,9 @@ def test_read_only_folder(make_server, folder):
     server = make_server(data=data).start()
     server.client.upsert("a", [1, 2])
     server.stop()
-    fails_to_start(make_server(data=data, prefix=in_mounts('mount --bind "$1" "$1"; mount -o remount,ro,bind "$1"', data)), data)
+    fails_to_start(
+        make_server(data=data, prefix=in_mounts('mount --bind "$1" "$1"; mount -o remount,ro,bind "$1"', data)), data
+    )
 
 
 def test_disk_full_at_start(make_server, folder):
@@ -320,7 +351,7 @@ def test_disk_full_at_start(make_server, folder):
 
 
 def test_disk_fills_up(make_server, folder):
-    """507 while there is no room, every acknowledged record still there, and writable again as soon as there is room."""
+    """507 while there is no room, every acknowledged record still there; writable again as soon as there is room."""
     data = folder / "data"
     data.mkdir()
     script = 'mount -t tmpfs -o size=24m none "$1"; head -c 4194304 /dev/zero > "$1/filler"'
@@ -329,24 +360,54 @@ def test_disk_fills_up(make_server, folder):
     reply = None
     for n in range(400):
         names = [f"r{n}-{i}" for i in range(100)]
-        reply = server.client.post("/v1/batch-upsert", {"records": [{"id": name, "vector": [1.5] * 200} for name in names]})
+        reply = server.client.post(
+            "/v1/batch-upsert", {"records": [{"id": name, "vector": [1.5] * 200} for name in names]}
+        )
         if reply.status != 200:
             break
         stored += names
     assert reply.status == 507 and reply.json()["code"] == "no_space", reply
     assert len(server.client.found([1.5] * 200, limit=10)) == 10
     assert sorted(record["id"] for record in server.client.pages(limit=1000)) == sorted(stored)
-    inside = ["nsenter", f"--target={server.process.pid}", "--mount", *([] if os.geteuid() == 0 else ["--user", "--preserve-credentials"])]
+    inside = [
+        "nsenter",
+        f"--target={server.process.pid}",
+        "--mount",
+        *([] if os.geteuid() == 0 else ["--user", "--preserve-credentials"]),
+    ]
     subprocess.run([*inside, "rm", str(data / "filler")], check=True)
-    wait_for(lambda: server.client.post("/v1/upsert", {"id": "after", "vector": [1.5] * 200}).status == 200, "writable again")
+    wait_for(
+        lambda: server.client.post("/v1/upsert", {"id": "after", "vector": [1.5] * 200}).status == 200, "writable again"
+    )
     assert len(server.client.pages(limit=1000)) == len(stored) + 1
     done = subprocess.run([*inside, harness.VECSTORE, "check", "--data", str(data)], capture_output=True)
     assert done.returncode == 0, done
 
 
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
 def test_tls(make_server, folder):
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "1", "-subj",
-                    "/CN=localhost", "-keyout", folder / "key.pem", "-out", folder / "cert.pem"], check=True, capture_output=True)
+    subprocess.run(
+        [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+            "-nodes",
+            "-days",
+            "1",
+            "-subj",
+            "/CN=localhost",
+            "-keyout",
+            folder / "key.pem",
+            "-out",
+            folder / "cert.pem",
+        ],
+        check=True,
+        capture_output=True,
+    )
     server = make_server(tls=True, args=["--tls-cert", folder / "cert.pem", "--tls-key", folder / "key.pem"]).start()
     server.client.upsert("a", [1, 2])
     assert server.client.found([1, 2]) == ["a"]
@@ -356,7 +417,7 @@ def test_tls(make_server, folder):
     old.set_ciphers("ALL:@SECLEVEL=0")
     old.minimum_version = old.maximum_version = ssl.TLSVersion.TLSv1_1
     connection = http.client.HTTPSConnection("127.0.0.1", server.port, timeout=harness.DEADLINE, context=old)
-    with pytest.raises(ssl.SSLError):
+    with pytest.raises(ssl.SSLError, match="(?i)protocol.version"):
         connection.request("GET", "/health")
 
 
@@ -375,4 +436,6 @@ def test_foreign_page_may_not_write(fresh):
         assert reply.status in (401, 403) and reply.error()
     assert fresh.client.stats()["total_vectors"] == 0
     origin = f"http://127.0.0.1:{fresh.port}"
-    assert fresh.client.post("/v1/upsert", body, content_type="application/json", headers={"Origin": origin}).status == 200
+    assert (
+        fresh.client.post("/v1/upsert", body, content_type="application/json", headers={"Origin": origin}).status == 200
+    )

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Real web servers with generated configurations, on free ports, beside any that the system runs."""
 
+import http.client
 import os
+import re
 import shutil
 import subprocess
 
 import harness
+from client import raw_request
 
 APACHE_MODULES = "/usr/lib/apache2/modules"
 
@@ -15,18 +18,20 @@ class WebServer:
 
     def __init__(self, folder, port, command, env=None):
         self.port = port
-        self.log = folder / "web.log"
+        self.log = folder / f"web-{port}.log"
         with open(self.log, "wb") as log:
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                            env={**os.environ, **(env or {})})
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={**os.environ, **(env or {})}
+            )
 
-    def wait(self, client):
+    def wait(self):
         def answers():
             assert self.process.poll() is None, self.log.read_text()
             try:
-                return client.get("/health").status == 200
-            except OSError:
+                return raw_request(self.port, "GET", "/health").status == 200
+            except (OSError, http.client.HTTPException):
                 return False
+
         harness.wait_for(answers, "the web server answers")
 
     def stop(self):
@@ -34,16 +39,27 @@ class WebServer:
         self.process.wait(harness.DEADLINE)
 
 
+def shipped(name, socket):
+    """A file of httpd-conf for a test: our socket, this machine's name, and neither TLS nor passwords."""
+    text = (harness.SOURCE / "httpd-conf" / name).read_text()
+    text = re.sub(r"(?s)<Location.*?</Location>|</?VirtualHost.*?>", "", text)
+    text = re.sub(r'(?m)^\s*(SSL|auth\.|ServerName).*$|"mod_auth", "mod_authn_file", ', "", text)
+    assert "/var/lib/vecstore/run/vecstore.sock" in text
+    return text.replace("/var/lib/vecstore/run/vecstore.sock", str(socket)).replace("vectors.example.org", "localhost")
+
+
 def apache(folder, port, socket):
-    """Apache httpd with mod_proxy_fcgi before the workers' socket. Started by root it serves as nobody, whose group
-    is given the socket, as an administrator would."""
+    """Apache httpd with mod_proxy_fcgi before the workers' socket, as httpd-conf says. Started by root it serves as
+    nobody, whose group is given the socket, as an administrator would."""
     user = "User nobody\nGroup nogroup\n" if os.geteuid() == 0 else ""
     if user:
         shutil.chown(socket, group="nogroup")
         for path in (folder, socket.parent, socket.parent.parent):
             os.chmod(path, 0o755)
-    modules = "".join(f"LoadModule {name}_module {APACHE_MODULES}/mod_{name}.so\n"
-                      for name in ("mpm_event", "authz_core", "proxy", "proxy_fcgi"))
+    modules = "".join(
+        f"LoadModule {name}_module {APACHE_MODULES}/mod_{name}.so\n"
+        for name in ("mpm_event", "authz_core", "proxy", "proxy_fcgi", "reqtimeout")
+    )
     config = folder / "apache.conf"
     config.write_text(f"""
 {modules}
@@ -54,11 +70,23 @@ ErrorLog "{folder}/apache-error.log"
 ServerName localhost
 Listen 127.0.0.1:{port}
 {user}
-AllowEncodedSlashes NoDecode
-MergeSlashes Off
-ProxyPass "/" "unix:{socket}|fcgi://vecstore/"
+{shipped("vecstore-apache.conf", socket)}
 """)
     return WebServer(folder, port, ["/usr/sbin/apache2", "-d", str(folder), "-f", str(config), "-DFOREGROUND"])
+
+
+def lighttpd(folder, port, socket):
+    """An administrator's own lighttpd before the workers' socket, as httpd-conf says."""
+    config = folder / "admin-lighttpd.conf"
+    config.write_text(f"""
+server.document-root = "{folder}"
+server.bind = "127.0.0.1"
+server.port = {port}
+server.errorlog = "{folder}/admin-lighttpd-error.log"
+server.upload-dirs = ( "{folder}" )
+{shipped("vecstore-lighttpd.conf", socket)}
+""")
+    return WebServer(folder, port, ["/usr/sbin/lighttpd", "-D", "-f", str(config)])
 
 
 def lighttpd_cgi(folder, port, data):

@@ -76,14 +76,20 @@ static int read_body(struct vs_worker *worker, const struct vs_wire *wire, struc
 {
 	bool known;
 	size_t len;
+	char more;
 	int rc = parse_length(wire->get(wire->context, "CONTENT_LENGTH"), &known, &len, error);
 	if (rc)
 		return rc;
 	if (len > VS_BODY_MAX)
 		return too_big(error);
-	if (known)
-		return len > 0 ? read_known(worker, wire, len, error) : 0;
-	return wire->has_end ? read_to_end(worker, wire, error) : 0;
+	if (!known)
+		return wire->has_end ? read_to_end(worker, wire, error) : 0;
+	if (len > 0 && (rc = read_known(worker, wire, len, error)))
+		return rc;
+	/* See the end, too: Apache's mod_proxy_fcgi calls it a failure when we are gone before it has sent that. */
+	if (wire->has_end && wire->read(wire->context, &more, 1) > 0)
+		return vs_error_at(error, VS_EINVAL, "body", (int64_t)len, "is longer than its Content-Length");
+	return 0;
 }
 
 static void fill_request(struct vs_worker *worker, const struct vs_wire *wire, struct vs_request *request)

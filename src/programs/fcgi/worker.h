@@ -14,7 +14,7 @@ struct vs_wire {
 	size_t (*read)(void *context, void *data, size_t len);
 	/* A fault is the peer's loss; nothing can be told to it. */
 	void (*write)(void *context, const void *data, size_t len);
-	bool has_end; /* read sees where a body of unknown length ends */
+	bool has_end; /* read sees where a body ends, whatever its length */
 };
 
 struct vs_worker {
