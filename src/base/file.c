@@ -238,15 +238,25 @@ int vs_file_sync_map(void *address, size_t len, struct vs_error *error)
 	return 0;
 }
 
-int vs_file_lock(const struct vs_file *file, struct vs_error *error)
+static int take_lock(const struct vs_file *file, int kind, struct vs_error *error)
 {
 	int rc;
-	RETRY(rc, "flock", flock(file->fd, LOCK_EX | LOCK_NB));
+	RETRY(rc, "flock", flock(file->fd, kind | LOCK_NB));
 	if (rc == 0)
 		return 0;
 	if (errno == EWOULDBLOCK)
 		return vs_error_set(error, VS_EBUSY, "%s: another process holds the lock", file->path);
 	return vs_error_errno(error, errno, "%s: cannot be locked", file->path);
+}
+
+int vs_file_lock(const struct vs_file *file, struct vs_error *error)
+{
+	return take_lock(file, LOCK_EX, error);
+}
+
+int vs_file_lock_shared(const struct vs_file *file, struct vs_error *error)
+{
+	return take_lock(file, LOCK_SH, error);
 }
 
 static int sync_parent(const char *path, struct vs_error *error)

@@ -56,6 +56,8 @@ int vs_file_sync_map(void *address, size_t len, struct vs_error *error); /* msyn
 
 /* A whole-file exclusive lock that dies with the process (flock). VS_EBUSY when another holds it. */
 int vs_file_lock(const struct vs_file *file, struct vs_error *error);
+/* A shared one, in place of what this handle holds (not in one step). VS_EBUSY when another holds it exclusively. */
+int vs_file_lock_shared(const struct vs_file *file, struct vs_error *error);
 
 /* Puts data at path by write to "<path>.tmp", fsync, rename, fsync of the folder: readers see old or new, whole. */
 int vs_file_replace(const char *path, const void *data, size_t len, struct vs_error *error);

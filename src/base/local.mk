@@ -8,5 +8,6 @@ libvecstore_core_la_SOURCES += \
 	src/base/error.c src/base/error.h src/base/error.tbl \
 	src/base/fault.c src/base/fault.h \
 	src/base/file.c src/base/file.h \
+	src/base/hash.c src/base/hash.h \
 	src/base/log.c src/base/log.h \
 	src/base/utf8.c src/base/utf8.h

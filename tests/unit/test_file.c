@@ -155,6 +155,13 @@ static void locks(void **state)
 	assert_int_equal(vs_file_lock(&two, &error), VS_EBUSY);
 	vs_file_close(&one);
 	assert_int_equal(vs_file_lock(&two, &error), 0);
+	make(&one, "a");
+	assert_int_equal(vs_file_lock_shared(&one, &error), VS_EBUSY);
+	assert_int_equal(vs_file_lock_shared(&two, &error), 0);
+	assert_int_equal(vs_file_lock_shared(&one, &error), 0);
+	assert_int_equal(vs_file_lock(&two, &error), VS_EBUSY);
+	vs_file_close(&one);
+	assert_int_equal(vs_file_lock(&two, &error), 0);
 	vs_file_close(&two);
 }
 
