@@ -125,6 +125,32 @@ void vs_namespace_end(struct vs_namespace *ns)
 	vs_generation_end(&ns->generation);
 }
 
+/* A folder is a random number of 16 hex digits, a generation's number only grows, seq counts the changes. The
+ * dimension is settled in a commit of its own. */
+struct vs_mark vs_namespace_mark_of(const struct vs_namespace *ns, const struct vs_meta_state *state)
+{
+	const struct vs_graph *graph = ns->generation.graph;
+
+	return (struct vs_mark){ {
+	    strtoull(ns->entry.folder, NULL, 16),
+	    (uint64_t)state->generation << 32 | state->dimension,
+	    state->seq,
+	    graph != NULL ? vs_graph_identity(graph) : 0,
+	} };
+}
+
+int vs_namespace_mark(struct vs_namespace *ns, struct vs_mark *mark, struct vs_error *error)
+{
+	struct vs_meta_state state;
+	int rc = vs_namespace_begin(ns, &state, error);
+
+	if (rc < 0)
+		return rc;
+	*mark = vs_namespace_mark_of(ns, &state);
+	vs_namespace_end(ns);
+	return 0;
+}
+
 int vs_namespace_begin_write(struct vs_namespace *ns, struct vs_meta_state *state, struct vs_error *error)
 {
 	int rc;

@@ -32,6 +32,9 @@ void vs_namespace_end(struct vs_namespace *ns);
 /* The same for writing; ends by vs_meta_commit or vs_meta_rollback on ns->generation.meta. */
 int vs_namespace_begin_write(struct vs_namespace *ns, struct vs_meta_state *state, struct vs_error *error);
 
+/* Between begin and end: the mark of *state. */
+struct vs_mark vs_namespace_mark_of(const struct vs_namespace *ns, const struct vs_meta_state *state);
+
 /* A row as the user sees it. The strings are the row's own, or copies in ns->arena when copy is set. The vector points
  * into the map. */
 int vs_namespace_record(struct vs_namespace *ns, const struct vs_meta_row *row, bool with_metadata, bool with_vector,

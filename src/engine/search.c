@@ -245,6 +245,7 @@ int vs_namespace_search(struct vs_namespace *ns, const struct vs_query *query, s
 		rc = vs_namespace_begin(ns, &search.state, error);
 	if (rc < 0)
 		return rc;
+	results->mark = vs_namespace_mark_of(ns, &search.state);
 	rc = run(&search, results, error);
 	vs_namespace_end(ns);
 	vs_topk_release(&search.top);

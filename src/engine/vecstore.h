@@ -67,6 +67,14 @@ int vs_namespace_open(struct vs_store *store, const char *name, const struct vs_
                       struct vs_namespace **ns, struct vs_error *error);
 void vs_namespace_close(struct vs_namespace *ns); /* NULL allowed */
 
+/* The state that an answer came from: it is told by the files alone, in every process alike, and is another one after any
+ * write, and when the graph was made anew. Only for comparing. */
+struct vs_mark {
+	uint64_t words[4];
+};
+/* The mark of now, which costs a few microseconds: what was answered under an equal one is still right. */
+int vs_namespace_mark(struct vs_namespace *ns, struct vs_mark *mark, struct vs_error *error);
+
 /* ---- records -------------------------------------------------------------------------------------------- */
 
 #define VS_RECORD_ID_MAX 512
@@ -189,6 +197,7 @@ struct vs_results {
 	const struct vs_result *items; /* best first; valid until the next call on the namespace */
 	size_t count;
 	struct vs_query_stats stats;
+	struct vs_mark mark; /* of the state that was searched */
 };
 
 /* I6: count is min(limit, matches - offset) whenever that many live records match (and reach min_score). */

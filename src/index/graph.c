@@ -312,6 +312,11 @@ uint32_t vs_graph_linked(const struct vs_graph *graph)
 	return linked;
 }
 
+uint64_t vs_graph_identity(const struct vs_graph *graph)
+{
+	return ((const struct vs_graph_head *)(const void *)graph->lists.map)->pair;
+}
+
 int vs_graph_refresh(struct vs_graph *graph, struct vs_error *error)
 {
 	int code = vs_graph_file_refresh(&graph->lists, graph->writer, error);

@@ -64,6 +64,9 @@ void vs_graph_close(struct vs_graph *graph); /* NULL allowed; a writer's graph.l
  * exactly. */
 uint32_t vs_graph_linked(const struct vs_graph *graph);
 
+/* A number that another graph, made in this one's place, does not have. */
+uint64_t vs_graph_identity(const struct vs_graph *graph);
+
 /* Maps what the writer has added since. VS_ESTALE when another file took the place of one of the graph's files, or
  * one of them is gone: close and open again. Cheap (an fstat each) when nothing changed. */
 int vs_graph_refresh(struct vs_graph *graph, struct vs_error *error);
