@@ -12,6 +12,7 @@
 
 struct json_object;
 struct json_tokener;
+struct vs_cache;
 
 #define VS_DEFAULT_NAMESPACE "default"
 
@@ -26,6 +27,7 @@ struct vs_call {
 	struct json_object *body; /* released after the call; strings taken from it live until then */
 	struct json_tokener *json;
 	struct vs_metrics *metrics;
+	struct vs_cache *cache; /* NULL: off */
 	bool retried; /* the handler's second and last try */
 };
 

@@ -2,6 +2,8 @@
 libvecstore_service_la_SOURCES += \
 	src/service/auth.c src/service/auth.h \
 	src/service/base64.c src/service/base64.h \
+	src/service/cache.c src/service/cache.h \
+	src/service/cache_file.c src/service/cache_file.h \
 	src/service/call.h \
 	src/service/handles.c src/service/handles.h \
 	src/service/json_in.c src/service/json_in.h \
@@ -9,6 +11,7 @@ libvecstore_service_la_SOURCES += \
 	src/service/metrics.c src/service/metrics.h src/service/metrics.tbl \
 	src/service/operations.tbl \
 	src/service/query.c \
+	src/service/query_cache.c src/service/query_cache.h \
 	src/service/records.c \
 	src/service/remove.c \
 	src/service/route.c src/service/route.h \

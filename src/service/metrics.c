@@ -19,7 +19,7 @@
 #include "service/route.h"
 
 #define METRICS_MAGIC UINT64_C(0x3148534d53434556) /* "VECSMSH1" */
-#define METRICS_VERSION 1u
+#define METRICS_VERSION 2u
 #define BOUNDS_MAX 16
 #define SLOTS 256u /* processes; one beyond is served, but not counted as active */
 #define LOCK_TRIES 1000
@@ -206,6 +206,11 @@ static void observe(struct shared_histogram *shared, const struct histogram_info
 void vs_metrics_add(struct vs_metrics *metrics, enum vs_counter counter, uint64_t n)
 {
 	vs_add_relaxed(&metrics->shared->counters[counter], n);
+}
+
+uint64_t vs_metrics_get(const struct vs_metrics *metrics, enum vs_counter counter)
+{
+	return vs_load_relaxed(&metrics->shared->counters[counter]);
 }
 
 void vs_metrics_observe(struct vs_metrics *metrics, enum vs_histogram histogram, double value)

@@ -37,6 +37,7 @@ enum vs_histogram {
 };
 
 void vs_metrics_add(struct vs_metrics *metrics, enum vs_counter counter, uint64_t n);
+uint64_t vs_metrics_get(const struct vs_metrics *metrics, enum vs_counter counter);
 /* value in the histogram's unit (seconds, or a count). */
 void vs_metrics_observe(struct vs_metrics *metrics, enum vs_histogram histogram, double value);
 /* One request of operation `operation` (its row number in operations.tbl) answered with HTTP `status`. */

@@ -5,9 +5,11 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "service/call.h"
 #include "service/json_in.h"
 #include "service/json_out.h"
+#include "service/query_cache.h"
 
 #define RESULTS_MAX 10000u
 #define EF_MAX 100000u
@@ -102,10 +104,11 @@ static int decode_octets(struct vs_call *call, struct vs_query *query, struct vs
 	return 0;
 }
 
-static int encode(struct vs_buf *out, const struct vs_query *query, const struct vs_results *results,
-                  struct vs_error *error)
+/* The array alone: what is the same for all who ask this of the same data. */
+static int encode_results(struct vs_buf *out, const struct vs_query *query, const struct vs_results *results,
+                          struct vs_error *error)
 {
-	vs_buf_puts(out, "{\"results\":[");
+	vs_buf_putc(out, '[');
 	for (size_t i = 0; i < results->count; i++) {
 		const struct vs_result *result = &results->items[i];
 		if (out->len > ANSWER_BYTES)
@@ -125,13 +128,68 @@ static int encode(struct vs_buf *out, const struct vs_query *query, const struct
 		}
 		vs_buf_putc(out, '}');
 	}
-	vs_buf_printf(
-	    out, "],\"stats\":{\"total_candidates\":%" PRIu64 ",\"filtered_count\":%" PRIu64 ",\"duration_ms\":%.3f}}\n",
-	    results->stats.total_candidates, results->stats.filtered_count, (double)results->stats.duration_ns * 1e-6);
+	vs_buf_putc(out, ']');
 	return 0;
 }
 
-static int search(struct vs_call *call, struct vs_error *error)
+static void encode_stats(struct vs_buf *out, const struct vs_answer *answer, uint64_t duration_ns, bool cache_hit)
+{
+	vs_buf_printf(out,
+	              ",\"stats\":{\"total_candidates\":%" PRIu64 ",\"filtered_count\":%" PRIu64
+	              ",\"duration_ms\":%.3f,\"cache_hit\":%s}}\n",
+	              answer->total_candidates, answer->filtered_count, (double)duration_ns * 1e-6,
+	              cache_hit ? "true" : "false");
+}
+
+static void observe(struct vs_call *call, uint64_t duration_ns, uint32_t count)
+{
+	vs_metrics_observe(call->metrics, VS_HISTOGRAM_QUERY_SECONDS, (double)duration_ns * 1e-9);
+	vs_metrics_observe(call->metrics, VS_HISTOGRAM_QUERY_RESULTS, (double)count);
+}
+
+/* An answer of before that is still right: the request is not even decoded. */
+static bool repeat(struct vs_call *call, struct vs_bytes key)
+{
+	uint64_t start = vs_clock_mono_ns();
+	struct vs_buf *out = &call->response->body;
+	struct vs_answer answer;
+	if (!vs_query_cache_find(call, key, &answer))
+		return false;
+	vs_buf_puts(out, "{\"results\":");
+	vs_buf_append(out, answer.results, answer.results_len);
+	vs_cache_keep(call->cache);
+	uint64_t duration_ns = vs_clock_mono_ns() - start;
+	encode_stats(out, &answer, duration_ns, true);
+	observe(call, duration_ns, answer.count);
+	return true;
+}
+
+/* ns: what the namespace is called; NULL: there is none yet, and nothing to keep. */
+static int answer_with(struct vs_call *call, const struct vs_query *query, const struct vs_results *results,
+                       const char *ns, struct vs_bytes key, struct vs_error *error)
+{
+	struct vs_buf *out = &call->response->body;
+	vs_buf_puts(out, "{\"results\":");
+	size_t from = out->len;
+	int rc = encode_results(out, query, results, error);
+	if (rc || out->failed)
+		return rc;
+	struct vs_answer answer = {
+		.ns = ns,
+		.results = out->data + from,
+		.results_len = out->len - from,
+		.count = (uint32_t)results->count,
+		.total_candidates = results->stats.total_candidates,
+		.filtered_count = results->stats.filtered_count,
+		.mark = results->mark,
+	};
+	if (ns)
+		vs_query_cache_put(call, key, &answer);
+	encode_stats(out, &answer, results->stats.duration_ns, false);
+	return 0;
+}
+
+static int search(struct vs_call *call, struct vs_bytes key, struct vs_error *error)
 {
 	struct vs_query query = VS_QUERY;
 	struct vs_results results = { 0 };
@@ -151,16 +209,16 @@ static int search(struct vs_call *call, struct vs_error *error)
 		rc = vs_error_at(error, VS_ENOTFOUND, "id", -1, "no record has this id");
 	if (rc)
 		return rc;
-	vs_metrics_observe(call->metrics, VS_HISTOGRAM_QUERY_SECONDS, (double)results.stats.duration_ns * 1e-9);
-	vs_metrics_observe(call->metrics, VS_HISTOGRAM_QUERY_RESULTS, (double)results.count);
+	observe(call, results.stats.duration_ns, (uint32_t)results.count);
 	vs_metrics_observe(call->metrics, VS_HISTOGRAM_NODES_VISITED, (double)results.stats.nodes_visited);
 	vs_metrics_observe(call->metrics, VS_HISTOGRAM_DISTANCES, (double)results.stats.distances);
-	return encode(&call->response->body, &query, &results, error);
+	return answer_with(call, &query, &results, ns ? vs_call_namespace_name(call, &name) : NULL, key, error);
 }
 
 int vs_handle_query(struct vs_call *call, struct vs_error *error)
 {
-	int rc = search(call, error);
+	struct vs_bytes key = vs_query_cache_key(call);
+	int rc = repeat(call, key) ? 0 : search(call, key, error);
 	vs_metrics_add(call->metrics, rc ? VS_COUNT_QUERY_ERRORS : VS_COUNT_QUERIES, 1);
 	return rc;
 }

@@ -8,6 +8,7 @@
 #include <sys/random.h>
 
 #include "base/clock.h"
+#include "service/cache.h"
 #include "service/call.h"
 #include "service/handles.h"
 #include "service/json_in.h"
@@ -19,6 +20,7 @@ struct vs_service {
 	bool insecure;
 	struct vs_handles handles;
 	struct vs_metrics *metrics;
+	struct vs_cache *cache; /* NULL: off */
 	struct json_tokener *json;
 };
 
@@ -37,6 +39,8 @@ int vs_service_open(const struct vs_service_options *options, struct vs_service 
 	/* Figures are worth less than answers: a run folder that fails leaves them private. */
 	if (!rc && vs_metrics_open(options->run_dir, &s->metrics, error) && vs_metrics_open(NULL, &s->metrics, NULL))
 		rc = vs_error_set(error, VS_ENOMEM, "no memory for the service");
+	if (!rc && options->run_dir && options->cache_bytes > 0)
+		rc = vs_cache_open(options->run_dir, options->cache_bytes, s->metrics, &s->cache, error);
 	if (rc) {
 		vs_service_close(s);
 		return rc;
@@ -50,6 +54,7 @@ void vs_service_close(struct vs_service *service)
 	if (!service)
 		return;
 	vs_handles_release(&service->handles);
+	vs_cache_close(service->cache);
 	vs_metrics_close(service->metrics);
 	vs_json_close(service->json);
 	free(service);
@@ -222,7 +227,12 @@ void vs_service_handle(struct vs_service *service, const struct vs_request *requ
 	uint64_t start = vs_clock_mono_ns();
 	struct vs_error error = { .position = -1 };
 	struct vs_call call = {
-		.service = service, .request = request, .response = response, .json = service->json, .metrics = service->metrics
+		.service = service,
+		.request = request,
+		.response = response,
+		.json = service->json,
+		.metrics = service->metrics,
+		.cache = service->cache,
 	};
 	begin(response);
 	vs_metrics_begin(service->metrics);

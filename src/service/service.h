@@ -24,7 +24,8 @@ struct vs_service;
 
 struct vs_service_options {
 	const char *data;      /* the data folder; made when missing */
-	const char *run_dir;   /* where metrics.shm lies; NULL: metrics of this process alone */
+	const char *run_dir;   /* where metrics.shm and cache.shm lie; NULL: metrics of this process alone, no cache */
+	uint64_t cache_bytes;  /* capacity of the query cache, at least 1 MiB; 0: none */
 	bool insecure;         /* requests from beyond loopback act as admin, too */
 	enum vs_metric metric; /* for namespaces made on first use */
 };

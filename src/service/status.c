@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "service/cache.h"
 #include "service/call.h"
 #include "service/json_out.h"
 
@@ -20,6 +21,7 @@ static const char *const namespace_parameter[] = { "namespace", NULL };
 int vs_handle_stats(struct vs_call *call, struct vs_error *error)
 {
 	struct vs_namespace_stats stats = { .metric = vs_call_metric(call) };
+	struct vs_cache_stats cache = { 0 };
 	struct vs_namespace *ns = NULL;
 	struct vs_buf *out = &call->response->body;
 	int rc = vs_target_check(&call->target, namespace_parameter, error);
@@ -36,9 +38,16 @@ int vs_handle_stats(struct vs_call *call, struct vs_error *error)
 	vs_buf_printf(out,
 	              ",\"total_vectors\":%" PRIu64 ",\"active_vectors\":%" PRIu64 ",\"deleted_vectors\":%" PRIu64
 	              ",\"dimension\":%" PRIu32 ",\"metric\":\"%s\",\"storage_bytes\":%" PRIu64
-	              ",\"indexed_vectors\":%" PRIu32 ",\"unindexed_vectors\":%" PRIu32 "}\n",
+	              ",\"indexed_vectors\":%" PRIu32 ",\"unindexed_vectors\":%" PRIu32 ",\"cache_stats\":{",
 	              stats.total, stats.active, stats.deleted, stats.dimension, metric ? metric : "", stats.storage_bytes,
 	              stats.indexed, stats.unindexed);
+	if (call->cache)
+		vs_cache_stats(call->cache, &cache);
+	vs_buf_printf(out,
+	              "\"hits\":%" PRIu64 ",\"misses\":%" PRIu64 ",\"evictions\":%" PRIu64 ",\"size_bytes\":%" PRIu64
+	              ",\"capacity_bytes\":%" PRIu64 ",\"entries\":%" PRIu64 "}}\n",
+	              vs_metrics_get(call->metrics, VS_COUNT_CACHE_HITS), vs_metrics_get(call->metrics, VS_COUNT_CACHE_MISSES),
+	              vs_metrics_get(call->metrics, VS_COUNT_CACHE_EVICTIONS), cache.size, cache.capacity, cache.entries);
 	return 0;
 }
 
@@ -128,6 +137,7 @@ static void put_gauge(struct vs_buf *out, const char *name, const char *help, co
 int vs_handle_metrics(struct vs_call *call, struct vs_error *error)
 {
 	struct vs_namespace_stats stats = { .total = 0 };
+	struct vs_cache_stats cache = { 0 };
 	struct vs_namespace *ns = NULL;
 	struct vs_buf *out = &call->response->body;
 	int rc = vs_target_check(&call->target, no_parameters, error);
@@ -138,7 +148,10 @@ int vs_handle_metrics(struct vs_call *call, struct vs_error *error)
 		rc = vs_namespace_stats(ns, &stats, error);
 	if (vs_call_may_retry(call, rc))
 		return rc;
+	if (call->cache) /* first: it may count evictions */
+		vs_cache_stats(call->cache, &cache);
 	vs_metrics_encode(call->metrics, out);
+	put_gauge(out, "vecstore_cache_size_bytes", "Bytes of answers in the query cache.", "", cache.size);
 	if (rc == 0) { /* what is broken shows as missing figures, and in /ready */
 		const char *labels = "{namespace=\"" VS_DEFAULT_NAMESPACE "\"}";
 		put_gauge(out, "vecstore_vectors_total", "Records that are not soft-deleted.", labels, stats.active);

@@ -17,7 +17,7 @@ from oracle import encode_vector
 
 JSON = "application/json"
 NDJSON = "application/x-ndjson"
-VOLATILE = {"request_id", "duration_ms", "created_at", "updated_at", "deleted_at", "storage_bytes", "timestamp"}
+VOLATILE = {"request_id", "duration_ms", "created_at", "updated_at", "deleted_at", "storage_bytes", "timestamp", "cache_stats"}
 
 
 def body(**fields):

@@ -34,7 +34,9 @@ struct state {
 
 static void open_service(struct state *s)
 {
-	struct vs_service_options options = { .data = s->data, .run_dir = s->dir, .metric = VS_COSINE };
+	struct vs_service_options options = {
+		.data = s->data, .run_dir = s->dir, .cache_bytes = (2 << 20) + 5, .metric = VS_COSINE
+	};
 	assert_int_equal(vs_service_open(&options, &s->service, NULL), 0);
 }
 
@@ -148,6 +150,63 @@ static void test_upsert_and_get(void **state)
 	assert_answer(s, 200, post(s, "/v1/upsert", "{\"id\":\"b\",\"vector\":\"AACAPwAAAMA=\"}"), "\"version\":1");
 	assert_answer(s, 200, ask(s, "GET", "/v1/records/b?include_vector=1", NULL), "\"vector\":[1,-2],\"metadata\":{}");
 	assert_answer(s, 200, ask(s, "GET", "/ready", NULL), "ready");
+}
+
+static void test_repeated_queries(void **state)
+{
+	struct state *s = *state;
+	const char *query = "{\"vector\":[1,0],\"limit\":1,\"filter\":\"n <= 2\"}";
+	char first[512];
+	assert_answer(s, 200, post(s, "/v1/query", query), "\"results\":[],"); /* there is no namespace yet */
+	assert_answer(s, 200, post(s, "/v1/query", query), "\"cache_hit\":false}}");
+	put_some(s);
+	assert_answer(s, 200, post(s, "/v1/query", query), "{\"results\":[{\"id\":\"a\"");
+	assert_answer(s, 200, s->response.body.data, "\"total_candidates\":3,\"filtered_count\":2,\"duration_ms\":");
+	assert_answer(s, 200, s->response.body.data, ",\"cache_hit\":false}}\n");
+	snprintf(first, sizeof(first), "%s", s->response.body.data);
+	*strstr(first, "duration_ms") = '\0';
+	assert_answer(s, 200, post(s, "/v1/query", query), first);
+	assert_answer(s, 200, s->response.body.data, "\"total_candidates\":3,\"filtered_count\":2,\"duration_ms\":");
+	assert_answer(s, 200, s->response.body.data, ",\"cache_hit\":true}}\n");
+	/* Another request, if only by a byte. */
+	assert_answer(s, 200, post(s, "/v1/query?namespace=default", query), "\"cache_hit\":false}}");
+	assert_answer(s, 200, post(s, "/v1/query?namespace=default", query), "\"cache_hit\":true}}");
+	assert_answer(s, 400, post(s, "/v1/query?limit=3", query), "limit");
+	assert_answer(s, 200, ask(s, "GET", "/v1/stats", NULL), "\"cache_stats\":{\"hits\":2,\"misses\":5,\"evictions\":0,");
+	assert_answer(s, 200, s->response.body.data, "\"capacity_bytes\":2097152,\"entries\":2}}\n");
+	assert_answer(s, 200, ask(s, "GET", "/metrics", NULL), "\nvecstore_cache_hits_total 2\n");
+	assert_answer(s, 200, s->response.body.data, "\nvecstore_queries_total 6\n");
+	assert_answer(s, 200, s->response.body.data, "\nvecstore_query_results_count_count 6\n");
+	assert_answer(s, 200, s->response.body.data, "\nvecstore_cache_size_bytes ");
+	/* Any change, also one that changes nothing in this answer. */
+	static const struct {
+		const char *method, *target, *body;
+	} changes[] = {
+		{ "POST", "/v1/upsert", "{\"id\":\"far\",\"vector\":[-1,0]}" },
+		{ "POST", "/v1/soft-delete/far", NULL },
+		{ "POST", "/v1/restore/far", NULL },
+		{ "DELETE", "/v1/delete/far", NULL },
+	};
+	for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+		assert_answer(s, 200, ask(s, changes[i].method, changes[i].target, changes[i].body), "true");
+		assert_answer(s, 200, post(s, "/v1/query", query), "\"cache_hit\":false}}");
+		assert_answer(s, 200, post(s, "/v1/query", query), "\"cache_hit\":true}}");
+	}
+	assert_answer(s, 404, post(s, "/v1/query", "{\"id\":\"none\"}"), "not_found");
+	assert_answer(s, 404, post(s, "/v1/query", "{\"id\":\"none\"}"), "not_found");
+}
+
+static void test_queries_without_a_cache(void **state)
+{
+	struct state *s = *state;
+	struct vs_service_options options = { .data = s->data, .run_dir = s->dir, .metric = VS_COSINE };
+	vs_service_close(s->service);
+	assert_int_equal(vs_service_open(&options, &s->service, NULL), 0);
+	put_some(s);
+	for (int i = 0; i < 3; i++)
+		assert_answer(s, 200, post(s, "/v1/query", "{\"vector\":[1,0]}"), "\"cache_hit\":false}}");
+	assert_answer(s, 200, ask(s, "GET", "/v1/stats", NULL), "\"cache_stats\":{\"hits\":0,\"misses\":0,");
+	assert_answer(s, 200, s->response.body.data, "\"capacity_bytes\":0,\"entries\":0}}\n");
 }
 
 static void test_queries(void **state)
@@ -475,6 +534,8 @@ int main(void)
 		TEST(test_empty_default_namespace),
 		TEST(test_upsert_and_get),
 		TEST(test_queries),
+		TEST(test_repeated_queries),
+		TEST(test_queries_without_a_cache),
 		TEST(test_removal),
 		TEST(test_atomic_batch),
 		TEST(test_batch_that_is_not_atomic),

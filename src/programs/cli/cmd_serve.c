@@ -49,6 +49,14 @@ static int set_variable(const char *name, const char *value, struct vs_error *er
 	return rc ? vs_error_set(error, VS_ENOMEM, "out of memory") : 0;
 }
 
+/* Nobody uses its bytes again: the first worker of the next server makes another. */
+static void remove_cache(const struct serve *serve)
+{
+	char path[256];
+	snprintf(path, sizeof path, "%s/cache.shm", serve->run_dir);
+	vs_file_remove(path, NULL);
+}
+
 /* The environment is how workers and indexer learn their settings. */
 static int export_settings(struct serve *serve, struct vs_error *error)
 {
@@ -59,6 +67,7 @@ static int export_settings(struct serve *serve, struct vs_error *error)
 		{ "VECSTORE_DATA", vs_args_text(args, VS_FLAG_DATA) },
 		{ "VECSTORE_RUN_DIR", serve->run_dir },
 		{ "VECSTORE_INSECURE", vs_args_switch(args, VS_FLAG_INSECURE) ? "1" : NULL },
+		{ "VECSTORE_CACHE_MB", vs_args_text(args, VS_FLAG_CACHE) },
 		{ "VECSTORE_METRIC", vs_args_text(args, VS_FLAG_METRIC) },
 		{ "VECSTORE_LOG", vs_args_text(args, VS_FLAG_LOG) },
 		{ "VECSTORE_LOG_LEVEL", vs_args_text(args, VS_FLAG_LOG_LEVEL) },
@@ -67,6 +76,8 @@ static int export_settings(struct serve *serve, struct vs_error *error)
 	int rc = 0;
 	for (size_t i = 0; !rc && i < sizeof variables / sizeof variables[0]; i++)
 		rc = set_variable(variables[i].name, variables[i].value, error);
+	if (!rc && strcmp(vs_args_text(args, VS_FLAG_CACHE), "0") == 0)
+		remove_cache(serve);
 	vs_log_init("vecstore", NULL, -1);
 	return rc;
 }
@@ -178,6 +189,7 @@ static int take_lock(struct serve *serve, struct vs_error *error)
 static void leave(struct serve *serve)
 {
 	if (serve->lock.fd >= 0) {
+		remove_cache(serve);
 		if (serve->bound)
 			vs_file_remove(serve->socket, NULL);
 		vs_file_remove(serve->lock.path, NULL);

@@ -10,6 +10,9 @@
 #include "engine/vecstore.h"
 #include "programs/fcgi/worker.h"
 
+#define CACHE_MIB 64ul /* as --cache of `vecstore serve` */
+#define CACHE_MIB_MAX 4096ul
+
 static const char help[] =
     "Usage: vecstore.fcgi [--help | --version]\n"
     "\n"
@@ -18,7 +21,9 @@ static const char help[] =
     "`vecstore serve` or by a web server, and configured by its environment:\n"
     "\n"
     "  VECSTORE_DATA       the data folder (needed); made when missing\n"
-    "  VECSTORE_RUN_DIR    folder of metrics.shm; without it each worker counts for itself\n"
+    "  VECSTORE_RUN_DIR    folder of metrics.shm and cache.shm; without it each worker counts\n"
+    "                      for itself and no answers are kept\n"
+    "  VECSTORE_CACHE_MB   MiB of answers kept for all workers; 0: none (64)\n"
     "  VECSTORE_METRIC     distance of a new namespace: cosine, euclidean, dot, ... (cosine)\n"
     "  VECSTORE_INSECURE   1: requests from beyond this machine need no credential either\n"
     "  VECSTORE_SHARE      folder of openapi.json\n"
@@ -38,7 +43,20 @@ static const char *get_setting(const char *name)
 	return value && *value ? value : NULL;
 }
 
-static int get_options(struct vs_service_options *options)
+/* One CGI request is alone, and finds nothing that it may use. */
+static int get_cache(bool listening, uint64_t *bytes)
+{
+	const char *text = get_setting("VECSTORE_CACHE_MB");
+	char *end = NULL;
+	unsigned long mib = text ? strtoul(text, &end, 10) : CACHE_MIB;
+	*bytes = listening ? (uint64_t)mib << 20 : 0;
+	if (!text || (text[0] >= '0' && text[0] <= '9' && !*end && mib <= CACHE_MIB_MAX))
+		return 0;
+	vs_log(VS_LOG_ERROR, "VECSTORE_CACHE_MB: '%s' is no number from 0 to %lu", text, CACHE_MIB_MAX);
+	return -1;
+}
+
+static int get_options(bool listening, struct vs_service_options *options)
 {
 	const char *metric = get_setting("VECSTORE_METRIC");
 	const char *insecure = get_setting("VECSTORE_INSECURE");
@@ -56,7 +74,7 @@ static int get_options(struct vs_service_options *options)
 		vs_log(VS_LOG_ERROR, "VECSTORE_METRIC: there is no distance called %s", metric);
 		return -1;
 	}
-	return 0;
+	return get_cache(listening, &options->cache_bytes);
 }
 
 /* A web server may pass a query string as arguments (RFC 3875, 4.4): only a person's are looked at. */
@@ -83,7 +101,7 @@ int main(int argc, char **argv)
 	if (!getenv("REQUEST_METHOD") && (argc > 1 || !listening))
 		return answer_person(argc, argv);
 	vs_log_init("vecstore.fcgi", NULL, -1);
-	if (get_options(&options))
+	if (get_options(listening, &options))
 		return EXIT_FAILURE;
 	if (vs_worker_open(&worker, &options, &error)) {
 		vs_log(VS_LOG_ERROR, "%s", error.text);
