@@ -24,6 +24,10 @@ NAMES = [
     "vecstore_hnsw_nodes_visited",
     "vecstore_hnsw_distance_calculations",
     "vecstore_active_connections",
+    "vecstore_cache_hits_total",
+    "vecstore_cache_misses_total",
+    "vecstore_cache_evictions_total",
+    "vecstore_cache_size_bytes",
     "vecstore_worker_restarts_total",
     "vecstore_build_info",
 ]
@@ -156,6 +160,7 @@ def test_stats(client):
         "metric",
         "storage_bytes",
         "indexed_vectors",
+        "cache_stats",
     }
 
 
