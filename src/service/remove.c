@@ -102,6 +102,7 @@ static int find_record(struct vs_namespace *ns, const struct vs_id *id, bool *fo
 	return 0;
 }
 
+/* For one record whether, for many how many. */
 static void encode(struct vs_buf *out, const struct removal *removal, bool found, size_t done)
 {
 	if (!removal->ids) {
@@ -111,13 +112,9 @@ static void encode(struct vs_buf *out, const struct removal *removal, bool found
 	} else {
 		vs_buf_puts(out, "{\"found\":");
 		vs_json_bool(out, found);
-		if (removal->kind == VS_DELETE) {
-			vs_buf_printf(out, ",\"deleted\":%zu}\n", done);
-		} else {
-			vs_buf_printf(out, ",\"%s\":", removal->done_name);
-			vs_json_bool(out, done > 0);
-			vs_buf_puts(out, "}\n");
-		}
+		vs_buf_printf(out, ",\"%s\":", removal->done_name);
+		vs_json_bool(out, done > 0);
+		vs_buf_puts(out, "}\n");
 	}
 }
 

@@ -126,7 +126,7 @@ static void test_empty_default_namespace(void **state)
 	assert_answer(s, 200, ask(s, "GET", "/v1/stats", NULL), "\"total_vectors\":0,\"active_vectors\":0");
 	assert_answer(s, 200, ask(s, "GET", "/v1/records", NULL), "{\"records\":[],\"next_cursor\":null}");
 	assert_answer(s, 404, ask(s, "GET", "/v1/records/a", NULL), "not_found");
-	assert_answer(s, 200, ask(s, "DELETE", "/v1/delete/a", NULL), "{\"found\":false,\"deleted\":0}");
+	assert_answer(s, 200, ask(s, "DELETE", "/v1/delete/a", NULL), "{\"found\":false,\"deleted\":false}");
 	assert_answer(s, 200, post(s, "/v1/delete", "{\"filter\":\"n = 1\"}"), "{\"deleted\":0}");
 	assert_answer(s, 200, post(s, "/v1/batch-upsert", "{\"records\":[]}"),
 	              "{\"inserted\":0,\"updated\":0,\"errors\":[]}");
@@ -243,8 +243,8 @@ static void test_removal(void **state)
 	assert_answer(s, 200, post(s, "/v1/restore", "{\"id\":\"b/c\"}"), "{\"found\":true,\"restored\":true}");
 	assert_answer(s, 200, post(s, "/v1/restore/b%2Fc", NULL), "{\"found\":true,\"restored\":false}");
 	assert_answer(s, 200, post(s, "/v1/restore", "{\"id\":\"nobody\"}"), "{\"found\":false,\"restored\":false}");
-	assert_answer(s, 200, ask(s, "DELETE", "/v1/delete/b%2Fc", NULL), "{\"found\":true,\"deleted\":1}");
-	assert_answer(s, 200, ask(s, "DELETE", "/v1/delete/b%2Fc", NULL), "{\"found\":false,\"deleted\":0}");
+	assert_answer(s, 200, ask(s, "DELETE", "/v1/delete/b%2Fc", NULL), "{\"found\":true,\"deleted\":true}");
+	assert_answer(s, 200, ask(s, "DELETE", "/v1/delete/b%2Fc", NULL), "{\"found\":false,\"deleted\":false}");
 	assert_answer(s, 200, post(s, "/v1/delete", "{\"ids\":[\"a\",\"nobody\"]}"), "{\"found\":1,\"deleted\":1}");
 	assert_answer(s, 200,
 	              post(s, "/v1/batch-upsert",
