@@ -56,6 +56,9 @@ def arguments():
     parser.add_argument("--connections", type=int, default=8, help="connections of wrk (%(default)s)")
     parser.add_argument("--seconds", type=int, default=5, help="length of one round (%(default)s)")
     parser.add_argument("--rounds", type=int, default=3, help="rounds of each variant (%(default)s)")
+    parser.add_argument(
+        "--cache", type=int, default=0, help="MiB of query cache (%(default)s: off, for wrk asks the same again)"
+    )
     parser.add_argument("--output", type=Path, help="write the table there, too")
     return parser.parse_args()
 
@@ -295,7 +298,7 @@ def main():
     keep[numpy.linspace(0, len(vectors) - 1, options.held_out).astype(int)] = False
     queries, rows = numpy.ascontiguousarray(vectors[~keep]), vectors[keep]
     folder = Path(tempfile.mkdtemp(prefix="vecstore-bench-"))
-    server = harness.Server(data=folder / "data", workers=options.workers, args=["--metric", options.metric])
+    server = harness.Server(data=folder / "data", workers=options.workers, args=["--metric", options.metric, "--cache", str(options.cache)])
     try:
         lines = measure(options, harness, server, folder, rows, queries, keep)
         server.stop()
