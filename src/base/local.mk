@@ -2,6 +2,7 @@
 libvecstore_core_la_SOURCES += \
 	src/base/arena.c src/base/arena.h \
 	src/base/atomics.h \
+	src/base/boot.c src/base/boot.h \
 	src/base/buf.c src/base/buf.h \
 	src/base/checksum.c src/base/checksum.h \
 	src/base/clock.c src/base/clock.h \

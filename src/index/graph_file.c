@@ -3,10 +3,10 @@
 #include "index/graph_file.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/boot.h"
 #include "base/checksum.h"
 #include "base/error.h"
 
@@ -147,15 +147,6 @@ int vs_graph_file_grow(struct vs_graph_file *file, uint32_t rows, size_t stride,
 
 void vs_graph_boot_id(char boot[VS_GRAPH_BOOT])
 {
-	const char *set = getenv("VECSTORE_BOOT_ID");
-	size_t len = 0;
-
-	memset(boot, 0, VS_GRAPH_BOOT);
-	if (set != NULL && set[0] != '\0') {
-		strncpy(boot, set, VS_GRAPH_BOOT - 1);
-		return;
-	}
-	if (vs_file_load("/proc/sys/kernel/random/boot_id", boot, VS_GRAPH_BOOT, &len, NULL) != 0)
-		memset(boot, 0, VS_GRAPH_BOOT);
-	boot[VS_GRAPH_BOOT - 1] = '\0';
+	_Static_assert(VS_GRAPH_BOOT == VS_BOOT_ID, "one length");
+	vs_boot_id(boot);
 }
