@@ -162,6 +162,22 @@ static int check_graph(struct check *check, struct vs_error *error)
 	return 0;
 }
 
+/* What columns say is checked whenever it is used; here it is only told. */
+static void check_columns(struct check *check)
+{
+	struct vs_columns *columns;
+	uint32_t damaged;
+
+	if (vs_columns_open(check->ns->generation.dir, check->state.generation, &columns, NULL) < 0)
+		return;
+	vs_columns_refresh(columns);
+	damaged = vs_columns_damaged(columns);
+	if (damaged > 0)
+		finding(check, false, "columns/: %u columns are damaged or gone; filters read the records until the indexer starts again",
+		        damaged);
+	vs_columns_close(columns);
+}
+
 int vs_namespace_check(struct vs_namespace *ns, void (*report)(void *context, const char *finding), void *context,
                        struct vs_check_result *result, struct vs_error *error)
 {
@@ -179,6 +195,8 @@ int vs_namespace_check(struct vs_namespace *ns, void (*report)(void *context, co
 		check_live(&check);
 	if (rc == 0)
 		rc = check_graph(&check, error);
+	if (rc == 0)
+		check_columns(&check);
 	vs_namespace_end(ns);
 	vs_bitmap_release(&check.present);
 	vs_bitmap_release(&check.live);

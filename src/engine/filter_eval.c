@@ -150,9 +150,9 @@ static bool starts_with(const struct vs_filter_value *value, const struct vs_fil
 	       memcmp(value->text.data, wanted->text.data, wanted->text.len) == 0;
 }
 
-static bool test(struct eval *eval, const struct vs_filter_node *node)
+static bool test(struct eval *eval, const struct vs_filter_node *node, const struct vs_filter_value *value)
 {
-	const struct vs_filter_value *value = &eval->values[node->field], *wanted = node->values;
+	const struct vs_filter_value *wanted = node->values;
 	bool null = value->kind == VS_FILTER_MISSING || value->kind == VS_FILTER_NULL;
 	if (node->op == VS_FILTER_IS_NULL || node->op == VS_FILTER_IS_NOT_NULL)
 		return null == (node->op == VS_FILTER_IS_NULL);
@@ -185,6 +185,12 @@ static bool test(struct eval *eval, const struct vs_filter_node *node)
 	}
 }
 
+bool vs_filter_test(const struct vs_filter_node *node, const struct vs_filter_value *value)
+{
+	struct eval eval = { value, VS_BUF_INIT, 0 };
+	return test(&eval, node, value);
+}
+
 /* Recursion is bounded by the parser's VS_FILTER_DEPTH_MAX. */
 static bool ask(struct eval *eval, const struct vs_filter_node *node)
 {
@@ -199,7 +205,7 @@ static bool ask(struct eval *eval, const struct vs_filter_node *node)
 	case VS_FILTER_NOT:
 		return !ask(eval, node->child);
 	default:
-		return test(eval, node);
+		return test(eval, node, &eval->values[node->field]);
 	}
 }
 

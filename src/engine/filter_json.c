@@ -308,6 +308,7 @@ struct find {
 	struct vs_filter_json json;
 	struct vs_filter_value *values;
 	struct vs_arena *arena;
+	const struct vs_filter_grow *grow; /* NULL: names that are not asked for are passed over */
 	bool no_memory;
 };
 
@@ -348,7 +349,16 @@ static const struct vs_filter_path *match_key(struct find *find, const struct vs
 
 static bool find_in(struct find *find, const struct vs_filter_path *path, unsigned depth);
 
-static bool find_in_object(struct find *find, const struct vs_filter_path *paths, unsigned depth)
+/* A name that no path has yet: perhaps it gets one. */
+static const struct vs_filter_path *grow_path(struct find *find, const struct vs_filter_path *parent,
+                                              const struct vs_filter_value *name)
+{
+	if (find->grow == NULL || find->no_memory)
+		return NULL;
+	return find->grow->add(find->grow->context, parent, name->text.data, name->text.len, &find->no_memory);
+}
+
+static bool find_in_object(struct find *find, const struct vs_filter_path *parent, unsigned depth)
 {
 	struct vs_filter_json *json = &find->json;
 	json->at++;
@@ -358,7 +368,9 @@ static bool find_in_object(struct find *find, const struct vs_filter_path *paths
 		struct vs_filter_value key = { .kind = VS_FILTER_STRING };
 		if (peek(json) != '"' || !scan_string(json, &key) || !skip(json, ':'))
 			return false;
-		const struct vs_filter_path *path = match_key(find, paths, &key);
+		const struct vs_filter_path *path = match_key(find, parent->child, &key);
+		if (path == NULL)
+			path = grow_path(find, parent, &key);
 		if (path == NULL ? !vs_filter_json_scan(json, depth, NULL) : !find_in(find, path, depth))
 			return false;
 	} while (skip(json, ','));
@@ -390,10 +402,10 @@ static bool find_in(struct find *find, const struct vs_filter_path *path, unsign
 	char c = peek(&find->json);
 	const char *start = find->json.at;
 	forget(find, path);
-	if (path->child != NULL && (c == '{' || c == '[')) {
+	if ((path->child != NULL && (c == '{' || c == '[')) || (find->grow != NULL && c == '{')) {
 		if (depth >= DEPTH_MAX)
 			return false;
-		if (c == '{' ? !find_in_object(find, path->child, depth + 1) : !find_in_array(find, path->child, depth + 1))
+		if (c == '{' ? !find_in_object(find, path, depth + 1) : !find_in_array(find, path->child, depth + 1))
 			return false;
 		value.kind = c == '{' ? VS_FILTER_OBJECT : VS_FILTER_ARRAY;
 		value.text.data = start;
@@ -409,13 +421,25 @@ static bool find_in(struct find *find, const struct vs_filter_path *path, unsign
 	return true;
 }
 
+static int find_all(struct find *find, const struct vs_filter_path *root)
+{
+	forget(find, root);
+	bool good = peek(&find->json) == '{' && find_in_object(find, root, 1);
+	if (find->no_memory)
+		return VS_ENOMEM;
+	return good && peek(&find->json) == '\0' && find->json.at == find->json.end ? 0 : VS_ECORRUPT;
+}
+
 int vs_filter_json_find(const char *text, size_t len, const struct vs_filter_path *paths,
                         struct vs_filter_value *values, struct vs_arena *arena)
 {
-	struct find find = { { text, text + len }, values, arena, false };
-	forget(&find, paths);
-	bool good = peek(&find.json) == '{' && find_in_object(&find, paths->child, 1);
-	if (find.no_memory)
-		return VS_ENOMEM;
-	return good && peek(&find.json) == '\0' && find.json.at == find.json.end ? 0 : VS_ECORRUPT;
+	struct find find = { { text, text + len }, values, arena, NULL, false };
+	return find_all(&find, paths);
+}
+
+int vs_filter_json_learn(const char *text, size_t len, const struct vs_filter_path *paths,
+                         struct vs_filter_value *values, struct vs_arena *arena, const struct vs_filter_grow *grow)
+{
+	struct find find = { { text, text + len }, values, arena, grow, false };
+	return find_all(&find, paths);
 }

@@ -33,4 +33,16 @@ size_t vs_filter_json_unescape(const char *text, size_t len, char *out, size_t *
 int vs_filter_json_find(const char *text, size_t len, const struct vs_filter_path *paths,
                         struct vs_filter_value *values, struct vs_arena *arena);
 
+/* Makes paths as they are met. */
+struct vs_filter_grow {
+	/* For a name in the object at parent that has no path: a new one, by now among parent's children, with
+	 * values[path->field] MISSING; or NULL, which passes over it. May set *no_memory. */
+	const struct vs_filter_path *(*add)(void *context, const struct vs_filter_path *parent, const char *name, size_t len,
+	                                    bool *no_memory);
+	void *context;
+};
+/* The same, and every other name in an object is offered to grow. */
+int vs_filter_json_learn(const char *text, size_t len, const struct vs_filter_path *paths,
+                         struct vs_filter_value *values, struct vs_arena *arena, const struct vs_filter_grow *grow);
+
 #endif

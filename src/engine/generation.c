@@ -93,8 +93,8 @@ void vs_generation_close(struct vs_generation *generation)
 		vs_vectors_close(&generation->vectors);
 	vs_meta_close(generation->meta);
 	vs_bitmap_release(&generation->live);
-	vs_bitmap_release(&generation->accept);
 	vs_matches_release(&generation->matches);
+	vs_columns_close(generation->columns);
 	if (generation->dir[0] != '\0' || generation->current.path[0] != '\0')
 		vs_file_close(&generation->current);
 	memset(generation, 0, sizeof(*generation));
@@ -217,6 +217,8 @@ int vs_generation_begin(struct vs_generation *generation, struct vs_meta_state *
 		return rc;
 	}
 	refresh_graph(generation, state);
+	if (generation->columns == NULL && vs_columns_open(generation->dir, state->generation, &generation->columns, NULL) == 0)
+		generation->matches.columns = generation->columns;
 	return 0;
 }
 

@@ -16,6 +16,7 @@
 #include "engine/matches.h"
 #include "index/graph.h"
 #include "math/bitmap.h"
+#include "store/columns.h"
 #include "store/meta.h"
 #include "store/vectors.h"
 
@@ -35,8 +36,8 @@ struct vs_generation {
 	struct vs_bitmap live; /* slots of live records as of change live_seq */
 	uint64_t live_seq;
 	bool live_known;
+	struct vs_columns *columns; /* NULL until the first transaction */
 	struct vs_matches matches;
-	struct vs_bitmap accept; /* of the filtered query in hand */
 };
 
 /* Makes folder/g000001 with an empty meta.db, then folder/CURRENT. Durable when it returns. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * engine/matches: which slots a filter accepts, as a bitmap. A slot's metadata never change, so the bitmap of a filter
- * only ever has to be continued to the slots that came since; the last few filters' bitmaps are kept.
+ * only ever has to be continued to the slots that came since; the last few filters' bitmaps are kept. Columns say most of
+ * it (engine/columns_match); slots that they do not cover or cannot tell are asked of their rows.
  */
 #ifndef VS_ENGINE_MATCHES_H
 #define VS_ENGINE_MATCHES_H
@@ -11,6 +12,7 @@
 #include "math/bitmap.h"
 #include "store/meta.h"
 
+struct vs_columns;
 struct vs_error;
 struct vs_filter;
 
@@ -20,12 +22,16 @@ struct vs_match {
 	char *text; /* the filter; NULL: unused */
 	struct vs_filter *filter;
 	struct vs_bitmap bitmap; /* of slots [0, bitmap.len), dead ones too */
-	uint64_t used;           /* age, for eviction */
+	struct vs_bitmap live;   /* of these, the live ones as of live_seq */
+	uint64_t live_count;
+	uint64_t live_seq; /* the change; meaningless while live.len is 0 */
+	uint64_t used;     /* age, for eviction */
 };
 
 struct vs_matches {
 	struct vs_match kept[VS_MATCHES_KEPT];
 	uint64_t uses;
+	struct vs_columns *columns; /* of the generation; NULL: none */
 };
 
 void vs_matches_release(struct vs_matches *matches);
@@ -34,6 +40,11 @@ void vs_matches_release(struct vs_matches *matches);
  * for a text that is no filter. */
 int vs_matches_find(struct vs_matches *matches, struct vs_meta *meta, const struct vs_meta_state *state,
                     const char *text, const struct vs_bitmap **bitmap, struct vs_error *error);
+
+/* The same, of the live slots alone; live: those as of state->seq. *count: how many. */
+int vs_matches_find_live(struct vs_matches *matches, struct vs_meta *meta, const struct vs_meta_state *state,
+                         const char *text, const struct vs_bitmap *live, const struct vs_bitmap **bitmap,
+                         uint64_t *count, struct vs_error *error);
 
 /* vs_filter_accepts for a row of meta.db. */
 int vs_matches_row(const struct vs_filter *filter, const struct vs_meta_row *row, struct vs_error *error);

@@ -5,6 +5,7 @@
  *
  * I6: filters apply inside both. Should a walk find fewer than wanted although more match, the scan decides.
  */
+#include <math.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -15,9 +16,17 @@
 #define EF_MAX 100000
 #define EF_DEFAULT 128
 
-/* Distances of a scan that cost as much as one place in the pool of a walk: about 16 distances are computed for each, and
- * they miss the cache more often. Measured: see doc/benchmarks.md. */
-#define SCAN_PER_EF 20
+/*
+ * What ways of finding candidates cost, in codes compared in order; measured on word vectors (doc/benchmarks.md).
+ * A walk computes about 17 distances per place of its pool, each of which waits for memory; one over accepted nodes reads
+ * the more lists the fewer pass.
+ */
+#define WALK_PER_EF 86
+#define ACCEPTED_PER_EF 130
+#define ACCEPTED_HOPS 5     /* per place and 1 / share of accepted */
+#define SHARE_LEAST 0.005f  /* of accepted, below which those that two hops reach hang together no more */
+#define EXACT_MOST 1000     /* accepted up to which float32 rows are compared at once */
+#define OFFERED_LEAST 32    /* accepted that a walk must have met to be believed, and twice the wanted */
 
 struct search {
 	struct vs_namespace *ns;
@@ -83,20 +92,16 @@ static int find_vector(struct search *search, struct vs_error *error)
 static int find_accepted(struct search *search, struct vs_error *error)
 {
 	struct vs_generation *generation = &search->ns->generation;
-	const struct vs_bitmap *matches;
 	int rc;
 
 	search->accept = &generation->live;
 	search->accepted = search->state.active;
 	search->stats->total_candidates = search->state.active;
 	if (search->query->filter != NULL) {
-		rc = vs_matches_find(&generation->matches, generation->meta, &search->state, search->query->filter, &matches, error);
+		rc = vs_matches_find_live(&generation->matches, generation->meta, &search->state, search->query->filter,
+		                          &generation->live, &search->accept, &search->accepted, error);
 		if (rc < 0)
 			return rc;
-		if (vs_bitmap_and(&generation->accept, matches, &generation->live) < 0)
-			return vs_error_set(error, VS_ENOMEM, "no memory for the matches of a filter");
-		search->accept = &generation->accept;
-		search->accepted = vs_bitmap_count(&generation->accept, 0, generation->accept.len);
 	}
 	search->stats->filtered_count = search->accepted;
 	return 0;
@@ -108,42 +113,92 @@ static void scan(struct search *search, uint32_t from)
 	                                           search->state.next_slot, &search->top);
 }
 
-/* Pool of a walk that finds `want` among nodes of which accepted / linked may be offered; 0 when scanning the accepted
- * is cheaper. */
-static uint32_t walk_ef(const struct search *search, uint32_t linked)
-{
-	uint64_t ef = search->query->ef != 0 ? search->query->ef : EF_DEFAULT;
+/* A way to find candidates below `linked`, and its pool. */
+struct plan {
+	enum vs_graph_way way;
+	uint32_t ef;
+};
 
-	if (ef < search->want)
-		ef = search->want;
-	if (search->accepted < linked) /* keep as many accepted ones in the pool as ef asks for */
-		ef = ef * linked / search->accepted;
-	if (ef * SCAN_PER_EF >= search->accepted || ef > EF_MAX)
-		return 0;
-	return (uint32_t)ef;
+/* Pool of a walk through all nodes: the nearest accepted are among more others the fewer are accepted. */
+static float walk_ef(float ef, float share)
+{
+	return ef * powf(share, -0.4f);
 }
 
-/* Walks the graph and scans the tail. False: it cannot or did not find enough, so that the scan has to. */
-static bool walk(struct search *search, const struct vs_graph *graph)
+/* Pool of a walk over accepted nodes, which begin to come apart where few are accepted. It uses a part of it. */
+static float accepted_ef(float ef, float share)
+{
+	return share < 0.02f ? 2.0f * ef : share < 0.07f ? 1.5f * ef : ef;
+}
+
+/* The cheapest way that keeps the recall that ef has without a filter. False: compare the accepted exactly. */
+static bool choose(const struct search *search, uint32_t linked, struct plan *plan)
+{
+	uint32_t given = search->query->ef != 0 ? search->query->ef : EF_DEFAULT;
+	float ef = (float)(given > search->want ? given : search->want);
+	float accepted = (float)search->accepted;
+	float share = accepted < (float)linked ? accepted / (float)linked : 1.0f;
+	float pools[] = { walk_ef(ef, share), accepted_ef(ef, share), ef };
+	float costs[] = { pools[0] * WALK_PER_EF, pools[1] * (ACCEPTED_PER_EF + ACCEPTED_HOPS / share), accepted };
+
+	if (search->accepted <= EXACT_MOST)
+		return false;
+	plan->way = VS_GRAPH_WALK;
+	if (share < 0.9f && share > SHARE_LEAST && costs[1] < costs[0])
+		plan->way = VS_GRAPH_ACCEPTED;
+	if (costs[2] < costs[plan->way])
+		plan->way = VS_GRAPH_SCAN;
+	if (pools[plan->way] < (float)search->want)
+		pools[plan->way] = (float)search->want;
+	if (pools[plan->way] > EF_MAX)
+		return false;
+	plan->ef = (uint32_t)pools[plan->way];
+	return true;
+}
+
+/* Accepted that the pool had, at most as many as are re-scored; negative when the graph cannot be asked. */
+static int64_t ask_graph(struct search *search, const struct vs_graph *graph, const struct plan *plan, uint32_t linked)
 {
 	struct vs_generation *generation = &search->ns->generation;
-	struct vs_graph_stats stats = { 0, 0 };
-	struct vs_graph_query query = { .vector = search->vector, .factor = search->factor, .accept = search->accept };
+	struct vs_graph_query query = { .vector = search->vector,
+		                            .factor = search->factor,
+		                            .ef = plan->ef,
+		                            .below = linked,
+		                            .accept = search->accept,
+		                            .way = plan->way };
+	struct vs_graph_stats stats = { 0, 0, 0 };
+
+	vs_topk_reset(&search->top);
+	if (generation->scratch == NULL && vs_graph_scratch_init(&generation->scratch, NULL) < 0)
+		return -1;
+	if (vs_graph_search(graph, &search->view, &query, generation->scratch, &search->top, &stats, NULL) < 0)
+		return -1;
+	search->stats->nodes_visited += stats.visited;
+	search->stats->distances += stats.distances;
+	return stats.offered;
+}
+
+/* Asks the graph and scans the tail. False: it cannot or did not find enough, so that the scan has to. */
+static bool walk(struct search *search, const struct vs_graph *graph)
+{
 	uint32_t linked = vs_graph_linked(graph);
+	uint64_t least = OFFERED_LEAST > 2 * search->want ? OFFERED_LEAST : 2 * search->want;
+	struct plan plan;
+	int64_t offered;
 
 	if (linked > search->state.next_slot)
 		linked = search->state.next_slot;
 	search->stats->unlinked = search->state.next_slot - linked;
-	query.below = linked;
-	query.ef = linked > 0 ? walk_ef(search, linked) : 0;
-	if (query.ef == 0)
+	if (linked == 0 || !choose(search, linked, &plan))
 		return false;
-	if (generation->scratch == NULL && vs_graph_scratch_init(&generation->scratch, NULL) < 0)
+	offered = ask_graph(search, graph, &plan, linked);
+	/* Around this vector fewer are accepted than elsewhere. */
+	if (offered >= 0 && (uint64_t)offered < least && plan.way == VS_GRAPH_WALK && search->query->filter != NULL) {
+		plan.way = VS_GRAPH_ACCEPTED;
+		offered = ask_graph(search, graph, &plan, linked);
+	}
+	if (offered < 0)
 		return false;
-	if (vs_graph_search(graph, &search->view, &query, generation->scratch, &search->top, &stats, NULL) < 0)
-		return false;
-	search->stats->nodes_visited += stats.visited;
-	search->stats->distances += stats.distances;
 	scan(search, linked);
 	return search->top.len >= search->want || search->top.len >= search->accepted;
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "engine/columns_fill.h"
 #include "engine/namespace.h"
 #include "store/live.h"
 
@@ -21,6 +22,7 @@
 #define CHANGES_KEPT 100000        /* of the change log, behind live.bits */
 #define TRIM_LIMIT 20000           /* rows dropped per transaction, so that writers do not wait long */
 #define BATCH_SLOTS 20000          /* linked between two looks at the clock and the commits */
+#define COLUMN_BLOCKS 64           /* filled in one transaction: about 0.1 s */
 #define THREADS_MAX 64
 
 struct vs_upkeep {
@@ -34,6 +36,9 @@ struct vs_upkeep {
 	uint64_t wal_at;
 	uint64_t graph_at; /* when the graph was last synced */
 	bool graph_dirty;
+	struct vs_columns_fill *fill; /* NULL until there is a block to fill */
+	uint64_t columns_at;          /* when columns were last synced */
+	bool columns_dirty;
 };
 
 void vs_upkeep_release(struct vs_upkeep *upkeep)
@@ -41,6 +46,7 @@ void vs_upkeep_release(struct vs_upkeep *upkeep)
 	if (upkeep == NULL)
 		return;
 	vs_graph_close(upkeep->writer);
+	vs_columns_fill_close(upkeep->fill);
 	vs_meta_close(upkeep->meta);
 	vs_bitmap_release(&upkeep->present);
 	vs_file_close(&upkeep->lock);
@@ -173,6 +179,57 @@ static int link_tail(struct vs_namespace *ns, const struct vs_meta_state *state,
 	return rc;
 }
 
+static int sync_columns(struct vs_upkeep *upkeep, bool *worked, struct vs_error *error)
+{
+	int rc;
+
+	if (!upkeep->columns_dirty || vs_clock_mono_ns() - upkeep->columns_at < SETTLE_NS)
+		return 0;
+	rc = vs_columns_fill_checkpoint(upkeep->fill, error);
+	if (rc < 0)
+		return rc;
+	upkeep->columns_dirty = false;
+	upkeep->columns_at = vs_clock_mono_ns();
+	*worked = true;
+	return 0;
+}
+
+/* Fills columns with the whole blocks that are committed, a few per transaction. A failure leaves them to the next call,
+ * from the files. */
+static int fill_columns(struct vs_namespace *ns, bool *worked, struct vs_error *error)
+{
+	struct vs_upkeep *upkeep = ns->upkeep;
+	int filled;
+	int rc;
+
+	if (upkeep->fill != NULL && vs_columns_fill_stale(upkeep->fill)) {
+		vs_columns_fill_close(upkeep->fill);
+		upkeep->fill = NULL;
+	}
+	do {
+		struct vs_meta_state state;
+		filled = 0;
+		rc = vs_meta_begin(ns->generation.meta, &state, error);
+		if (rc < 0)
+			return rc;
+		if (upkeep->fill == NULL && state.next_slot >= VS_COLUMNS_BLOCK)
+			rc = vs_columns_fill_open(ns->generation.dir, state.generation, &upkeep->fill, error);
+		if (rc == 0 && upkeep->fill != NULL)
+			rc = filled = vs_columns_fill_run(upkeep->fill, ns->generation.meta, &state, COLUMN_BLOCKS, error);
+		vs_meta_end(ns->generation.meta);
+		if (filled > 0)
+			upkeep->columns_dirty = *worked = true;
+	} while (filled == COLUMN_BLOCKS);
+	if (rc >= 0 && upkeep->fill != NULL)
+		rc = sync_columns(upkeep, worked, error);
+	if (rc < 0) {
+		vs_columns_fill_close(upkeep->fill);
+		upkeep->fill = NULL;
+		upkeep->columns_dirty = false;
+	}
+	return rc < 0 ? rc : 0;
+}
+
 /* Writes live.bits, if enough has changed, then drops the change log far behind it. */
 static int store_live(struct vs_namespace *ns, struct vs_meta_state *state, bool *worked, struct vs_error *error)
 {
@@ -231,7 +288,9 @@ int vs_namespace_index(struct vs_namespace *ns, const struct vs_index_options *o
 {
 	static const struct vs_index_options defaults = VS_INDEX_OPTIONS;
 	struct vs_meta_state state;
+	struct vs_error columns_error;
 	bool any = false;
+	int columns = 0;
 	int rc;
 
 	if (worked != NULL)
@@ -244,6 +303,8 @@ int vs_namespace_index(struct vs_namespace *ns, const struct vs_index_options *o
 		rc = refresh_present(ns, &state, error);
 	vs_namespace_end(ns);
 	if (rc == 0)
+		columns = fill_columns(ns, &any, &columns_error);
+	if (rc == 0)
 		rc = link_tail(ns, &state, options != NULL ? options : &defaults, &any, error);
 	if (rc == 0)
 		rc = store_live(ns, &state, &any, error);
@@ -251,5 +312,10 @@ int vs_namespace_index(struct vs_namespace *ns, const struct vs_index_options *o
 		rc = checkpoint_wal(ns, &state, &any, error);
 	if (worked != NULL)
 		*worked = any;
+	if (rc == 0 && columns < 0) { /* all else is done nevertheless */
+		if (error != NULL)
+			*error = columns_error;
+		return columns;
+	}
 	return rc;
 }

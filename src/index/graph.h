@@ -48,6 +48,7 @@ struct vs_graph_options {
 struct vs_graph_stats { /* of one search; added to */
 	uint32_t visited;   /* nodes whose lists were read */
 	uint32_t distances; /* code distances and re-scored rows */
+	uint32_t offered;   /* accepted of the pool that were re-scored */
 };
 
 /* For reading. VS_ENOTFOUND when there is no graph, VS_ECORRUPT when a header does not agree with space and
@@ -82,12 +83,21 @@ int vs_graph_link(struct vs_graph *graph, const struct vs_view *view, uint32_t e
 /* Syncs the files and moves the checkpoint up to linked. */
 int vs_graph_checkpoint(struct vs_graph *graph, struct vs_error *error);
 
+/* How a query finds slots. */
+enum vs_graph_way {
+	VS_GRAPH_WALK,     /* through all nodes; the accepted of the pool are offered */
+	VS_GRAPH_ACCEPTED, /* over accepted nodes, looking through others: the pool holds accepted ones alone; should it not
+	                    * fill, they are all compared */
+	VS_GRAPH_SCAN,     /* compares the codes of all accepted */
+};
+
 struct vs_graph_query {
 	const float *vector;
 	float factor;                   /* vs_space_factor of vector */
 	uint32_t ef;                    /* size of the pool, >= wanted results */
 	uint32_t below;                 /* only slots below it are offered: the linked mark read before */
 	const struct vs_bitmap *accept; /* only slots in it are offered; all are walked through */
+	enum vs_graph_way way;
 };
 
 /* Walks the graph with a pool of ef and offers the accepted of the pool, re-scored, to *top (not reset before). */

@@ -37,8 +37,8 @@ static void rescore_prefetch(const struct vs_walk *walk, uint32_t slot)
 		__builtin_prefetch(row + i);
 }
 
-/* Offers the best accepted of the pool by their exact distances. */
-static void pool_offer(struct vs_walk *walk, const struct vs_graph_query *query, struct vs_topk *top)
+/* Offers the best accepted of the pool by their exact distances; returns how many. */
+static uint32_t pool_offer(struct vs_walk *walk, const struct vs_graph_query *query, struct vs_topk *top)
 {
 	uint64_t *pool = walk->scratch->pool;
 	uint64_t wanted = (uint64_t)top->cap * RESCORE_SHARE;
@@ -65,6 +65,7 @@ static void pool_offer(struct vs_walk *walk, const struct vs_graph_query *query,
 			vs_topk_append(top, distance, slot);
 	}
 	walk->distances += taken;
+	return taken;
 }
 
 int vs_graph_search(const struct vs_graph *graph, const struct vs_view *view, const struct vs_graph_query *query,
@@ -81,10 +82,14 @@ int vs_graph_search(const struct vs_graph *graph, const struct vs_view *view, co
 	if (code != 0)
 		return code;
 	vs_walk_query(&walk, query->vector, query->factor);
-	if (search_start(&walk, &id)) {
+	id = 0;
+	if (query->way == VS_GRAPH_SCAN || (query->way == VS_GRAPH_ACCEPTED && search_start(&walk, &id))) {
+		vs_walk_accepted(&walk, query, id, ef);
+		stats->offered += pool_offer(&walk, query, top);
+	} else if (query->way == VS_GRAPH_WALK && search_start(&walk, &id)) {
 		vs_walk_start(&walk, 0, id);
 		vs_walk_layer(&walk, 0, ef);
-		pool_offer(&walk, query, top);
+		stats->offered += pool_offer(&walk, query, top);
 	}
 	stats->visited += walk.visits;
 	stats->distances += walk.distances;

@@ -95,6 +95,11 @@ static void visited_clear(struct vs_walk *walk, uint32_t ids)
 	scratch->touched_len = 0;
 }
 
+void vs_walk_clear(struct vs_walk *walk)
+{
+	visited_clear(walk, walk->slots);
+}
+
 /* Marks an id below the bound as seen; 1 when it was not seen before, else 0. Without a branch on that: nobody could
  * foretell it. */
 VS_INLINE uint32_t visited_add(struct vs_graph_scratch *scratch, uint64_t *visited, bool listed, uint32_t id)

@@ -4,6 +4,7 @@ libvecstore_core_la_SOURCES += \
 	src/index/graph_check.c \
 	src/index/graph_distance.h \
 	src/index/graph_file.c src/index/graph_file.h \
+	src/index/graph_filter.c \
 	src/index/graph_impl.h \
 	src/index/graph_link.c \
 	src/index/graph_repair.c \

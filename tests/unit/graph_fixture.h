@@ -29,6 +29,7 @@ struct fixture {
 	struct vs_bitmap present;
 	unsigned char *rows;
 	uint32_t random;
+	enum vs_graph_way way; /* that fixture_recall searches by */
 };
 
 static inline float fixture_uniform(struct fixture *f)
@@ -138,7 +139,7 @@ static inline void fixture_link(struct fixture *f, struct vs_graph *graph, uint3
 static inline double fixture_recall(struct fixture *f, const struct vs_graph *graph, uint32_t ef, uint32_t queries)
 {
 	uint32_t linked = vs_graph_linked(graph);
-	struct vs_graph_stats stats = { 0, 0 };
+	struct vs_graph_stats stats = { 0 };
 	struct vs_graph_scratch *scratch;
 	struct vs_topk exact;
 	struct vs_topk found;
@@ -152,7 +153,7 @@ static inline double fixture_recall(struct fixture *f, const struct vs_graph *gr
 	assert_int_equal(vs_graph_scratch_init(&scratch, NULL), 0);
 	f->random = 987654321;
 	for (uint32_t q = 0; q < queries; q++) {
-		struct vs_graph_query query = { vector, 0, ef, linked, &f->present };
+		struct vs_graph_query query = { vector, 0, ef, linked, &f->present, f->way };
 		fixture_point(f, vector);
 		query.factor = vs_space_factor(&f->space, vector);
 		vs_topk_reset(&exact);

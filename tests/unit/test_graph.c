@@ -103,10 +103,46 @@ static void test_dead(void **state)
 	fixture_release(&f);
 }
 
+/* Few are accepted: at random, and all in one place, where a walk from elsewhere may not find them. */
+static void test_accepted_alone(void **state)
+{
+	static const uint32_t every[] = { 2, 5, 10, 50 };
+	static const enum vs_metric metrics[] = { VS_COSINE, VS_MANHATTAN };
+
+	(void)state;
+	for (size_t m = 0; m < 2; m++) {
+		struct vs_graph *graph;
+		struct fixture f;
+		fixture_init(&f, metrics[m], 24, 4000);
+		graph = fixture_writer(&f);
+		fixture_link(&f, graph, 4000);
+		for (size_t i = 0; i < 4; i++) {
+			for (uint32_t slot = 0; slot < 4000; slot++)
+				if (slot % every[i] == 0)
+					vs_bitmap_set(&f.present, slot);
+				else
+					vs_bitmap_clear(&f.present, slot);
+			f.way = VS_GRAPH_ACCEPTED;
+			assert_true(fixture_recall(&f, graph, 200, 50) >= 0.95);
+			f.way = VS_GRAPH_SCAN;
+			assert_true(fixture_recall(&f, graph, 50, 50) >= 0.99);
+		}
+		vs_bitmap_clear_all(&f.present);
+		for (uint32_t slot = 1234; slot < 1264; slot++)
+			vs_bitmap_set(&f.present, slot);
+		f.way = VS_GRAPH_ACCEPTED; /* the pool does not fill, so they are all compared */
+		assert_true(fixture_recall(&f, graph, 100, 50) == 1.0);
+		vs_bitmap_clear_all(&f.present);
+		assert_true(fixture_recall(&f, graph, 100, 5) == 1.0);
+		vs_graph_close(graph);
+		fixture_release(&f);
+	}
+}
+
 /* Slots at or past `below` are walked through and not offered. */
 static void test_below(void **state)
 {
-	struct vs_graph_stats stats = { 0, 0 };
+	struct vs_graph_stats stats = { 0 };
 	struct vs_graph_scratch *scratch;
 	struct vs_graph *graph;
 	struct vs_topk top;
@@ -120,7 +156,7 @@ static void test_below(void **state)
 	assert_int_equal(vs_graph_scratch_init(&scratch, NULL), 0);
 	assert_int_equal(vs_topk_init(&top, TOP), 0);
 	fixture_point(&f, vector);
-	struct vs_graph_query query = { vector, vs_space_factor(&f.space, vector), 300, 500, &f.present };
+	struct vs_graph_query query = { vector, vs_space_factor(&f.space, vector), 300, 500, &f.present, VS_GRAPH_WALK };
 	assert_int_equal(vs_graph_search(graph, &f.view, &query, scratch, &top, &stats, NULL), 0);
 	assert_int_equal(top.len, TOP);
 	for (uint32_t i = 0; i < top.len; i++)
@@ -241,7 +277,7 @@ struct reading {
 static void *reader_run(void *data)
 {
 	struct reading *reading = data;
-	struct vs_graph_stats stats = { 0, 0 };
+	struct vs_graph_stats stats = { 0 };
 	struct vs_graph_scratch *scratch;
 	struct vs_graph *graph;
 	struct vs_topk top;
@@ -252,7 +288,7 @@ static void *reader_run(void *data)
 		return NULL;
 	for (uint32_t i = 0; !__atomic_load_n(&reading->done, __ATOMIC_ACQUIRE); i++) {
 		const float *row = vs_view_row(&reading->f->view, i % reading->f->view.count);
-		struct vs_graph_query query = { row, row[reading->f->space.dim], 50, 0, &reading->f->present };
+		struct vs_graph_query query = { row, row[reading->f->space.dim], 50, 0, &reading->f->present, VS_GRAPH_WALK };
 		if (vs_graph_refresh(graph, NULL) != 0)
 			break;
 		query.below = vs_graph_linked(graph);
@@ -327,6 +363,7 @@ int main(void)
 		cmocka_unit_test(test_below),           cmocka_unit_test(test_progress_stops),
 		cmocka_unit_test(test_arguments),       cmocka_unit_test(test_mismatch),
 		cmocka_unit_test(test_second_writer),   cmocka_unit_test(test_read_while_linking),
+		cmocka_unit_test(test_accepted_alone),
 		cmocka_unit_test(test_refresh_stale),
 	};
 
