@@ -275,7 +275,7 @@ struct OurGraph : Engine {
 	vs_graph *graph = nullptr;
 	vs_graph_scratch *scratch = nullptr;
 	vs_topk top;
-	vs_graph_stats stats = { 0, 0 };
+	vs_graph_stats stats = {};
 	std::string dir;
 
 	OurGraph(const Options &options, const Rows &r) : rows(r)
@@ -319,7 +319,7 @@ struct OurGraph : Engine {
 	}
 	size_t search(const float *query, uint32_t ef, uint32_t *slots) override
 	{
-		vs_graph_query q = { query, vs_space_factor(&rows.space, query), ef, vs_graph_linked(graph), &rows.all };
+		vs_graph_query q = { query, vs_space_factor(&rows.space, query), ef, vs_graph_linked(graph), &rows.all, VS_GRAPH_WALK };
 		vs_error error;
 		vs_topk_reset(&top);
 		check(vs_graph_search(graph, &rows.view, &q, scratch, &top, &stats, &error), error);
@@ -330,7 +330,7 @@ struct OurGraph : Engine {
 	double distances() override
 	{
 		double n = stats.distances;
-		stats = { 0, 0 };
+		stats = {};
 		return n;
 	}
 };

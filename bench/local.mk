@@ -6,4 +6,9 @@ bench_hnsw_compare_SOURCES = bench/hnsw_compare.cc
 bench_hnsw_compare_CXXFLAGS = -std=c++17 -O3 -march=native
 bench_hnsw_compare_LDADD = $(core_libs)
 
+# Filters beside no filter; by `make bench/filtered`.
+EXTRA_PROGRAMS += bench/filtered
+bench_filtered_SOURCES = bench/filtered.c
+bench_filtered_LDADD = $(core_libs)
+
 EXTRA_DIST += bench/README.md bench/http.py bench/query.lua

@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * bench/filtered: queries under filters that pass 50 %, 10 %, 1 % and 0.1 % of the records, beside the same queries
+ * without a filter. See bench/README.md for what is measured and how.
+ *
+ * The folder given by --data is filled and indexed when it is empty, and used as it is otherwise.
+ */
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "engine/vecstore.h"
+
+enum { TOP = 10, BATCH = 1000, SHARES = 1000, ROUNDS_MAX = 99 };
+
+/* "r" is a whole number below 1000, the same for everyone who counts it. The last one depends on the vector's place in
+ * the file, as attributes do that have to do with the content: words stand in order of their frequency. */
+static const struct setting {
+	const char *name;
+	const char *filter;
+} settings[] = {
+	{ "none", NULL },
+	{ "50 %", "r < 500" },
+	{ "10 %", "r < 100" },
+	{ "1 %", "r < 10" },
+	{ "0.1 %", "r < 1" },
+	{ "10 %, two tests", "r < 200 AND half = true" },
+	{ "10 %, by place", "part = 9" },
+};
+enum { SETTINGS = sizeof(settings) / sizeof(settings[0]) };
+
+struct bench {
+	const char *file;
+	const char *data;
+	uint32_t rows; /* 0: all but the queries */
+	uint32_t queries;
+	uint32_t rounds;
+	uint32_t threads;
+	uint32_t ef; /* 0: the least of a list that finds 0.95 without a filter */
+	uint32_t dim;
+	size_t count;
+	float *vectors; /* count rows, then those of the queries */
+	float *query_vectors;
+	struct vs_store *store;
+	struct vs_namespace *ns;
+};
+
+struct outcome {
+	double seconds[ROUNDS_MAX];
+	double recall;
+	uint64_t matches;
+	uint32_t shorts; /* answers with fewer than TOP although there are more matches */
+	uint64_t walked;
+	uint64_t distances;
+	double first;     /* first use of the filter in a process, s */
+	double first_row; /* the same without columns */
+};
+
+static void die(const char *what, const char *text)
+{
+	fprintf(stderr, "filtered: %s: %s\n", what, text);
+	exit(1);
+}
+
+static void need(int rc, const char *what, const struct vs_error *error)
+{
+	if (rc < 0)
+		die(what, error->text);
+}
+
+static double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+/* A well-mixed function of x (splitmix64). */
+static uint64_t mix(uint64_t x)
+{
+	x += 0x9e3779b97f4a7c15u;
+	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
+	x = (x ^ x >> 27) * 0x94d049bb133111ebu;
+	return x ^ x >> 31;
+}
+
+/* ---- data ----------------------------------------------------------------------------------------------- */
+
+static void load(struct bench *bench)
+{
+	FILE *file = fopen(bench->file, "rb");
+	size_t total, row, step, taken = 0, held = 0;
+	int32_t dim;
+	long size;
+
+	if (file == NULL || fread(&dim, sizeof(dim), 1, file) != 1 || dim < 1 || dim > VS_VECTOR_DIM_MAX)
+		die(bench->file, "no fvecs file");
+	fseek(file, 0, SEEK_END);
+	size = ftell(file);
+	rewind(file);
+	bench->dim = (uint32_t)dim;
+	row = sizeof(dim) + bench->dim * sizeof(float);
+	total = (size_t)size / row;
+	if (total <= bench->queries)
+		die(bench->file, "too few vectors");
+	bench->count = total - bench->queries;
+	if (bench->rows != 0 && bench->rows < bench->count)
+		bench->count = bench->rows;
+	total = bench->count + bench->queries;
+	step = total / bench->queries; /* every step-th is held out */
+	bench->vectors = malloc(total * bench->dim * sizeof(float));
+	if (bench->vectors == NULL)
+		die(bench->file, "out of memory");
+	bench->query_vectors = bench->vectors + bench->count * bench->dim;
+	for (size_t i = 0; i < total; i++) {
+		bool query = i % step == step / 2 && held < bench->queries;
+		float *to = query ? bench->query_vectors + held++ * bench->dim : bench->vectors + taken++ * bench->dim;
+		if (fread(&dim, sizeof(dim), 1, file) != 1 || fread(to, sizeof(float), bench->dim, file) != bench->dim)
+			die(bench->file, "ends too early");
+	}
+	fclose(file);
+}
+
+static void import(struct bench *bench)
+{
+	static char ids[BATCH][16], metadata[BATCH][128];
+	struct vs_record_input records[BATCH];
+	struct vs_upsert_result result;
+	struct vs_error error;
+
+	for (size_t done = 0, n; done < bench->count; done += n) {
+		n = bench->count - done < BATCH ? bench->count - done : BATCH;
+		for (size_t i = 0; i < n; i++) {
+			size_t number = done + i;
+			uint64_t random = mix(number);
+			snprintf(ids[i], sizeof(ids[i]), "w%zu", number);
+			snprintf(metadata[i], sizeof(metadata[i]),
+			         "{\"kind\": \"word\", \"r\": %u, \"half\": %s, \"part\": %zu, \"source\": {\"row\": %zu}}",
+			         (unsigned)(random % SHARES), random >> 40 & 1 ? "true" : "false", number * 10 / bench->count, number);
+			records[i] = (struct vs_record_input){ ids[i], strlen(ids[i]), bench->vectors + number * bench->dim,
+				                                   bench->dim, metadata[i], strlen(metadata[i]) };
+		}
+		need(vs_namespace_upsert(bench->ns, records, n, NULL, &result, &error), "import", &error);
+	}
+}
+
+static void open_data(struct bench *bench)
+{
+	struct vs_namespace_options options = { VS_CREATE, VS_COSINE, 0 };
+	struct vs_error error;
+
+	need(vs_store_open(bench->data, VS_CREATE, &bench->store, &error), "open", &error);
+	need(vs_namespace_open(bench->store, "default", &options, &bench->ns, &error), "open", &error);
+}
+
+static void close_data(struct bench *bench)
+{
+	vs_namespace_close(bench->ns);
+	vs_store_close(bench->store);
+}
+
+static double index_all(struct bench *bench)
+{
+	struct vs_index_options options = VS_INDEX_OPTIONS;
+	struct vs_error error;
+	double start = now();
+	bool worked = true;
+
+	options.threads = bench->threads;
+	while (worked)
+		need(vs_namespace_index(bench->ns, &options, &worked, &error), "index", &error);
+	return now() - start;
+}
+
+/* ---- queries -------------------------------------------------------------------------------------------- */
+
+static struct vs_results ask(struct bench *bench, uint32_t number, const char *filter, uint32_t ef, bool exact)
+{
+	struct vs_query query = VS_QUERY;
+	struct vs_results results;
+	struct vs_error error;
+
+	query.vector = bench->query_vectors + (size_t)number * bench->dim;
+	query.dimension = bench->dim;
+	query.limit = TOP;
+	query.ef = ef;
+	query.exact = exact;
+	query.filter = filter;
+	query.with_metadata = false;
+	need(vs_namespace_search(bench->ns, &query, &results, &error), "query", &error);
+	return results;
+}
+
+static uint32_t number_of(const struct vs_result *result)
+{
+	return (uint32_t)strtoul(result->record.id + 1, NULL, 10);
+}
+
+/* TOP numbers a query, UINT32_MAX past the last. */
+static uint32_t *truth_of(struct bench *bench, const char *filter)
+{
+	uint32_t *truth = malloc((size_t)bench->queries * TOP * sizeof(*truth));
+
+	if (truth == NULL)
+		die("truth", "out of memory");
+	memset(truth, 0xff, (size_t)bench->queries * TOP * sizeof(*truth));
+	for (uint32_t q = 0; q < bench->queries; q++) {
+		struct vs_results results = ask(bench, q, filter, 0, true);
+		for (size_t i = 0; i < results.count; i++)
+			truth[q * TOP + i] = number_of(&results.items[i]);
+	}
+	return truth;
+}
+
+static void round_of(struct bench *bench, const struct setting *setting, const uint32_t *truth, uint32_t ef,
+                     uint32_t round, struct outcome *outcome)
+{
+	uint64_t good = 0, wanted = 0;
+
+	outcome->seconds[round] = 0;
+	outcome->shorts = 0;
+	outcome->walked = outcome->distances = 0;
+	for (uint32_t q = 0; q < bench->queries; q++) {
+		struct vs_results results = ask(bench, q, setting->filter, ef, false);
+		size_t least = results.stats.filtered_count < TOP ? (size_t)results.stats.filtered_count : TOP;
+		outcome->seconds[round] += (double)results.stats.duration_ns * 1e-9;
+		outcome->matches = results.stats.filtered_count;
+		outcome->shorts += results.count < least;
+		outcome->walked += results.stats.path == VS_PATH_GRAPH;
+		outcome->distances += results.stats.distances;
+		wanted += least;
+		for (size_t i = 0; i < results.count; i++)
+			for (size_t t = 0; t < TOP; t++)
+				good += truth[q * TOP + t] == number_of(&results.items[i]);
+	}
+	outcome->recall = wanted > 0 ? (double)good / (double)wanted : 1;
+}
+
+static uint32_t choose_ef(struct bench *bench, const uint32_t *truth)
+{
+	static const uint32_t list[] = { 40, 60, 80, 100, 120, 150, 200, 250, 300, 400, 600, 800 };
+	struct outcome outcome;
+
+	for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++) {
+		round_of(bench, &settings[0], truth, list[i], 0, &outcome);
+		if (outcome.recall >= 0.95)
+			return list[i];
+	}
+	return 1000;
+}
+
+/* ---- first use ------------------------------------------------------------------------------------------ */
+
+static double first_use(struct bench *bench, const struct setting *setting)
+{
+	double without, with;
+
+	close_data(bench);
+	open_data(bench);
+	(void)ask(bench, 0, NULL, 0, false); /* opens the maps */
+	without = now();
+	(void)ask(bench, 0, NULL, 0, false);
+	with = now();
+	without = with - without;
+	(void)ask(bench, 0, setting->filter, 0, false);
+	return now() - with - without;
+}
+
+/* Takes the columns away. */
+static void drop_columns(struct bench *bench)
+{
+	char folder[512], path[1024];
+	const struct dirent *entry;
+	DIR *dir;
+
+	snprintf(folder, sizeof(folder), "%s/columns", vs_namespace_folder(bench->ns));
+	dir = opendir(folder);
+	while (dir != NULL && (entry = readdir(dir)) != NULL) {
+		snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
+		if (entry->d_name[0] != '.')
+			unlink(path);
+	}
+	if (dir != NULL)
+		closedir(dir);
+}
+
+/* ---- table ---------------------------------------------------------------------------------------------- */
+
+static int order(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static double median(const double *values, uint32_t count)
+{
+	double sorted[ROUNDS_MAX];
+
+	memcpy(sorted, values, count * sizeof(*values));
+	qsort(sorted, count, sizeof(*sorted), order);
+	return sorted[count / 2];
+}
+
+static void print_table(const struct bench *bench, const struct outcome *outcomes, uint32_t ef)
+{
+	printf("%zu vectors, %u-d, cosine; %u queries, top %d, one thread, ef %u; median of %u interleaved rounds\n\n",
+	       bench->count, bench->dim, bench->queries, TOP, ef, bench->rounds);
+	printf("| filter passes | matches | path | q/s | of unfiltered | recall | distances | short answers | first use ms, "
+	       "columns | rows |\n| --- | ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n");
+	for (int s = 0; s < SETTINGS; s++) {
+		const struct outcome *outcome = &outcomes[s];
+		double ratios[ROUNDS_MAX], queries = bench->queries;
+		for (uint32_t r = 0; r < bench->rounds; r++)
+			ratios[r] = outcomes[0].seconds[r] / outcome->seconds[r];
+		printf("| %s | %llu | %s | %.0f | %.2f | %.4f | %.0f | %u |", settings[s].name,
+		       (unsigned long long)outcome->matches, outcome->walked > 0 ? "graph" : "scan",
+		       queries / median(outcome->seconds, bench->rounds), median(ratios, bench->rounds), outcome->recall,
+		       (double)outcome->distances / queries, outcome->shorts);
+		if (settings[s].filter != NULL)
+			printf(" %.1f | %.0f |\n", outcome->first * 1e3, outcome->first_row * 1e3);
+		else
+			printf(" | |\n");
+	}
+}
+
+static void usage(void)
+{
+	fprintf(stderr, "usage: filtered FILE.fvecs --data DIR [--rows N] [--queries N] [--rounds N] [--threads N] [--ef N]\n"
+	                "                [--load-only]\n");
+	exit(2);
+}
+
+static bool parse(struct bench *bench, int argc, char **argv)
+{
+	bool load_only = false;
+
+	for (int i = 1; i < argc; i++) {
+		const char *value = i + 1 < argc ? argv[i + 1] : NULL;
+		uint32_t number = value != NULL ? (uint32_t)strtoul(value, NULL, 10) : 0;
+		if (argv[i][0] != '-' && bench->file == NULL)
+			bench->file = argv[i];
+		else if (strcmp(argv[i], "--load-only") == 0)
+			load_only = true;
+		else if (value == NULL)
+			usage();
+		else if (strcmp(argv[i], "--data") == 0)
+			bench->data = argv[++i];
+		else if (strcmp(argv[i], "--rows") == 0 && ++i)
+			bench->rows = number;
+		else if (strcmp(argv[i], "--queries") == 0 && ++i)
+			bench->queries = number;
+		else if (strcmp(argv[i], "--rounds") == 0 && ++i)
+			bench->rounds = number;
+		else if (strcmp(argv[i], "--threads") == 0 && ++i)
+			bench->threads = number;
+		else if (strcmp(argv[i], "--ef") == 0 && ++i)
+			bench->ef = number;
+		else
+			usage();
+	}
+	if (bench->file == NULL || bench->data == NULL || bench->queries == 0 || bench->rounds == 0 ||
+	    bench->rounds > ROUNDS_MAX)
+		usage();
+	return load_only;
+}
+
+int main(int argc, char **argv)
+{
+	static struct outcome outcomes[SETTINGS];
+	struct bench bench = { .queries = 1000, .rounds = 5 };
+	bool load_only = parse(&bench, argc, argv);
+	struct vs_namespace_stats stats;
+	struct vs_error error;
+	uint32_t *truths[SETTINGS];
+
+	load(&bench);
+	open_data(&bench);
+	need(vs_namespace_stats(bench.ns, &stats, &error), "open", &error);
+	if (stats.total == 0)
+		import(&bench);
+	fprintf(stderr, "indexed in %.1f s\n", index_all(&bench));
+	if (load_only)
+		return close_data(&bench), 0;
+	for (int s = 0; s < SETTINGS; s++)
+		truths[s] = truth_of(&bench, settings[s].filter);
+	if (bench.ef == 0)
+		bench.ef = choose_ef(&bench, truths[0]);
+	for (uint32_t r = 0; r < bench.rounds; r++)
+		for (int s = 0; s < SETTINGS; s++)
+			round_of(&bench, &settings[s], truths[s], bench.ef, r, &outcomes[s]);
+	for (int s = 1; s < SETTINGS; s++)
+		outcomes[s].first = first_use(&bench, &settings[s]);
+	drop_columns(&bench);
+	for (int s = 1; s < SETTINGS; s++)
+		outcomes[s].first_row = first_use(&bench, &settings[s]);
+	fprintf(stderr, "columns made again in %.2f s\n", index_all(&bench));
+	print_table(&bench, outcomes, bench.ef);
+	for (int s = 0; s < SETTINGS; s++)
+		free(truths[s]);
+	close_data(&bench);
+	free(bench.vectors);
+	return 0;
+}
