@@ -7,11 +7,14 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/atomics.h"
+
+#define NAMES_MAX 2048 /* of the first calls */
 
 enum fault_what { FAULT_NONE, FAULT_EIO, FAULT_ENOSPC, FAULT_SHORT, FAULT_EINTR, FAULT_KILL };
 
@@ -19,11 +22,15 @@ enum fault_what { FAULT_NONE, FAULT_EIO, FAULT_ENOSPC, FAULT_SHORT, FAULT_EINTR,
 static struct {
 	enum fault_what what;
 	unsigned long at; /* the call to hit, 1-based; 0: none */
+	bool sticky;      /* and all after it */
 	char point[64];   /* "" when none */
+	char plant[64];
 	unsigned long pass;
 	unsigned long calls;
 	unsigned long passes;
-	bool rest; /* a SHORT write was cut: the next call gets ENOSPC */
+	bool rest;       /* a SHORT write was cut: the next call gets ENOSPC */
+	const char *hit; /* what was hit first */
+	const char *names[NAMES_MAX];
 } fault;
 static pthread_once_t fault_once = PTHREAD_ONCE_INIT;
 
@@ -50,6 +57,8 @@ static void load(void)
 	if (text) {
 		char *end;
 		fault.at = strtoul(text, &end, 10);
+		fault.sticky = *end == '+';
+		end += fault.sticky;
 		fault.what = *end == ':' ? what_find(end + 1) : FAULT_NONE;
 	}
 	text = getenv("VECSTORE_POINT");
@@ -59,6 +68,9 @@ static void load(void)
 			memcpy(fault.point, text, len);
 		fault.pass = text[len] == ':' ? strtoul(text + len + 1, NULL, 10) : 1;
 	}
+	text = getenv("VECSTORE_PLANT");
+	if (text && strlen(text) < sizeof(fault.plant))
+		strcpy(fault.plant, text);
 }
 
 void vs_fault_reset(void)
@@ -74,13 +86,26 @@ static void die(void)
 		pause();
 }
 
+/* Counts; true when this call is to be hit. */
+static bool due(const char *call)
+{
+	unsigned long number = vs_add_relaxed(&fault.calls, 1) + 1;
+	if (number <= NAMES_MAX)
+		fault.names[number - 1] = call;
+	if (fault.what == FAULT_NONE || (fault.sticky ? number < fault.at : number != fault.at))
+		return false;
+	if (!fault.hit)
+		fault.hit = call;
+	return true;
+}
+
 int vs_fault_step(const char *call, unsigned long *len)
 {
-	(void)call;
 	pthread_once(&fault_once, load);
+	bool hit = due(call);
 	if (__atomic_exchange_n(&fault.rest, false, __ATOMIC_RELAXED))
 		return ENOSPC;
-	if (fault.what == FAULT_NONE || vs_add_relaxed(&fault.calls, 1) + 1 != fault.at)
+	if (!hit)
 		return 0;
 	switch (fault.what) {
 	case FAULT_EIO:
@@ -107,6 +132,33 @@ void vs_fault_point(const char *name)
 	pthread_once(&fault_once, load);
 	if (fault.point[0] && strcmp(fault.point, name) == 0 && vs_add_relaxed(&fault.passes, 1) + 1 == fault.pass)
 		die();
+}
+
+bool vs_fault_planted(const char *name)
+{
+	pthread_once(&fault_once, load);
+	return strcmp(fault.plant, name) == 0;
+}
+
+unsigned long vs_fault_calls(void)
+{
+	return vs_load_relaxed(&fault.calls);
+}
+
+const char *vs_fault_hit(void)
+{
+	return fault.hit ? fault.hit : "";
+}
+
+const char *vs_fault_call(unsigned long number)
+{
+	return number >= 1 && number <= NAMES_MAX && fault.names[number - 1] ? fault.names[number - 1] : "";
+}
+
+void vs_fault_violated(const char *rule)
+{
+	fprintf(stderr, "vecstore: rule broken: %s\n", rule);
+	abort();
 }
 
 #endif

@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "base/fault.h"
+#include "base/trace.h"
 
 #define FILE_MODE 0640
 #define DIR_MODE 0750
@@ -40,6 +41,12 @@ static inline int step(const char *call, size_t *len)
 	(void)len;
 	return 0;
 }
+#endif
+
+#ifdef VS_FAULTS
+#define TRACE(...) vs_trace(__VA_ARGS__)
+#else
+#define TRACE(...) ((void)0)
 #endif
 
 /* The call, numbered, and again while signals interrupt it. */
@@ -90,9 +97,19 @@ static int range_check(const struct vs_file *file, uint64_t offset, uint64_t len
 
 static int open_raw(struct vs_file *file, int flags, struct vs_error *error)
 {
+#ifdef VS_FAULTS
+	bool fresh = (flags & O_CREAT) && vs_trace_on() && !vs_file_exists(file->path);
+#endif
 	RETRY(file->fd, "open", open(file->path, flags | O_CLOEXEC | O_NOCTTY, FILE_MODE));
-	if (file->fd >= 0)
+	if (file->fd >= 0) {
+#ifdef VS_FAULTS
+		if (fresh)
+			TRACE(VS_TRACE_CREATE, file->path, NULL, 0, NULL, 0);
+		else if (flags & O_TRUNC)
+			TRACE(VS_TRACE_TRUNCATE, file->path, NULL, 0, NULL, 0);
+#endif
 		return 0;
+	}
 	if (errno == EEXIST)
 		return vs_error_set(error, VS_ECONFLICT, "%s: exists already", file->path);
 	return vs_error_errno(error, errno, "%s: cannot be opened", file->path);
@@ -179,10 +196,12 @@ int vs_file_write(const struct vs_file *file, const void *data, size_t len, uint
 	while (done < len) {
 		size_t want = len - done;
 		ssize_t n = step("pwrite", &want) ? -1 : pwrite(file->fd, at + done, want, (off_t)(offset + done));
-		if (n >= 0)
+		if (n >= 0) {
+			TRACE(VS_TRACE_WRITE, file->path, NULL, offset + done, at + done, (size_t)n);
 			done += (size_t)n;
-		else if (errno != EINTR)
+		} else if (errno != EINTR) {
 			return vs_error_errno(error, errno, "%s: cannot be written", file->path);
+		}
 	}
 	return 0;
 }
@@ -198,6 +217,7 @@ int vs_file_reserve(const struct vs_file *file, uint64_t offset, uint64_t len, s
 	while (errnum == EINTR);
 	if (errnum)
 		return vs_error_errno(error, errnum, "%s: no room for %llu more bytes", file->path, (unsigned long long)len);
+	TRACE(VS_TRACE_EXTEND, file->path, NULL, offset + len, NULL, 0);
 	return 0;
 }
 
@@ -207,6 +227,9 @@ int vs_file_sync(const struct vs_file *file, struct vs_error *error)
 	RETRY(rc, "fdatasync", fdatasync(file->fd));
 	if (rc)
 		return vs_error_errno(error, errno, "%s: cannot be synced", file->path);
+#ifdef VS_FAULTS
+	vs_trace_sync(file->path, file->fd);
+#endif
 	return 0;
 }
 
@@ -216,9 +239,16 @@ int vs_file_map(const struct vs_file *file, size_t len, bool writable, void **ad
 	if (len == 0)
 		return 0;
 	int protection = writable ? PROT_READ | PROT_WRITE : PROT_READ;
-	void *map = step("mmap", NULL) ? MAP_FAILED : mmap(NULL, len, protection, MAP_SHARED, file->fd, 0);
+	void *map;
+	do
+		map = step("mmap", NULL) ? MAP_FAILED : mmap(NULL, len, protection, MAP_SHARED, file->fd, 0);
+	while (map == MAP_FAILED && errno == EINTR);
 	if (map == MAP_FAILED)
 		return vs_error_errno(error, errno, "%s: %zu bytes cannot be mapped", file->path, len);
+#ifdef VS_FAULTS
+	if (writable)
+		vs_trace_mapped(file->path);
+#endif
 	*address = map;
 	return 0;
 }
@@ -281,6 +311,8 @@ static int write_whole(const char *path, const void *data, size_t len, struct vs
 		RETRY(done, "fsync", fsync(file.fd));
 		if (done)
 			rc = vs_error_errno(error, errno, "%s: cannot be synced", path);
+		else
+			TRACE(VS_TRACE_SYNC, path, NULL, 0, NULL, 0);
 	}
 	vs_file_close(&file);
 	return rc;
@@ -295,8 +327,9 @@ int vs_file_replace(const char *path, const void *data, size_t len, struct vs_er
 	rc = write_whole(temporary, data, len, error);
 	if (!rc)
 		rc = vs_file_rename(temporary, path, error);
-	if (rc)
-		unlink(temporary); /* when only the sync of the folder failed, it is gone already */
+	/* When only the sync of the folder failed, it is gone already. */
+	if (rc && unlink(temporary) == 0)
+		TRACE(VS_TRACE_UNLINK, temporary, NULL, 0, NULL, 0);
 	return rc;
 }
 
@@ -324,6 +357,7 @@ int vs_file_rename(const char *from, const char *to, struct vs_error *error)
 	RETRY(rc, "rename", rename(from, to));
 	if (rc)
 		return vs_error_errno(error, errno, "%s: cannot be renamed to %s", from, to);
+	TRACE(VS_TRACE_RENAME, from, to, 0, NULL, 0);
 	return sync_parent(to, error);
 }
 
@@ -333,6 +367,8 @@ int vs_file_remove(const char *path, struct vs_error *error)
 	RETRY(rc, "unlink", unlink(path));
 	if (rc && errno != ENOENT)
 		return vs_error_errno(error, errno, "%s: cannot be removed", path);
+	if (!rc)
+		TRACE(VS_TRACE_UNLINK, path, NULL, 0, NULL, 0);
 	return 0;
 }
 
@@ -347,8 +383,10 @@ int vs_dir_create(const char *path, struct vs_error *error)
 	struct stat st;
 	int rc;
 	RETRY(rc, "mkdir", mkdir(path, DIR_MODE));
-	if (rc == 0)
+	if (rc == 0) {
+		TRACE(VS_TRACE_FOLDER, path, NULL, 0, NULL, 0);
 		return sync_parent(path, error);
+	}
 	if (errno == EEXIST && stat(path, &st) == 0) {
 		if (S_ISDIR(st.st_mode))
 			return 0;
@@ -369,6 +407,8 @@ int vs_dir_sync(const char *path, struct vs_error *error)
 	RETRY(done, "fsync", fsync(dir.fd));
 	if (done)
 		rc = vs_error_errno(error, errno, "%s: the folder cannot be synced", path);
+	else
+		TRACE(VS_TRACE_FOLDER_SYNC, path, NULL, 0, NULL, 0);
 	vs_file_close(&dir);
 	return rc;
 }

@@ -11,4 +11,5 @@ libvecstore_core_la_SOURCES += \
 	src/base/file.c src/base/file.h \
 	src/base/hash.c src/base/hash.h \
 	src/base/log.c src/base/log.h \
+	src/base/trace.c src/base/trace.h \
 	src/base/utf8.c src/base/utf8.h

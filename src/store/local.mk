@@ -6,7 +6,8 @@ libvecstore_core_la_SOURCES += \
 	src/store/live.c src/store/live.h \
 	src/store/meta.c src/store/meta.h src/store/meta_impl.h src/store/meta_rows.c \
 	src/store/sql.c src/store/sql.h \
-	src/store/vectors.c src/store/vectors.h
+	src/store/vectors.c src/store/vectors.h \
+	src/store/vfs_fault.c src/store/vfs_fault.h
 
 # The schemas, as C strings: comments and empty lines go, each line becomes a literal.
 nodist_libvecstore_core_la_SOURCES = src/store/catalog_sql.c src/store/meta_sql.c

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "store/vfs_fault.h"
 
 /* ---- errors --------------------------------------------------------------------------------------------- */
 
@@ -334,7 +335,7 @@ static int connect_to(struct vs_sql *sql, const char *path, int busy_ms, struct 
 	rc = snprintf(sql->path, sizeof(sql->path), "%s%s", strncmp(path, "file:", 5) == 0 ? "./" : "", path);
 	if (rc < 0 || (size_t)rc >= sizeof(sql->path))
 		return vs_error_set(error, VS_EINVAL, "the path of the data folder is too long");
-	rc = sqlite3_open_v2(sql->path, &sql->db, flags, NULL);
+	rc = sqlite3_open_v2(sql->path, &sql->db, flags, VS_VFS);
 	if (rc != SQLITE_OK)
 		return vs_sql_error(sql, rc, error);
 	sqlite3_busy_handler(sql->db, on_busy, sql);
