@@ -91,12 +91,17 @@ static int refresh_present(struct vs_namespace *ns, const struct vs_meta_state *
 {
 	struct vs_bitmap *present = &ns->upkeep->present;
 	uint32_t known = present->len;
+	int rc;
 
 	if (known >= state->next_slot)
 		return 0;
 	if (vs_bitmap_resize(present, state->next_slot) < 0)
 		return vs_error_set(error, VS_ENOMEM, "no memory for the liveness of %u slots", state->next_slot);
-	return vs_meta_scan(ns->generation.meta, known, state->next_slot, mark_present, present, error);
+	rc = vs_meta_scan(ns->generation.meta, known, state->next_slot, mark_present, present, error);
+	/* What was not seen must not pass for known: these slots would never be linked. */
+	if (rc < 0)
+		(void)vs_bitmap_resize(present, known);
+	return rc;
 }
 
 /* Opens the graph for writing; again, when one of its files was taken away. */
