@@ -315,6 +315,11 @@ int vs_namespace_index(struct vs_namespace *ns, const struct vs_index_options *o
 		rc = store_live(ns, &state, &any, error);
 	if (rc == 0)
 		rc = checkpoint_wal(ns, &state, &any, error);
+	/* After a fault nothing that was open is trusted: the next call opens it again, and repairs. */
+	if (rc < 0 && rc != VS_EBUSY) {
+		vs_upkeep_release(ns->upkeep);
+		ns->upkeep = NULL;
+	}
 	if (worked != NULL)
 		*worked = any;
 	if (rc == 0 && columns < 0) { /* all else is done nevertheless */

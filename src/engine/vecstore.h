@@ -231,7 +231,7 @@ struct vs_index_options {
 #define VS_INDEX_OPTIONS { 0, NULL, NULL }
 /* What the indexer does in the background, until nothing is left to do: links the tail, writes the liveness file,
  * checkpoints graph and WAL. VS_EBUSY when another process is the namespace's indexer. *worked (NULL allowed): something
- * was done. The role is kept until the namespace is closed. */
+ * was done. The role is kept until the namespace is closed, or a call fails other than by VS_EBUSY. */
 int vs_namespace_index(struct vs_namespace *ns, const struct vs_index_options *options, bool *worked,
                        struct vs_error *error);
 /* Folder of the live generation, for watching it. Valid until the next call on the namespace. */
