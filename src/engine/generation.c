@@ -229,8 +229,11 @@ void vs_generation_end(struct vs_generation *generation)
 
 int vs_generation_begin_write(struct vs_generation *generation, struct vs_meta_state *state, struct vs_error *error)
 {
-	int rc = vs_meta_begin_write(generation->meta, state, error);
+	int rc;
 
+	if (vs_meta_sync_failed(generation->meta) || (generation->has_vectors && generation->vectors.sync_failed))
+		return vs_error_set(error, VS_EREADONLY, "%s could not be synced before; open it again to write", generation->dir);
+	rc = vs_meta_begin_write(generation->meta, state, error);
 	if (rc < 0)
 		return rc;
 	if (vs_generation_moved(generation)) {

@@ -55,6 +55,7 @@ int vs_generation_begin(struct vs_generation *generation, struct vs_meta_state *
 void vs_generation_end(struct vs_generation *generation);
 
 /* Takes the writer lock (waits up to five seconds for another writer) and rechecks CURRENT (I5): VS_ESTALE when it has moved.
+ * VS_EREADONLY after a failed sync, until the generation is opened again.
  * Ends by vs_meta_commit or vs_meta_rollback. */
 int vs_generation_begin_write(struct vs_generation *generation, struct vs_meta_state *state, struct vs_error *error);
 

@@ -184,6 +184,9 @@ static int run(struct vs_call *call, struct vs_error *error)
 		call->retried = true;
 		rc = call->operation->handler(call, error);
 	}
+	/* After a failed read, write or sync nothing that was open is trusted, and may refuse to write: open it again. */
+	if (rc == VS_EIO || rc == VS_EREADONLY)
+		vs_handles_reset(&call->service->handles);
 	if (rc == 0 && call->response->body.failed)
 		rc = vs_error_set(error, VS_ENOMEM, "no memory for the answer");
 	return rc;

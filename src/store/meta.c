@@ -206,6 +206,11 @@ int vs_meta_commit(struct vs_meta *meta, const struct vs_meta_state *state, stru
 	return rc;
 }
 
+bool vs_meta_sync_failed(const struct vs_meta *meta)
+{
+	return meta->sql.sync_failed;
+}
+
 void vs_meta_rollback(struct vs_meta *meta)
 {
 	vs_meta_return_borrowed(meta);

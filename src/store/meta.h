@@ -76,6 +76,10 @@ int vs_meta_begin_write(struct vs_meta *meta, struct vs_meta_state *state, struc
 int vs_meta_commit(struct vs_meta *meta, const struct vs_meta_state *state, struct vs_error *error);
 void vs_meta_rollback(struct vs_meta *meta);
 
+/* A sync failed on this handle: the system may have dropped what was to be written, and the next sync would not say so.
+ * Nothing more may be written by it: close it, and open another. */
+bool vs_meta_sync_failed(const struct vs_meta *meta);
+
 /* Inside either transaction. VS_ENOTFOUND when there is none (soft-deleted rows are found: see deleted_at). */
 int vs_meta_find(struct vs_meta *meta, const char *id, size_t id_len, struct vs_meta_row *row, struct vs_error *error);
 int vs_meta_get(struct vs_meta *meta, uint32_t slot, struct vs_meta_row *row, struct vs_error *error);

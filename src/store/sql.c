@@ -99,6 +99,8 @@ int vs_sql_error(struct vs_sql *sql, int code, struct vs_error *error)
 	/* Without a handle: sqlite3_open_v2 found no memory for one. */
 	int ours = sql->db != NULL ? code_from_sqlite(sql->db, code) : VS_ENOMEM;
 
+	if (code == SQLITE_IOERR_FSYNC || code == SQLITE_IOERR_DIR_FSYNC)
+		sql->sync_failed = true;
 	switch (ours) {
 	case VS_EBUSY:
 		if ((code & 0xff) == SQLITE_INTERRUPT)

@@ -38,6 +38,7 @@ struct vs_sql {
 	uint64_t busy_since_ns; /* when the wait now running began */
 	uint64_t deadline_ns;   /* monotonic; 0: none */
 	bool checkpointing;
+	bool sync_failed; /* what was written may be lost, whatever a later sync says */
 };
 
 /* Joins dir and name; VS_EINVAL when that is too long for path[VS_SQL_PATH]. */

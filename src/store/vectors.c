@@ -224,6 +224,7 @@ int vs_vectors_append(struct vs_vectors *vectors, uint32_t first, const float *c
 		return rc;
 	VS_POINT("vectors-written");
 	rc = vs_file_sync(&vectors->file, error); /* I1 */
+	vectors->sync_failed = vectors->sync_failed || rc < 0;
 	VS_POINT("vectors-synced");
 	return rc;
 }

@@ -42,6 +42,7 @@ struct vs_vectors {
 	size_t stride;
 	void *map; /* NULL until the first refresh */
 	size_t map_len;
+	bool sync_failed;       /* an append's sync: append no more with this handle */
 	unsigned char *staging; /* rows of an append, reused */
 	size_t staging_cap;
 };

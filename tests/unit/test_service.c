@@ -17,6 +17,7 @@
 #include <ftw.h>
 #include <glob.h>
 
+#include "base/fault.h"
 #include "base/file.h"
 #include "service/service.h"
 
@@ -513,6 +514,30 @@ static void test_a_lost_truth_file_is_not_an_empty_namespace(void **state)
 	}
 }
 
+#ifdef VS_FAULTS
+/* Whatever fails in a write: the answer says so, and the next write works, on the same service. */
+static void test_a_fault_costs_one_request(void **state)
+{
+	struct state *s = *state;
+	static const char *const body = "{\"id\":\"a\",\"vector\":[1,0]}";
+	unsigned failed = 0;
+	post(s, "/v1/upsert", body);
+	for (unsigned n = 1; n <= 40; n++) {
+		char fault[16];
+		snprintf(fault, sizeof(fault), "%u:EIO", n);
+		setenv("VECSTORE_FAULT", fault, 1);
+		vs_fault_reset();
+		(void)post(s, "/v1/upsert", body);
+		unsetenv("VECSTORE_FAULT");
+		vs_fault_reset();
+		assert_true(s->response.status == 200 || s->response.status == 500);
+		failed += s->response.status == 500;
+		assert_answer(s, 200, post(s, "/v1/upsert", body), "\"success\":true");
+	}
+	assert_true(failed > 5);
+}
+#endif
+
 static void test_openapi(void **state)
 {
 	struct state *s = *state;
@@ -547,6 +572,9 @@ int main(void)
 		TEST(test_who_may),
 		TEST(test_a_lost_truth_file_is_not_an_empty_namespace),
 		TEST(test_openapi),
+#ifdef VS_FAULTS
+		TEST(test_a_fault_costs_one_request),
+#endif
 		TEST(test_a_page_of_large_records_ends_early),
 		TEST(test_unusable_data_folder_and_recovery),
 	};
