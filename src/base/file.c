@@ -199,6 +199,8 @@ int vs_file_write(const struct vs_file *file, const void *data, size_t len, uint
 		if (n >= 0) {
 			TRACE(VS_TRACE_WRITE, file->path, NULL, offset + done, at + done, (size_t)n);
 			done += (size_t)n;
+			if (VS_PLANTED("short-write") && done < len)
+				return 0;
 		} else if (errno != EINTR) {
 			return vs_error_errno(error, errno, "%s: cannot be written", file->path);
 		}
@@ -225,6 +227,8 @@ int vs_file_sync(const struct vs_file *file, struct vs_error *error)
 {
 	int rc;
 	RETRY(rc, "fdatasync", fdatasync(file->fd));
+	if (rc && VS_PLANTED("retry-sync"))
+		rc = fdatasync(file->fd);
 	if (rc)
 		return vs_error_errno(error, errno, "%s: cannot be synced", file->path);
 #ifdef VS_FAULTS
@@ -306,7 +310,7 @@ static int write_whole(const char *path, const void *data, size_t len, struct vs
 	if (rc)
 		return rc;
 	rc = vs_file_write(&file, data, len, 0, error);
-	if (!rc) {
+	if (!rc && !VS_PLANTED("replace-without-sync")) {
 		int done;
 		RETRY(done, "fsync", fsync(file.fd));
 		if (done)
@@ -358,7 +362,7 @@ int vs_file_rename(const char *from, const char *to, struct vs_error *error)
 	if (rc)
 		return vs_error_errno(error, errno, "%s: cannot be renamed to %s", from, to);
 	TRACE(VS_TRACE_RENAME, from, to, 0, NULL, 0);
-	return sync_parent(to, error);
+	return VS_PLANTED("rename-without-sync") ? 0 : sync_parent(to, error);
 }
 
 int vs_file_remove(const char *path, struct vs_error *error)
@@ -385,7 +389,7 @@ int vs_dir_create(const char *path, struct vs_error *error)
 	RETRY(rc, "mkdir", mkdir(path, DIR_MODE));
 	if (rc == 0) {
 		TRACE(VS_TRACE_FOLDER, path, NULL, 0, NULL, 0);
-		return sync_parent(path, error);
+		return VS_PLANTED("folder-without-sync") ? 0 : sync_parent(path, error);
 	}
 	if (errno == EEXIST && stat(path, &st) == 0) {
 		if (S_ISDIR(st.st_mode))

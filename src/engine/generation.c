@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/fault.h"
 #include "store/live.h"
 
 #define BUSY_MS 5000 /* how long a writer waits for another */
@@ -231,7 +232,8 @@ int vs_generation_begin_write(struct vs_generation *generation, struct vs_meta_s
 {
 	int rc;
 
-	if (vs_meta_sync_failed(generation->meta) || (generation->has_vectors && generation->vectors.sync_failed))
+	if ((vs_meta_sync_failed(generation->meta) || (generation->has_vectors && generation->vectors.sync_failed)) &&
+	    !VS_PLANTED("sync-forgotten"))
 		return vs_error_set(error, VS_EREADONLY, "%s could not be synced before; open it again to write", generation->dir);
 	rc = vs_meta_begin_write(generation->meta, state, error);
 	if (rc < 0)

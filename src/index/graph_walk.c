@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/fault.h"
 #include "index/graph_distance.h"
 
 #define CLEAR_WHOLE 16384 /* words of the visited set up to which it is cleared whole */
@@ -178,7 +179,7 @@ VS_INLINE uint32_t neighbours(const struct vs_walk *walk, uint32_t level, uint32
 		uint32_t slot = level == 0 ? next : vs_walk_slot(walk, level, next);
 		if (next == UINT32_MAX)
 			break;
-		if (slot >= walk->slots)
+		if (slot >= walk->slots && !VS_PLANTED("link-unchecked"))
 			continue;
 		vs_distance_prefetch(walk, slot);
 		ids[count] = next;

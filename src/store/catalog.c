@@ -237,11 +237,13 @@ int vs_catalog_append(struct vs_catalog *catalog, const char *name, enum vs_metr
 		rc = insert(catalog, &fresh, error);
 	else
 		vs_error_set(error, rc, "%s cannot be read", catalog->sql.path);
-	if (rc == 0 && make != NULL)
+	if (rc == 0 && make != NULL && !VS_PLANTED("folder-after-commit"))
 		rc = make(context, &fresh, error);
 	VS_POINT("catalog-before-commit");
 	if (rc == 0)
 		rc = vs_sql_finish(&catalog->sql, catalog->statements[COMMIT], error);
+	if (rc == 0 && make != NULL && VS_PLANTED("folder-after-commit"))
+		rc = make(context, &fresh, error);
 	if (rc == 0)
 		*entry = fresh;
 	else if (!sqlite3_get_autocommit(catalog->sql.db))

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/fault.h"
 #include "base/file.h"
 #include "store/vfs_fault.h"
 
@@ -262,7 +263,9 @@ int vs_sql_checkpoint(struct vs_sql *sql, struct vs_error *error)
 	int rc;
 
 	sql->checkpointing = true;
-	rc = sqlite3_wal_checkpoint_v2(sql->db, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+	rc = sqlite3_wal_checkpoint_v2(sql->db, "main",
+	                               VS_PLANTED("passive-checkpoint") ? SQLITE_CHECKPOINT_PASSIVE : SQLITE_CHECKPOINT_TRUNCATE,
+	                               NULL, NULL);
 	sql->checkpointing = false;
 	if (rc == SQLITE_INTERRUPT)
 		return vs_error_set(error, VS_EBUSY, "%s is in use by others, so its log was not copied back; try again",
@@ -414,8 +417,11 @@ int vs_sql_open(struct vs_sql *sql, const char *path, const struct vs_sql_kind *
 	if (rc == 0)
 		rc = ensure_wal(sql, error);
 	if (rc == 0)
+		rc = vs_sql_exec(sql, VS_PLANTED("wal-without-sync") ? "PRAGMA synchronous = NORMAL" : "PRAGMA synchronous = FULL",
+		                 error);
+	if (rc == 0)
 		rc = vs_sql_exec(sql,
-		                 "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; PRAGMA temp_store = MEMORY;"
+		                 "PRAGMA wal_autocheckpoint = 0; PRAGMA temp_store = MEMORY;"
 		                 "PRAGMA mmap_size = 0; PRAGMA cache_size = -8192; PRAGMA journal_size_limit = 67108864;"
 		                 "PRAGMA cell_size_check = ON",
 		                 error);

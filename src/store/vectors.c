@@ -134,7 +134,7 @@ int vs_vectors_first(const struct vs_vectors *vectors, uint32_t next_slot, uint3
 	int rc = vs_file_size(&vectors->file, &size, error);
 
 	/* The factor of a row that was written is never zero; blocks that were only reserved are. */
-	for (; rc == 0; slot++) {
+	for (; rc == 0 && !VS_PLANTED("slot-reuse"); slot++) {
 		uint64_t at = offset_of(vectors, slot) + (uint64_t)vectors->space.dim * 4;
 		uint32_t factor = 0;
 
@@ -223,7 +223,8 @@ int vs_vectors_append(struct vs_vectors *vectors, uint32_t first, const float *c
 	if (rc < 0)
 		return rc;
 	VS_POINT("vectors-written");
-	rc = vs_file_sync(&vectors->file, error); /* I1 */
+	if (!VS_PLANTED("append-without-sync") && !VS_PLANTED("sync-after-commit"))
+		rc = vs_file_sync(&vectors->file, error); /* I1 */
 	vectors->sync_failed = vectors->sync_failed || rc < 0;
 	VS_POINT("vectors-synced");
 	return rc;
@@ -274,5 +275,5 @@ bool vs_view_intact(const struct vs_view *view, uint32_t slot)
 	uint32_t crc;
 
 	memcpy(&crc, row + bytes, sizeof(crc));
-	return crc == vs_crc32(row, bytes);
+	return crc == vs_crc32(row, bytes) || VS_PLANTED("row-unchecked");
 }

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * R3 of doc/reliability.md: after a power loss at any moment every acknowledged write is there, and what was in hand is
+ * there wholly or not at all. A process works and its every change of a file is traced; from the trace come images of what
+ * the disk may hold, and each is opened as after a boot.
+ *
+ *   power [WORKLOAD]         VECSTORE_FAULT_IMAGES=N: images per workload (CI: 3000 and 200)
+ *                            VECSTORE_FAULT_SEED=N: others; VECSTORE_FAULT_FIRST=1: end at the first finding
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include <sys/mman.h>
+
+#include "base/trace.h"
+#include "image.h"
+#include "work.h"
+
+#define OPS_MAX 48
+
+struct workload {
+	const char *name;
+	unsigned dim;
+	unsigned images;
+	unsigned from; /* losses before this operation is done are left to the other workload */
+	struct work_op ops[OPS_MAX];
+};
+
+static const struct workload workloads[] = {
+	{ "records", 6, 3000, 0,
+	  { { WORK_UPSERT, 0, 1, 0 },        { WORK_UPSERT, 1, 1, 0 },      { WORK_UPSERT, 2, 30, 0 },
+	    { WORK_UPSERT, 0, 1, 1 },        { WORK_DELETE, 1, 1, 0 },      { WORK_SOFT_DELETE, 5, 5, 0 },
+	    { WORK_RESTORE, 6, 2, 0 },       { WORK_INDEX, 0, 0, 0 },       { WORK_UPSERT, 20, 30, 2 },
+	    { WORK_DELETE_WHERE, 10, 5, 0 }, { WORK_UPSERT, 60, 1, 0 },     { WORK_UPSERT, 61, 1, 0 },
+	    { WORK_INDEX, 0, 0, 0 },         { WORK_UPSERT, 0, 100, 3 },    { WORK_UPSERT, 7, 1, 4 },
+	    { WORK_UPSERT, 7, 1, 5 },        { WORK_DELETE, 7, 1, 0 },      { WORK_UPSERT, 7, 1, 6 },
+	    { WORK_INDEX, 0, 0, 0 },         { WORK_SOFT_DELETE, 0, 3, 0 }, { WORK_UPSERT, 1, 1, 7 },
+	    { WORK_UPSERT, 100, 5, 0 },      { WORK_DELETE, 90, 30, 0 },    { WORK_INDEX, 0, 0, 0 },
+	    { WORK_UPSERT, 200, 1, 0 },      { WORK_UPSERT, 201, 1, 0 },    { WORK_UPSERT, 202, 1, 0 } } },
+	{ "graph", 4, 200, 2,
+	  { { WORK_UPSERT, 0, 1000, 0 },
+	    { WORK_UPSERT, 1000, 1000, 0 },
+	    { WORK_INDEX, 0, 0, 0 },
+	    { WORK_UPSERT, 100, 60, 1 },
+	    { WORK_DELETE, 0, 40, 0 },
+	    { WORK_INDEX, 0, 0, 0 },
+	    { WORK_UPSERT, 2000, 100, 0 },
+	    { WORK_SOFT_DELETE, 500, 20, 0 },
+	    { WORK_INDEX, 0, 0, 0 },
+	    { WORK_UPSERT, 2100, 1, 0 } } },
+};
+#define WORKLOADS (sizeof(workloads) / sizeof(workloads[0]))
+
+struct run {
+	const struct workload *of;
+	char data[80];
+	char trace[80];
+	unsigned long images;
+	unsigned long seed;
+	bool first_only;
+};
+
+static int work_through(void *context)
+{
+	const struct run *run = context;
+	struct vs_error error;
+	struct work work;
+
+	setenv("VECSTORE_FAULT_TRACE", run->trace, 1);
+	setenv("VECSTORE_BOOT_ID", "before", 1);
+	vs_trace_reset();
+	if (work_open(&work, run->data, "default", run->of->dim, &error) != 0) {
+		fprintf(stderr, "power: %s\n", error.text);
+		return 2;
+	}
+	for (unsigned i = 0; i < OPS_MAX && run->of->ops[i].kind != WORK_NONE; i++) {
+		vs_trace(VS_TRACE_MARK, "begin", NULL, 0, NULL, 0);
+		if (work_perform(&work, &run->of->ops[i], &error) != 0) {
+			fprintf(stderr, "power: %s\n", error.text);
+			return 2;
+		}
+		vs_trace(VS_TRACE_MARK, "done", NULL, 0, NULL, 0);
+	}
+	work_close(&work);
+	return 0;
+}
+
+struct image {
+	const struct workload *of;
+	const char *data;
+	unsigned done;
+	unsigned begun;
+	char *why; /* shared with the child */
+};
+
+static int verify_image(void *context)
+{
+	const struct image *image = context;
+	struct work_model *models = calloc(2, sizeof(*models));
+
+	for (unsigned i = 0; i < image->begun; i++) {
+		work_apply(&models[1], &image->of->ops[i]);
+		if (i < image->done)
+			work_apply(&models[0], &image->of->ops[i]);
+	}
+	setenv("VECSTORE_BOOT_ID", "after", 1);
+	bool good = work_verify(image->data, "default", image->of->dim, &models[0],
+	                        image->begun > image->done ? &models[1] : NULL, image->why);
+	free(models);
+	return good ? 0 : 3;
+}
+
+static bool try_image(const struct run *run, struct trace *trace, const char *data, unsigned long number, char *why)
+{
+	struct image image = { run->of, data, trace_marks(trace, 'd'), trace_marks(trace, 'b'), why };
+	int status;
+
+	why[0] = '\0';
+	trace_image(trace, run->seed * 1000003 + number, data);
+	status = work_child(verify_image, &image);
+	work_remove(data);
+	if (status == 0)
+		return true;
+	if (why[0] == '\0')
+		snprintf(why, WORK_WHY, status < 0 ? "signal %d" : "status %d", status < 0 ? -status : status);
+	return false;
+}
+
+static unsigned long run_lane(unsigned lane, unsigned lanes, void *context)
+{
+	const struct run *run = context;
+	struct trace *trace = trace_load(run->trace, run->data);
+	char *why = mmap(NULL, WORK_WHY, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	unsigned long findings = 0;
+	unsigned long tried = 0;
+	size_t events;
+	size_t first = 0;
+	char data[96];
+
+	if (trace == NULL)
+		exit(2);
+	events = trace_length(trace);
+	snprintf(data, sizeof(data), "%s-%u", run->data, lane);
+	while (trace_marks(trace, 'd') < run->of->from)
+		trace_advance(trace, ++first);
+	for (unsigned long i = lane; i < run->images; i += lanes) {
+		size_t cut = first + (size_t)((double)i / (double)run->images * (double)(events - first + 1));
+		trace_advance(trace, cut);
+		tried++;
+		if (try_image(run, trace, data, i, why))
+			continue;
+		printf("power: %s, event %zu of %zu, image %lu: %s\n", run->of->name, cut, events, i, why);
+		findings++;
+		if (run->first_only)
+			break;
+	}
+	printf("power: %s, lane %u: %zu events, %lu images, %lu findings\n", run->of->name, lane, events, tried, findings);
+	trace_free(trace);
+	return findings;
+}
+
+int main(int argc, char **argv)
+{
+	unsigned long findings = 0;
+	char folder[64];
+	time_t start = time(NULL);
+
+	work_folder(folder);
+	for (size_t i = 0; i < WORKLOADS; i++) {
+		struct run run = { .of = &workloads[i], .seed = work_setting("VECSTORE_FAULT_SEED", 1) };
+		if (argc > 1 && strcmp(argv[1], workloads[i].name) != 0)
+			continue;
+		run.images = work_setting("VECSTORE_FAULT_IMAGES", workloads[i].images / WORK_THIN);
+		run.first_only = work_setting("VECSTORE_FAULT_FIRST", 0) != 0;
+		snprintf(run.data, sizeof(run.data), "%s/data", folder);
+		snprintf(run.trace, sizeof(run.trace), "%s/trace", folder);
+		if (work_child(work_through, &run) != 0)
+			exit(2);
+		findings += work_lanes(run_lane, &run);
+		work_remove(run.data);
+		unlink(run.trace);
+	}
+	work_remove(folder);
+	printf("power: %lu findings in %ld s\n", findings, (long)(time(NULL) - start));
+	return findings > 0;
+}

@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "work.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fault.h"
+
+#define AFTER (WORK_RECORDS - 1) /* the record that is written to see whether writing works */
+
+static float noise(uint64_t *seed)
+{
+	*seed = *seed * 6364136223846793005u + 1442695040888963407u;
+	return (float)(int32_t)(*seed >> 32) / 2147483648.0f;
+}
+
+static void vector_of(unsigned number, unsigned salt, unsigned dim, float *vector)
+{
+	uint64_t seed = (uint64_t)number * 7919 + (uint64_t)salt * 104729 + 1;
+
+	(void)noise(&seed);
+	for (unsigned i = 0; i < dim; i++)
+		vector[i] = noise(&seed);
+}
+
+static void id_of(unsigned number, char id[16])
+{
+	snprintf(id, 16, "r%04u", number);
+}
+
+static void metadata_of(unsigned number, unsigned salt, char text[128])
+{
+	snprintf(text, 128, "{\"n\": %u, \"salt\": %u, \"text\": \"%0*u\"}", number, salt, (int)(20 + number % 40), salt);
+}
+
+void work_apply(struct work_model *model, const struct work_op *op)
+{
+	for (unsigned i = op->from; i < op->from + op->count; i++) {
+		switch (op->kind) {
+		case WORK_UPSERT:
+			model->records[i].salt = op->salt;
+			model->records[i].version++;
+			model->records[i].deleted = false;
+			break;
+		case WORK_DELETE:
+			model->records[i].version = 0;
+			break;
+		case WORK_DELETE_WHERE: /* live ones only */
+			if (!model->records[i].deleted)
+				model->records[i].version = 0;
+			break;
+		case WORK_SOFT_DELETE:
+			model->records[i].deleted = model->records[i].version > 0;
+			break;
+		case WORK_RESTORE:
+			model->records[i].deleted = false;
+			break;
+		default:
+			break;
+		}
+	}
+}
+
+int work_open(struct work *work, const char *data, const char *name, unsigned dim, struct vs_error *error)
+{
+	struct vs_namespace_options options = { VS_CREATE, VS_COSINE, 0 };
+	int rc;
+
+	memset(work, 0, sizeof(*work));
+	snprintf(work->data, sizeof(work->data), "%s", data);
+	work->name = name;
+	work->dim = dim;
+	rc = vs_store_open(data, VS_CREATE, &work->store, error);
+	if (rc == 0)
+		rc = vs_namespace_open(work->store, name, &options, &work->ns, error);
+	if (rc != 0)
+		work_close(work);
+	return rc;
+}
+
+void work_close(struct work *work)
+{
+	vs_namespace_close(work->ns);
+	vs_store_close(work->store);
+	work->ns = NULL;
+	work->store = NULL;
+}
+
+static int upsert(struct work *work, const struct work_op *op, struct vs_error *error)
+{
+	struct vs_record_input *inputs = calloc(op->count, sizeof(*inputs));
+	float *vectors = calloc((size_t)op->count * work->dim, sizeof(*vectors));
+	char(*ids)[16] = calloc(op->count, sizeof(*ids));
+	char(*metadata)[128] = calloc(op->count, sizeof(*metadata));
+	struct vs_upsert_result result;
+	int rc;
+
+	for (unsigned i = 0; i < op->count; i++) {
+		float *vector = vectors + (size_t)i * work->dim;
+		vector_of(op->from + i, op->salt, work->dim, vector);
+		id_of(op->from + i, ids[i]);
+		metadata_of(op->from + i, op->salt, metadata[i]);
+		inputs[i] = (struct vs_record_input){ ids[i], strlen(ids[i]), vector, work->dim, metadata[i], strlen(metadata[i]) };
+	}
+	rc = vs_namespace_upsert(work->ns, inputs, op->count, NULL, &result, error);
+	free(inputs);
+	free(vectors);
+	free(ids);
+	free(metadata);
+	return rc;
+}
+
+static int take_away(struct work *work, const struct work_op *op, enum vs_removal kind, struct vs_error *error)
+{
+	struct vs_id *which = calloc(op->count, sizeof(*which));
+	char(*ids)[16] = calloc(op->count, sizeof(*ids));
+	size_t done;
+	int rc;
+
+	for (unsigned i = 0; i < op->count; i++) {
+		id_of(op->from + i, ids[i]);
+		which[i] = (struct vs_id){ ids[i], strlen(ids[i]) };
+	}
+	rc = vs_namespace_remove(work->ns, kind, which, op->count, &done, error);
+	free(which);
+	free(ids);
+	return rc;
+}
+
+static int index_all(struct work *work, bool here, struct vs_error *error)
+{
+	static const struct vs_index_options options = { 1, NULL, NULL };
+	struct vs_namespace *ns = work->ns;
+	bool worked = true;
+	int rc = here ? 0 : vs_namespace_open(work->store, work->name, NULL, &ns, error);
+
+	if (rc != 0)
+		return rc;
+	while (rc == 0 && worked)
+		rc = vs_namespace_index(ns, &options, &worked, error);
+	if (!here)
+		vs_namespace_close(ns);
+	return rc;
+}
+
+int work_perform(struct work *work, const struct work_op *op, struct vs_error *error)
+{
+	char filter[64];
+	size_t done;
+
+	switch (op->kind) {
+	case WORK_UPSERT:
+		return upsert(work, op, error);
+	case WORK_DELETE:
+		return take_away(work, op, VS_DELETE, error);
+	case WORK_SOFT_DELETE:
+		return take_away(work, op, VS_SOFT_DELETE, error);
+	case WORK_RESTORE:
+		return take_away(work, op, VS_RESTORE, error);
+	case WORK_DELETE_WHERE:
+		snprintf(filter, sizeof(filter), "n >= %u AND n < %u", op->from, op->from + op->count);
+		return vs_namespace_remove_where(work->ns, filter, &done, error);
+	case WORK_INDEX:
+	case WORK_INDEX_HERE:
+		return index_all(work, op->kind == WORK_INDEX_HERE, error);
+	default:
+		return 0;
+	}
+}
+
+/* ---- comparing ------------------------------------------------------------------------------------------ */
+
+__attribute__((format(printf, 2, 3)))
+static bool fail(char why[WORK_WHY], const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(why, WORK_WHY, format, arguments);
+	va_end(arguments);
+	return false;
+}
+
+struct seen {
+	const struct work_model *model;
+	unsigned dim;
+	unsigned count;
+	bool same;
+	char *why;
+};
+
+static void see(void *context, const struct vs_record *record)
+{
+	struct seen *seen = context;
+	unsigned number = (unsigned)strtoul(record->id + 1, NULL, 10);
+	float vector[WORK_DIM_MAX];
+	char metadata[128];
+
+	if (!seen->same)
+		return;
+	seen->count++;
+	if (record->id[0] != 'r' || number >= WORK_RECORDS || seen->model->records[number].version == 0) {
+		seen->same = fail(seen->why, "%s is there and should not be", record->id);
+		return;
+	}
+	vector_of(number, seen->model->records[number].salt, seen->dim, vector);
+	metadata_of(number, seen->model->records[number].salt, metadata);
+	if (record->version != seen->model->records[number].version)
+		seen->same = fail(seen->why, "%s has version %d, not %u", record->id, (int)record->version,
+		                  seen->model->records[number].version);
+	else if ((record->deleted_at != 0) != seen->model->records[number].deleted)
+		seen->same = fail(seen->why, "%s: deleted or not", record->id);
+	else if (strcmp(record->metadata, metadata) != 0)
+		seen->same = fail(seen->why, "%s has metadata %s, not %s", record->id, record->metadata, metadata);
+	else if (record->dimension != seen->dim || memcmp(record->vector, vector, seen->dim * sizeof(float)) != 0)
+		seen->same = fail(seen->why, "%s has another vector", record->id);
+}
+
+/* 1 the same, 0 not, with a reason; negative: an error, with a reason. */
+static int compare(struct work *work, const struct work_model *model, char why[WORK_WHY])
+{
+	struct vs_page_options page = { NULL, NULL, 0, WORK_RECORDS, true, true };
+	struct seen seen = { model, work->dim, 0, true, why };
+	struct vs_error error;
+	unsigned want = 0;
+	bool more;
+	int rc = vs_record_page(work->ns, &page, see, &seen, &more, &error);
+
+	if (rc != 0) {
+		fail(why, "the records cannot be read: %s", error.text);
+		return rc;
+	}
+	for (unsigned i = 0; i < WORK_RECORDS; i++)
+		want += model->records[i].version > 0;
+	if (seen.same && seen.count != want)
+		seen.same = fail(why, "%u records, not %u", seen.count, want);
+	return seen.same;
+}
+
+struct findings {
+	char *why;
+};
+
+static void hear(void *context, const char *finding)
+{
+	struct findings *findings = context;
+
+	if (findings->why[0] == '\0')
+		fail(findings->why, "check: %s", finding);
+}
+
+static bool check_clean(struct work *work, bool derived, char why[WORK_WHY])
+{
+	struct findings findings = { why };
+	struct vs_check_result result;
+	struct vs_error error;
+	int rc;
+
+	why[0] = '\0';
+	rc = vs_namespace_check(work->ns, hear, &findings, &result, &error);
+	if (rc != 0)
+		return fail(why, "it cannot be checked: %s", error.text);
+	return result.problems == 0 && (!derived || result.repairs == 0);
+}
+
+/* The share of the ten nearest that the walk finds too, over 20 questions. */
+static bool recall_good(struct work *work, char why[WORK_WHY])
+{
+	unsigned found = 0;
+	unsigned all = 0;
+
+	for (unsigned i = 0; i < 20; i++) {
+		struct vs_query query = VS_QUERY;
+		struct vs_results results;
+		struct vs_error error;
+		float vector[WORK_DIM_MAX];
+		char exact[10][16];
+		size_t count;
+		vector_of(i * 97 % WORK_RECORDS, 0, work->dim, vector);
+		query.vector = vector;
+		query.dimension = work->dim;
+		query.exact = true;
+		if (vs_namespace_search(work->ns, &query, &results, &error) != 0)
+			return fail(why, "exact search: %s", error.text);
+		count = results.count;
+		for (size_t k = 0; k < count; k++)
+			snprintf(exact[k], sizeof(exact[k]), "%s", results.items[k].record.id);
+		query.exact = false;
+		if (vs_namespace_search(work->ns, &query, &results, &error) != 0)
+			return fail(why, "search: %s", error.text);
+		if (results.count != count)
+			return fail(why, "search gives %zu of %zu", results.count, count);
+		for (size_t k = 0; k < count; k++)
+			for (size_t j = 0; j < count; j++)
+				found += strcmp(exact[k], results.items[j].record.id) == 0;
+		all += (unsigned)count;
+	}
+	if (found * 10 < all * 9)
+		return fail(why, "recall is %u of %u", found, all);
+	return true;
+}
+
+/* Exact search offers each live record once, and nothing else. */
+bool work_answers(struct work *work, const struct work_model *model, char why[WORK_WHY])
+{
+	struct vs_query query = VS_QUERY;
+	struct vs_results results;
+	struct vs_error error;
+	float vector[WORK_DIM_MAX];
+	size_t live = 0;
+
+	for (unsigned i = 0; i < WORK_RECORDS; i++)
+		live += model->records[i].version > 0 && !model->records[i].deleted;
+	vector_of(3, 0, work->dim, vector);
+	query.vector = vector;
+	query.dimension = work->dim;
+	query.limit = WORK_RECORDS;
+	query.exact = true;
+	query.with_metadata = false;
+	if (vs_namespace_search(work->ns, &query, &results, &error) != 0)
+		return fail(why, "exact search: %s", error.text);
+	if (results.count != live)
+		return fail(why, "exact search gives %zu of %zu records", results.count, live);
+	for (size_t k = 0; k < results.count; k++) {
+		unsigned number = (unsigned)strtoul(results.items[k].record.id + 1, NULL, 10);
+		if (number >= WORK_RECORDS || model->records[number].version == 0 || model->records[number].deleted)
+			return fail(why, "exact search gives %s, which is gone", results.items[k].record.id);
+	}
+	return recall_good(work, why);
+}
+
+static bool verify_open(struct work *work, const struct work_model *a, const struct work_model *b, char why[WORK_WHY])
+{
+	static const struct work_op after = { WORK_UPSERT, AFTER, 1, 77 };
+	struct work_op index = { WORK_INDEX, 0, 0, 0 };
+	struct work_model *model = malloc(sizeof(*model));
+	struct vs_error error;
+	int same = compare(work, a, why);
+	bool good;
+
+	*model = *a;
+	if (same == 0 && b != NULL) {
+		same = compare(work, b, why);
+		*model = *b;
+	}
+	good = same == 1 && check_clean(work, false, why);
+	if (good && work_perform(work, &after, &error) != 0)
+		good = fail(why, "no write after it: %s", error.text);
+	work_apply(model, &after);
+	if (good && work_perform(work, &index, &error) != 0)
+		good = fail(why, "no indexing after it: %s", error.text);
+	good = good && compare(work, model, why) == 1 && check_clean(work, true, why) && work_answers(work, model, why);
+	free(model);
+	return good;
+}
+
+bool work_verify(const char *data, const char *name, unsigned dim, const struct work_model *a,
+                 const struct work_model *b, char why[WORK_WHY])
+{
+	struct work work;
+	struct vs_error error;
+	bool good;
+
+	why[0] = '\0';
+	if (work_open(&work, data, name, dim, &error) != 0)
+		return fail(why, "it cannot be opened: %s", error.text);
+	good = verify_open(&work, a, b, why);
+	work_close(&work);
+	return good;
+}

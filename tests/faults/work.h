@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the fault tests share: operations on a namespace, a model of what must be stored after them, and the comparison of
+ * a data folder with the model. Each is a pure function of the operation, so that the process that verifies needs nothing
+ * from the one that was killed.
+ */
+#ifndef VS_TESTS_FAULTS_WORK_H
+#define VS_TESTS_FAULTS_WORK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "engine/vecstore.h"
+
+#define WORK_RECORDS 4096 /* numbers of records are below */
+#define WORK_DIM_MAX 256
+/* Of every so many things one is tried: with a sanitizer a process is slow to fork. */
+#ifdef __SANITIZE_ADDRESS__
+#define WORK_THIN 8
+#else
+#define WORK_THIN 1
+#endif
+
+enum work_kind {
+	WORK_NONE,
+	WORK_UPSERT,
+	WORK_DELETE,
+	WORK_DELETE_WHERE,
+	WORK_SOFT_DELETE,
+	WORK_RESTORE,
+	WORK_INDEX,      /* by a fresh handle, until nothing is left to do */
+	WORK_INDEX_HERE, /* by the handle that is open */
+};
+
+/* On the records numbered from, from + 1, …; salt makes other vectors and metadata. */
+struct work_op {
+	enum work_kind kind;
+	unsigned from;
+	unsigned count;
+	unsigned salt;
+};
+
+struct work_model {
+	struct {
+		unsigned salt;
+		unsigned version; /* 0: not there */
+		bool deleted;
+	} records[WORK_RECORDS];
+};
+
+void work_apply(struct work_model *model, const struct work_op *op);
+
+/* A data folder, open. */
+struct work {
+	char data[128];
+	const char *name;
+	unsigned dim;
+	struct vs_store *store;
+	struct vs_namespace *ns;
+};
+
+int work_open(struct work *work, const char *data, const char *name, unsigned dim, struct vs_error *error);
+void work_close(struct work *work);
+int work_perform(struct work *work, const struct work_op *op, struct vs_error *error);
+
+#define WORK_WHY 400
+
+/* Whether the folder holds exactly one of the two models (b NULL: only a), checks clean, takes a write, indexes and finds
+ * what it must. False with a reason. */
+bool work_verify(const char *data, const char *name, unsigned dim, const struct work_model *a,
+                 const struct work_model *b, char why[WORK_WHY]);
+/* Whether exact search offers each live record once and nothing else, and the walk finds most of what it finds. */
+bool work_answers(struct work *work, const struct work_model *model, char why[WORK_WHY]);
+
+/* ---- folders and processes ---- */
+
+/* A fresh folder in memory, if there is such a place, or in /tmp. */
+void work_folder(char path[64]);
+void work_remove(const char *path);
+void work_copy(const char *from, const char *to);
+/* A number from the environment. */
+unsigned long work_setting(const char *name, unsigned long otherwise);
+/* Splits the work among processes: runs each(lane, lanes, context) in each; their failures in all. */
+unsigned long work_lanes(unsigned long (*each)(unsigned lane, unsigned lanes, void *context), void *context);
+/* Runs each(context) in a child that may take a minute; its exit status, or -signal. */
+int work_child(int (*each)(void *context), void *context);
+
+/* Sets VECSTORE_FAULT (NULL: none) and counts from zero. */
+void work_fault(const char *fault);
+
+#endif
