@@ -46,7 +46,7 @@ static void wire_write(void *context, const void *data, size_t len)
 
 void vs_cgi_serve(struct vs_worker *worker)
 {
-	struct vs_wire wire = { NULL, wire_get, wire_read, wire_write, false };
+	struct vs_wire wire = { NULL, wire_get, wire_read, wire_write, NULL, false };
 	signal(SIGPIPE, SIG_IGN);
 	(void)vs_worker_answer(worker, &wire);
 }

@@ -158,13 +158,22 @@ static void close_connection(int fd, bool whole)
 	close(fd);
 }
 
+static void wire_finish(void *context)
+{
+	FCGX_Request *request = context;
+	request->keepConnection = 1;
+	FCGX_Finish_r(request);
+	if (request->ipcFd >= 0)
+		close_connection(request->ipcFd, true);
+}
+
 static void serve_connection(struct vs_worker *worker, FCGX_Request *request, int fd)
 {
 	request->ipcFd = fd;
 	request->keepConnection = 1;
 	if (FCGX_Accept_r(request) != 0) /* it has closed fd */
 		return;
-	struct vs_wire wire = { request, wire_get, wire_read, wire_write, true };
+	struct vs_wire wire = { request, wire_get, wire_read, wire_write, wire_finish, true };
 	bool whole = request->role == RESPONDER && vs_worker_answer(worker, &wire);
 	request->keepConnection = 1;
 	FCGX_Finish_r(request); /* closes only after a fault */

@@ -2,16 +2,26 @@
 #include "programs/fcgi/worker.h"
 
 #include <malloc.h>
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 
 #define READ_STEP ((size_t)64 << 10) /* bytes asked for at once when the length is not known */
 #define LARGE_BODY ((size_t)4 << 20)
 
+static void guard_begin(void);
+
 int vs_worker_open(struct vs_worker *worker, const struct vs_service_options *options, struct vs_error *error)
 {
 	memset(worker, 0, sizeof(*worker));
+	guard_begin();
 	return vs_service_open(options, &worker->service, error);
 }
 
@@ -162,6 +172,56 @@ static void send(struct vs_worker *worker, const struct vs_wire *wire, bool with
 		wire->write(wire->context, response->body.data, response->body.len);
 }
 
+static void finish(struct vs_worker *worker, const struct vs_wire *wire, const struct vs_request *request)
+{
+	if (worker->response.status >= 500)
+		vs_log(VS_LOG_ERROR, "request %s: %s %.*s: %d %s", worker->response.request_id, request->method,
+		       (int)strcspn(request->target, "?") % 200, request->target, worker->response.status,
+		       worker->response.error.text);
+	send(worker, wire, strcmp(request->method, "HEAD") != 0);
+}
+
+/* ---- a file that was cut short ---------------------------------------------------------------------------- */
+
+/* The request that is being handled; worker NULL: none. */
+static struct guard {
+	struct vs_worker *worker;
+	const struct vs_wire *wire;
+	const struct vs_request *request;
+	pthread_t thread;
+} guard;
+
+/*
+ * Reading a map past the end of its file. The signal comes from that very instruction, of this thread: so neither the
+ * memory allocator nor libfcgi was interrupted, and both can be used. To jump out of the engine instead and go on would
+ * leave its handles half changed; this process ends. Nothing of an answer has been sent, since that is done from memory of
+ * our own.
+ */
+static void on_bus_error(int number, siginfo_t *info, void *context)
+{
+	struct guard hit = guard;
+	struct vs_error error = { .position = -1 };
+	(void)context;
+	guard.worker = NULL;
+	if (!hit.worker || info->si_code != BUS_ADRERR || !pthread_equal(pthread_self(), hit.thread)) {
+		signal(number, SIG_DFL); /* the instruction is tried again, and ends the process */
+		return;
+	}
+	vs_error_set(&error, VS_EBUSY, "a file of the namespace was cut short while it was in use; try again");
+	vs_service_refuse(hit.worker->service, hit.request, &error, &hit.worker->response);
+	finish(hit.worker, hit.wire, hit.request);
+	if (hit.wire->finish)
+		hit.wire->finish(hit.wire->context);
+	_exit(EXIT_FAILURE);
+}
+
+static void guard_begin(void)
+{
+	struct sigaction action = { .sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO };
+	guard.thread = pthread_self();
+	sigaction(SIGBUS, &action, NULL);
+}
+
 bool vs_worker_answer(struct vs_worker *worker, const struct vs_wire *wire)
 {
 	struct vs_request request;
@@ -173,13 +233,11 @@ bool vs_worker_answer(struct vs_worker *worker, const struct vs_wire *wire)
 	} else {
 		request.body = worker->body.data;
 		request.body_len = worker->body.len;
+		guard = (struct guard){ worker, wire, &request, guard.thread };
 		vs_service_handle(worker->service, &request, &worker->response);
+		guard.worker = NULL;
 	}
-	if (worker->response.status >= 500)
-		vs_log(VS_LOG_ERROR, "request %s: %s %.*s: %d %s", worker->response.request_id, request.method,
-		       (int)strcspn(request.target, "?") % 200, request.target, worker->response.status,
-		       worker->response.error.text);
-	send(worker, wire, strcmp(request.method, "HEAD") != 0);
+	finish(worker, wire, &request);
 	bool large = worker->body.len > LARGE_BODY;
 	vs_buf_reset(&worker->body);
 	vs_arena_reset(&worker->arena);

@@ -14,6 +14,8 @@ struct vs_wire {
 	size_t (*read)(void *context, void *data, size_t len);
 	/* A fault is the peer's loss; nothing can be told to it. */
 	void (*write)(void *context, const void *data, size_t len);
+	/* Sends what was written, before the process ends; NULL when writing does. */
+	void (*finish)(void *context);
 	bool has_end; /* read sees where a body ends, whatever its length */
 };
 
@@ -25,6 +27,8 @@ struct vs_worker {
 	struct vs_response response;
 };
 
+/* From here on a file that is cut short while it is mapped (SIGBUS) costs the process, but not the answer: the request in
+ * hand gets 503 and the process exits with a failure. The next one opens the file again and sees what is wrong. */
 int vs_worker_open(struct vs_worker *worker, const struct vs_service_options *options, struct vs_error *error);
 void vs_worker_close(struct vs_worker *worker);
 /* Reads one request, answers it, and forgets it. Logs answers of 500 and above. False when not all of the body was read. */
