@@ -404,6 +404,18 @@ static int ensure_wal(struct vs_sql *sql, struct vs_error *error)
 	                          sql->path);
 }
 
+/* A writer that was killed between writing its commit and syncing it leaves a commit that nobody sees until all are gone.
+ * Then recovery finds it, but a power loss may still take it back. It is made durable before anybody builds on it. */
+static int sync_recovered(struct vs_sql *sql, struct vs_error *error)
+{
+	sqlite3_file *wal = NULL;
+	int rc = sqlite3_file_control(sql->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal);
+
+	if (rc == SQLITE_OK && wal != NULL && wal->pMethods != NULL && !VS_PLANTED("recovered-without-sync"))
+		rc = wal->pMethods->xSync(wal, SQLITE_SYNC_NORMAL);
+	return rc == SQLITE_OK ? 0 : vs_sql_error(sql, rc, error);
+}
+
 int vs_sql_open(struct vs_sql *sql, const char *path, const struct vs_sql_kind *kind, int busy_ms,
                 struct vs_error *error)
 {
@@ -425,6 +437,8 @@ int vs_sql_open(struct vs_sql *sql, const char *path, const struct vs_sql_kind *
 		                 "PRAGMA mmap_size = 0; PRAGMA cache_size = -8192; PRAGMA journal_size_limit = 67108864;"
 		                 "PRAGMA cell_size_check = ON",
 		                 error);
+	if (rc == 0)
+		rc = sync_recovered(sql, error);
 	if (rc < 0)
 		vs_sql_close(sql);
 	return rc;

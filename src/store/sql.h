@@ -51,7 +51,7 @@ int vs_sql_create(const char *path, const struct vs_sql_kind *kind,
                   int (*fill)(struct vs_sql *sql, const void *context, struct vs_error *error), const void *context,
                   struct vs_error *error);
 
-/* Opens an existing database and checks that it is of this kind. VS_ENOTFOUND, VS_EREADONLY, VS_ECORRUPT (no such file
+/* Opens an existing database and checks that it is of this kind; what can be seen in it then is durable, too. VS_ENOTFOUND, VS_EREADONLY, VS_ECORRUPT (no such file
  * of ours), VS_EFORMAT (newer). On failure *sql is closed. */
 int vs_sql_open(struct vs_sql *sql, const char *path, const struct vs_sql_kind *kind, int busy_ms,
                 struct vs_error *error);

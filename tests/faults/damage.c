@@ -181,7 +181,7 @@ static int look(void *context)
 		if (!exact)
 			return 3;
 		run->why[0] = '\0';
-		if (work_verify(run->data, "default", DIM, &run->model, NULL, run->why))
+		if (work_verify(run->data, "default", DIM, &run->model, 1, run->why))
 			return 0;
 		return strncmp(run->why, "recall", 6) == 0 || strncmp(run->why, "check: codes", 12) == 0 ||
 		               strncmp(run->why, "check: graph", 12) == 0
@@ -191,7 +191,7 @@ static int look(void *context)
 	(void)use_all(run, &work, &reported);
 	work_close(&work);
 	run->why[0] = '\0';
-	if (truth == DATABASE || reported || work_verify(run->data, "default", DIM, &run->model, NULL, ignored))
+	if (truth == DATABASE || reported || work_verify(run->data, "default", DIM, &run->model, 1, ignored))
 		return 0;
 	snprintf(run->why, WORK_WHY, "not reported: %.300s", ignored);
 	return 3;

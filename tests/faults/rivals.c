@@ -79,8 +79,7 @@ static pid_t bystander(const char *data)
 
 struct expected {
 	const char *data;
-	struct work_model without;
-	struct work_model with;
+	struct work_model models[2]; /* without and with the first one's records */
 	char *why;
 };
 
@@ -88,7 +87,7 @@ static int verify(void *context)
 {
 	const struct expected *expected = context;
 
-	return work_verify(expected->data, "default", DIM, &expected->without, &expected->with, expected->why) ? 0 : 3;
+	return work_verify(expected->data, "default", DIM, expected->models, 2, expected->why) ? 0 : 3;
 }
 
 int main(void)
@@ -105,9 +104,9 @@ int main(void)
 	snprintf(data, sizeof(data), "%s/data", folder);
 	expected->data = data;
 	expected->why = mmap(NULL, WORK_WHY, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	work_apply(&expected->without, &before);
-	work_apply(&expected->with, &before);
-	work_apply(&expected->with, &firsts);
+	work_apply(&expected->models[0], &before);
+	work_apply(&expected->models[1], &before);
+	work_apply(&expected->models[1], &firsts);
 	for (bool more = true; more && !(first_only && findings > 0);) {
 		struct run run = { data, &before, "", NULL };
 		pid_t other;

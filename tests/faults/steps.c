@@ -149,18 +149,18 @@ static int run_case(void *context)
 struct expected {
 	const struct step_case *of;
 	const char *data;
-	struct work_model before;
-	struct work_model after;
+	struct work_model models[2]; /* before and after */
 	bool either;
 };
 
 static int verify_case(void *context)
 {
 	const struct expected *expected = context;
-	const struct work_model *sure = expected->either ? &expected->before : &expected->after;
-	const struct work_model *maybe = expected->either ? &expected->after : NULL;
+	unsigned from = expected->either ? 0 : 1;
 
-	return work_verify(expected->data, expected->of->ns, expected->of->dim, sure, maybe, told->why) ? 0 : 3;
+	return work_verify(expected->data, expected->of->ns, expected->of->dim, expected->models + from, 2 - from, told->why)
+	           ? 0
+	           : 3;
 }
 
 struct lane {
@@ -206,15 +206,13 @@ static bool run_step(struct lane *lane, unsigned long step, const char *what)
 		return true;
 	}
 	expected->either = killed || told->rc != 0;
-	memset(&expected->before, 0, sizeof(expected->before));
+	memset(expected->models, 0, sizeof(expected->models));
 	for (unsigned i = 0; i < BEFORE_MAX; i++)
-		work_apply(&expected->before, &lane->of->before[i]);
-	expected->after = expected->before;
-	work_apply(&expected->after, &lane->of->op);
-	if (!killed) {
-		work_apply(&expected->before, &following);
-		work_apply(&expected->after, &following);
-	}
+		work_apply(&expected->models[0], &lane->of->before[i]);
+	expected->models[1] = expected->models[0];
+	work_apply(&expected->models[1], &lane->of->op);
+	for (unsigned i = 0; i < 2 && !killed; i++)
+		work_apply(&expected->models[i], &following);
 	status = work_child(verify_case, expected);
 	if (status != 0)
 		finding(lane, fault, status);

@@ -218,8 +218,7 @@ static void see(void *context, const struct vs_record *record)
 		seen->same = fail(seen->why, "%s has another vector", record->id);
 }
 
-/* 1 the same, 0 not, with a reason; negative: an error, with a reason. */
-static int compare(struct work *work, const struct work_model *model, char why[WORK_WHY])
+int work_compare(struct work *work, const struct work_model *model, char why[WORK_WHY])
 {
 	struct vs_page_options page = { NULL, NULL, 0, WORK_RECORDS, true, true };
 	struct seen seen = { model, work->dim, 0, true, why };
@@ -331,19 +330,18 @@ bool work_answers(struct work *work, const struct work_model *model, char why[WO
 	return recall_good(work, why);
 }
 
-static bool verify_open(struct work *work, const struct work_model *a, const struct work_model *b, char why[WORK_WHY])
+static bool verify_open(struct work *work, const struct work_model *models, unsigned count, char why[WORK_WHY])
 {
 	static const struct work_op after = { WORK_UPSERT, AFTER, 1, 77 };
 	struct work_op index = { WORK_INDEX, 0, 0, 0 };
 	struct work_model *model = malloc(sizeof(*model));
 	struct vs_error error;
-	int same = compare(work, a, why);
+	int same = 0;
 	bool good;
 
-	*model = *a;
-	if (same == 0 && b != NULL) {
-		same = compare(work, b, why);
-		*model = *b;
+	for (unsigned i = 0; same == 0 && i < count; i++) {
+		same = work_compare(work, &models[i], why);
+		*model = models[i];
 	}
 	good = same == 1 && check_clean(work, false, why);
 	if (good && work_perform(work, &after, &error) != 0)
@@ -351,13 +349,13 @@ static bool verify_open(struct work *work, const struct work_model *a, const str
 	work_apply(model, &after);
 	if (good && work_perform(work, &index, &error) != 0)
 		good = fail(why, "no indexing after it: %s", error.text);
-	good = good && compare(work, model, why) == 1 && check_clean(work, true, why) && work_answers(work, model, why);
+	good = good && work_compare(work, model, why) == 1 && check_clean(work, true, why) && work_answers(work, model, why);
 	free(model);
 	return good;
 }
 
-bool work_verify(const char *data, const char *name, unsigned dim, const struct work_model *a,
-                 const struct work_model *b, char why[WORK_WHY])
+bool work_verify(const char *data, const char *name, unsigned dim, const struct work_model *models, unsigned count,
+                 char why[WORK_WHY])
 {
 	struct work work;
 	struct vs_error error;
@@ -366,7 +364,7 @@ bool work_verify(const char *data, const char *name, unsigned dim, const struct 
 	why[0] = '\0';
 	if (work_open(&work, data, name, dim, &error) != 0)
 		return fail(why, "it cannot be opened: %s", error.text);
-	good = verify_open(&work, a, b, why);
+	good = verify_open(&work, models, count, why);
 	work_close(&work);
 	return good;
 }

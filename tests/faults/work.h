@@ -66,10 +66,12 @@ int work_perform(struct work *work, const struct work_op *op, struct vs_error *e
 
 #define WORK_WHY 400
 
-/* Whether the folder holds exactly one of the two models (b NULL: only a), checks clean, takes a write, indexes and finds
- * what it must. False with a reason. */
-bool work_verify(const char *data, const char *name, unsigned dim, const struct work_model *a,
-                 const struct work_model *b, char why[WORK_WHY]);
+/* Whether the folder holds exactly what one of the models says, checks clean, takes a write, indexes and finds what it
+ * must. False with a reason. */
+bool work_verify(const char *data, const char *name, unsigned dim, const struct work_model *models, unsigned count,
+                 char why[WORK_WHY]);
+/* Whether it holds what the model says: 1 or 0; negative when that cannot be read. */
+int work_compare(struct work *work, const struct work_model *model, char why[WORK_WHY]);
 /* Whether exact search offers each live record once and nothing else, and the walk finds most of what it finds. */
 bool work_answers(struct work *work, const struct work_model *model, char why[WORK_WHY]);
 
