@@ -45,10 +45,14 @@ static double measure(const struct vs_space *space, const float *vector, float f
 	return most > 0 ? LEVELS / (double)most : 0;
 }
 
-/* Rounds to the nearest level, halves up. |value * gain| <= LEVELS. */
+/* Rounds to the nearest level, halves up. |value * gain| <= LEVELS, but for a damaged row that holds no numbers: any level
+ * then. */
 static int level(float value, double gain)
 {
-	return (int)((double)value * gain + (BIAS + 0.5)) - BIAS;
+	double at = (double)value * gain + (BIAS + 0.5);
+	at = at > BIAS - LEVELS ? at : BIAS - LEVELS;
+	at = at < BIAS + LEVELS + 0.5 ? at : BIAS + LEVELS + 0.5;
+	return (int)at - BIAS;
 }
 
 void vs_int8_encode(const struct vs_space *space, const float *row, uint8_t *code)

@@ -190,11 +190,27 @@ static void extremes(void **state)
 	vs_int8_query_release(&query);
 }
 
+/* A damaged row, read by the indexer before anybody has checked it: any code, but a code. */
+static void no_numbers(void **state)
+{
+	(void)state;
+	struct vs_space space;
+	float row[5] = { NAN, 1, -INFINITY, -3e38f, NAN };
+	_Alignas(64) uint8_t code[64];
+	vs_space_init(&space, VS_COSINE, 4);
+	vs_int8_encode(&space, row, code);
+	for (size_t i = 0; i < 4; i++)
+		assert_true(code[i] >= 1);
+	row[2] = 1;
+	vs_int8_encode(&space, row, code);
+	assert_int_equal(code[3], 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(strides),      cmocka_unit_test(layout),          cmocka_unit_test(zero_vector),
-		cmocka_unit_test(approximates), cmocka_unit_test(query_from_code), cmocka_unit_test(extremes),
+		cmocka_unit_test(approximates), cmocka_unit_test(query_from_code), cmocka_unit_test(extremes), cmocka_unit_test(no_numbers),
 	};
 	return cmocka_run_group_tests_name("int8", tests, NULL, NULL);
 }
