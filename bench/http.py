@@ -320,7 +320,7 @@ def measure(options, harness, server, folder, rows, queries, keep):
     server.wait_indexed(3600)
     indexed = time.perf_counter() - begin - imported
 
-    sample = queries[:500]
+    sample = queries[:: max(1, len(queries) // 500)]
     truth = [{ids[row] for row in found} for found in nearest(options.metric, rows, sample, 10)]
     ef, recall = find_ef(server.client, sample, truth, options.recall)
     dimension = rows.shape[1]

@@ -10,4 +10,3 @@ dist_man_MANS += \
 	doc/man/vecstore.conf.5 \
 	doc/man/vecstore.fcgi.8
 
-dist_doc_DATA += doc/operations.md

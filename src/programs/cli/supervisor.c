@@ -330,7 +330,7 @@ static int open_signals(struct vs_supervisor *sup, struct vs_error *error)
 	return sup->signals < 0 ? vs_error_errno(error, errno, "signalfd") : 0;
 }
 
-/* Whether one of them has died already, and which. */
+/* Whether one of them has died already by itself, and which. Who was killed from outside is started again, as later on. */
 static int find_dead(struct vs_supervisor *sup, struct vs_error *error)
 {
 	for (unsigned i = 0; i < CHILDREN; i++) {
@@ -339,6 +339,10 @@ static int find_dead(struct vs_supervisor *sup, struct vs_error *error)
 		char reason[VS_CHILD_REASON];
 		if (child->pid <= 0 || waitpid(child->pid, &status, WNOHANG) != child->pid)
 			continue;
+		if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) {
+			on_death(sup, child, status);
+			continue;
+		}
 		child->pid = 0;
 		vs_child_reason(status, reason);
 		return vs_error_set(error, VS_EINTERNAL, "the %s %s at its start", child->name, reason);
@@ -353,6 +357,7 @@ static int wait_sound(struct vs_supervisor *sup, struct vs_error *error)
 		struct timespec pause = { .tv_nsec = 5000000 };
 		nanosleep(&pause, NULL);
 		int rc = find_dead(sup, error);
+		tend(sup, vs_clock_mono_ns());
 		uint64_t spent = vs_clock_mono_ns() - begin;
 		if (rc)
 			return rc;
