@@ -434,7 +434,7 @@ int vs_sql_open(struct vs_sql *sql, const char *path, const struct vs_sql_kind *
 	if (rc == 0)
 		rc = vs_sql_exec(sql,
 		                 "PRAGMA wal_autocheckpoint = 0; PRAGMA temp_store = MEMORY;"
-		                 "PRAGMA mmap_size = 0; PRAGMA cache_size = -2048; PRAGMA journal_size_limit = 67108864;"
+		                 "PRAGMA mmap_size = 0; PRAGMA cache_size = -1024; PRAGMA journal_size_limit = 67108864;"
 		                 "PRAGMA cell_size_check = ON",
 		                 error);
 	if (rc == 0)
