@@ -11,4 +11,9 @@ EXTRA_PROGRAMS += bench/filtered
 bench_filtered_SOURCES = bench/filtered.c
 bench_filtered_LDADD = $(core_libs)
 
+# Recall after updates; by `make bench/churn`.
+EXTRA_PROGRAMS += bench/churn
+bench_churn_SOURCES = bench/churn.c
+bench_churn_LDADD = $(core_libs)
+
 EXTRA_DIST += bench/README.md bench/http.py bench/query.lua
