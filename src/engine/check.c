@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * vecstore check: compares everything with everything. Truth first (meta.db with itself, every record with its
- * vector), then each derived file with the truth. All in one snapshot, beside running readers and writers.
+ * vecstore check: truth first (meta.db with itself, every record with its vector), then liveness and graph with the
+ * truth; columns by their checksums. All in one snapshot, beside running readers and writers.
  */
 #include <json-c/json_object.h>
 #include <json-c/json_tokener.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A query: one snapshot; the filter as a bitmap; then the cheaper of an exact scan of what it accepts and a walk of
- * the graph plus an exact scan of the unlinked tail; then the rows of the k best.
+ * A query: one snapshot; the filter as a bitmap; then the cheapest of four ways to what it accepts (rows, codes, a walk
+ * through all nodes, a walk over accepted ones) and an exact scan of the unlinked tail; then the rows of the k best.
  *
- * I6: filters apply inside both. Should a walk find fewer than wanted although more match, the scan decides.
+ * I6: filters apply inside all of them. Should they find fewer than wanted although more match, the exact scan decides.
  */
 #include <math.h>
 #include <string.h>

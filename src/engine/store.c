@@ -30,8 +30,6 @@ int vs_store_open(const char *path, unsigned flags, struct vs_store **out, struc
 		return vs_error_set(error, VS_EINVAL, "the path of the data folder is empty or too long: %s", path);
 	}
 	rc = vs_catalog_open(store->path, (flags & VS_CREATE) != 0, &store->catalog, error);
-	if (rc == 0)
-		rc = vs_dir_check(store->path, error);
 	if (rc < 0) {
 		vs_store_close(store);
 		return rc;

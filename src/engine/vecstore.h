@@ -218,7 +218,7 @@ struct vs_namespace_stats {
 	uint32_t indexed;  /* slots the graph has passed */
 	uint32_t unindexed; /* slots of the tail; 0 while the namespace is too small to need a graph */
 	uint64_t seq;      /* number of the newest change */
-	uint64_t storage_bytes;
+	uint64_t storage_bytes; /* of records, vectors and graph; not of columns/ and live.bits */
 };
 int vs_namespace_stats(struct vs_namespace *ns, struct vs_namespace_stats *stats, struct vs_error *error);
 
@@ -241,8 +241,8 @@ struct vs_check_result {
 	uint64_t problems; /* in truth files: data are damaged */
 	uint64_t repairs;  /* in derived files: the indexer will mend them; answers stay right meanwhile */
 };
-/* Compares everything with everything (I1 to I4, counts, checksums). report hears one line per finding. Safe while others
- * read and write. */
+/* Compares records, vectors, liveness and graph with each other (I1 to I4, counts, checksums); of columns it verifies the
+ * checksums alone. report hears one line per finding. Safe while others read and write. */
 int vs_namespace_check(struct vs_namespace *ns, void (*report)(void *context, const char *finding), void *context,
                        struct vs_check_result *result, struct vs_error *error);
 
