@@ -6,9 +6,9 @@
  * looks through the others at theirs, so that the accepted stay connected (as ACORN does: Patel and others, 2024),
  * without computing a distance for what may not be offered.
  */
-#include <string.h>
-
 #include "index/graph_distance.h"
+#include "index/graph_pool.h"
+#include "index/graph_vnni.h"
 
 #define SCAN_AHEAD 16    /* codes asked for before they are needed */
 #define HOP_ENOUGH 24    /* candidates of one expansion, after which no further lists are looked through */
@@ -26,32 +26,13 @@ VS_INLINE bool is_accepted(const struct accepted *accepted, uint32_t slot)
 	return slot < accepted->below && (accepted->words[slot >> 6] >> (slot & 63) & 1);
 }
 
-/* Puts an item at its place in the sorted pool of at most ef; returns the place, or ef when it is too far. */
-VS_INLINE uint32_t pool_insert(uint64_t *pool, uint32_t *len, uint32_t ef, uint64_t item)
-{
-	uint32_t low = 0;
-	uint32_t n;
-
-	if (*len == ef && item >= pool[ef - 1])
-		return ef;
-	n = *len == ef ? ef - 1 : (*len)++;
-	for (uint32_t size = n; size > 0;) {
-		uint32_t half = (size + 1) / 2;
-		low += half & -(uint32_t)(pool[low + half - 1] < item); /* by a mask: the outcome cannot be foretold */
-		size -= half;
-	}
-	memmove(pool + low + 1, pool + low, (n - low) * sizeof(*pool));
-	pool[low] = item;
-	return low;
-}
-
 /* ---- all of them ---------------------------------------------------------------------------------------- */
 
 VS_INLINE void offer(struct vs_walk *walk, uint32_t slot, uint32_t ef, distance_fn *distance)
 {
 	uint64_t item = vs_pool_item(distance(walk, slot), slot, walk->salt);
 
-	(void)pool_insert(walk->scratch->pool, &walk->len, ef, item);
+	(void)vs_pool_insert(walk->scratch->pool, &walk->len, ef, item);
 }
 
 VS_INLINE void scan(struct vs_walk *walk, const struct accepted *accepted, uint32_t ef, distance_fn *distance)
@@ -80,16 +61,9 @@ VS_INLINE void scan(struct vs_walk *walk, const struct accepted *accepted, uint3
 
 /* ---- the walk ------------------------------------------------------------------------------------------- */
 
-/* Marks a slot as seen; 1 when it was not seen before, else 0. As in graph_walk, without a branch. */
 VS_INLINE uint32_t visited_add(struct vs_graph_scratch *scratch, uint32_t slot)
 {
-	uint64_t word = scratch->visited[slot >> 6];
-	uint32_t new = (uint32_t)(~word >> (slot & 63)) & 1;
-
-	if (scratch->listed && word == 0)
-		scratch->touched[scratch->touched_len++] = slot >> 6;
-	scratch->visited[slot >> 6] = word | UINT64_C(1) << (slot & 63);
-	return new;
+	return vs_visited_add(scratch, scratch->visited, scratch->listed, slot);
 }
 
 VS_INLINE bool was_visited(const struct vs_graph_scratch *scratch, uint32_t slot)
@@ -104,19 +78,6 @@ struct hop {
 	uint32_t through_count;
 };
 
-VS_INLINE const uint32_t *list_of(const struct vs_walk *walk, uint32_t slot)
-{
-	return (const uint32_t *)(const void *)(walk->lists + slot * walk->list_stride);
-}
-
-VS_INLINE void list_prefetch(const struct vs_walk *walk, uint32_t slot)
-{
-	const uint32_t *list = list_of(walk, slot);
-
-	__builtin_prefetch(list);
-	__builtin_prefetch(list + 16);
-}
-
 /* Sorts the unseen neighbours of a slot into accepted ones and, at the first hop, others. */
 typedef void hop_fn(struct vs_walk *walk, const struct accepted *accepted, uint32_t slot, bool first, struct hop *hop);
 
@@ -129,7 +90,7 @@ VS_INLINE void hop_found(struct vs_walk *walk, uint32_t slot, struct hop *hop)
 
 VS_INLINE void hop_over(struct vs_walk *walk, const struct accepted *accepted, uint32_t slot, bool first, struct hop *hop)
 {
-	const uint32_t *list = list_of(walk, slot);
+	const uint32_t *list = vs_walk_list(walk, 0, slot);
 	uint32_t cap = 2 * walk->graph->m;
 
 	for (uint32_t i = 0; i < cap; i++) {
@@ -139,7 +100,7 @@ VS_INLINE void hop_over(struct vs_walk *walk, const struct accepted *accepted, u
 		if (is_accepted(accepted, next)) {
 			hop_found(walk, next, hop);
 		} else if (first && next < walk->slots) {
-			list_prefetch(walk, next);
+			vs_walk_list_prefetch(walk, 0, next);
 			hop->through[hop->through_count] = next;
 			hop->through_count += !was_visited(walk->scratch, next);
 		}
@@ -147,36 +108,27 @@ VS_INLINE void hop_over(struct vs_walk *walk, const struct accepted *accepted, u
 }
 
 #ifdef VS_VNNI
-/* Which of 16 slots, where `asked`, have their bit in words; slots past the words must not be asked. */
-VS_VNNI VS_INLINE __mmask16 bits_of(const uint64_t *words, __mmask16 asked, __m512i slots)
-{
-	__m512i halves = _mm512_mask_i32gather_epi32(_mm512_setzero_si512(), asked, _mm512_srli_epi32(slots, 5), words, 4);
-	__m512i bits = _mm512_sllv_epi32(_mm512_set1_epi32(1), _mm512_and_si512(slots, _mm512_set1_epi32(31)));
-
-	return _mm512_mask_test_epi32_mask(asked, halves, bits);
-}
-
 /* The same, 16 neighbours at a time: most time of a walk under a filter goes into looking which of them pass. x86 loads
  * what the writer stored in its order, and aligned entries whole. */
 VS_VNNI VS_INLINE void hop_over_vnni(struct vs_walk *walk, const struct accepted *accepted, uint32_t slot, bool first,
                                      struct hop *hop)
 {
-	const uint32_t *list = list_of(walk, slot);
+	const uint32_t *list = vs_walk_list(walk, 0, slot);
 
 	for (uint32_t i = 0; i < 2 * walk->graph->m; i += 16) {
 		__m512i next = _mm512_sub_epi32(_mm512_load_si512(list + i), _mm512_set1_epi32(1));
 		__mmask16 near = _mm512_cmplt_epu32_mask(next, _mm512_set1_epi32((int)accepted->below));
-		__mmask16 passing = bits_of(accepted->words, near, next);
+		__mmask16 passing = vs_vnni_bits(accepted->words, near, next);
 		uint32_t slots[16];
 		_mm512_storeu_si512(slots, next);
 		for (uint32_t left = passing; left != 0; left &= left - 1)
 			hop_found(walk, slots[__builtin_ctz(left)], hop);
 		if (first) {
 			__mmask16 there = _mm512_cmplt_epu32_mask(next, _mm512_set1_epi32((int)walk->slots));
-			uint32_t others = there & ~(uint32_t)passing & ~(uint32_t)bits_of(walk->scratch->visited, there, next);
+			uint32_t others = there & ~(uint32_t)passing & ~(uint32_t)vs_vnni_bits(walk->scratch->visited, there, next);
 			for (; others != 0; others &= others - 1) {
 				uint32_t other = slots[__builtin_ctz(others)];
-				list_prefetch(walk, other);
+				vs_walk_list_prefetch(walk, 0, other);
 				hop->through[hop->through_count++] = other;
 			}
 		}
@@ -227,11 +179,11 @@ VS_INLINE bool layer(struct vs_walk *walk, const struct accepted *accepted, uint
 		expand(&w, accepted, slot, &hop, over);
 		expansions++;
 		if (next < w.len)
-			list_prefetch(&w, vs_pool_id(pool[next], w.salt));
+			vs_walk_list_prefetch(&w, 0, vs_pool_id(pool[next], w.salt));
 		w.distances += hop.count;
 		for (uint32_t i = 0; i < hop.count; i++) {
 			uint32_t found = hop.found[i];
-			uint32_t place = pool_insert(pool, &w.len, ef, vs_pool_item(distance(&w, found), found, w.salt));
+			uint32_t place = vs_pool_insert(pool, &w.len, ef, vs_pool_item(distance(&w, found), found, w.salt));
 			next = place < next ? place : next;
 		}
 		if (next >= limit) {
@@ -257,7 +209,7 @@ static void start_near(struct vs_walk *walk, const struct accepted *accepted, ui
 	if (is_accepted(accepted, slot))
 		offer(walk, slot, ef, vs_walk_distance);
 	while (head < tail && walk->len == 0) {
-		const uint32_t *list = list_of(walk, queue[head++]);
+		const uint32_t *list = vs_walk_list(walk, 0, queue[head++]);
 		for (uint32_t i = 0; i < 2 * walk->graph->m; i++) {
 			uint32_t next = vs_load_acquire(&list[i]) - 1;
 			if (next == UINT32_MAX)

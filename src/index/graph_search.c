@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "index/graph_impl.h"
+#include "index/graph_pool.h"
 
 #define RESCORE_LEAST 32 /* accepted of the pool that are compared by float32 rows, at least, */
 #define RESCORE_SHARE 2  /* and this many times the wanted results */
