@@ -6,15 +6,11 @@
  * looks through the others at theirs, so that the accepted stay connected (as ACORN does: Patel and others, 2024),
  * without computing a distance for what may not be offered.
  */
-#include "index/graph_distance.h"
-#include "index/graph_pool.h"
+#include "index/graph_layer.h"
 #include "index/graph_vnni.h"
 
-#define SCAN_AHEAD 16    /* codes asked for before they are needed */
 #define HOP_ENOUGH 24    /* candidates of one expansion, after which no further lists are looked through */
 #define START_LISTS 2048 /* lists looked through for a first accepted slot */
-
-typedef float distance_fn(const struct vs_walk *walk, uint32_t slot);
 
 struct accepted {
 	const uint64_t *words;
@@ -26,21 +22,26 @@ VS_INLINE bool is_accepted(const struct accepted *accepted, uint32_t slot)
 	return slot < accepted->below && (accepted->words[slot >> 6] >> (slot & 63) & 1);
 }
 
-/* ---- all of them ---------------------------------------------------------------------------------------- */
-
-VS_INLINE void offer(struct vs_walk *walk, uint32_t slot, uint32_t ef, distance_fn *distance)
+VS_INLINE void batch_append(struct vs_batch *batch, uint32_t slot)
 {
-	uint64_t item = vs_pool_item(distance(walk, slot), slot, walk->salt);
-
-	(void)vs_pool_insert(walk->scratch->pool, &walk->len, ef, item);
+	batch->ids[batch->count] = slot;
+	batch->slots[batch->count++] = slot;
 }
 
-VS_INLINE void scan(struct vs_walk *walk, const struct accepted *accepted, uint32_t ef, distance_fn *distance)
+/* ---- all of them ---------------------------------------------------------------------------------------- */
+
+/* The codes of up to this many are on their way while as many are compared. */
+#define SCAN_BATCH 16
+
+VS_INLINE void scan(struct vs_walk *walk, const struct accepted *accepted, uint32_t ef, vs_batch_offer_fn *offer)
 {
 	struct vs_walk w = *walk; /* that nothing else can reach, so that its members stay in registers */
-	uint32_t ring[SCAN_AHEAD]; /* slots whose codes were asked for */
-	uint32_t taken = 0;
+	struct vs_batch batches[2];
+	struct vs_batch *now = &batches[0];
+	struct vs_batch *then = &batches[1];
+	uint32_t unread = UINT32_MAX;
 
+	now->count = then->count = 0;
 	for (uint32_t i = 0; i * 64 < accepted->below; i++) {
 		uint64_t word = accepted->words[i];
 		if (accepted->below - i * 64 < 64)
@@ -48,15 +49,21 @@ VS_INLINE void scan(struct vs_walk *walk, const struct accepted *accepted, uint3
 		for (; word != 0; word &= word - 1) {
 			uint32_t slot = i * 64 + (uint32_t)__builtin_ctzll(word);
 			vs_distance_prefetch(&w, slot);
-			if (taken >= SCAN_AHEAD)
-				offer(&w, ring[taken % SCAN_AHEAD], ef, distance);
-			ring[taken++ % SCAN_AHEAD] = slot;
+			batch_append(then, slot);
+			if (then->count < SCAN_BATCH)
+				continue;
+			offer(&w, 0, ef, now, &unread);
+			w.distances += now->count;
+			struct vs_batch *full = then;
+			then = now;
+			then->count = 0;
+			now = full;
 		}
 	}
-	for (uint32_t i = taken > SCAN_AHEAD ? taken - SCAN_AHEAD : 0; i < taken; i++)
-		offer(&w, ring[i % SCAN_AHEAD], ef, distance);
+	offer(&w, 0, ef, now, &unread);
+	offer(&w, 0, ef, then, &unread);
 	walk->len = w.len;
-	walk->distances += taken;
+	walk->distances = w.distances + now->count + then->count;
 }
 
 /* ---- the walk ------------------------------------------------------------------------------------------- */
@@ -71,10 +78,10 @@ VS_INLINE bool was_visited(const struct vs_graph_scratch *scratch, uint32_t slot
 	return scratch->visited[slot >> 6] >> (slot & 63) & 1;
 }
 
+/* What one step finds: accepted slots, unseen before, and others to look through. */
 struct hop {
-	uint32_t found[HOP_ENOUGH + 2 * VS_GRAPH_M_MAX + 1]; /* accepted, unseen before */
-	uint32_t count;
-	uint32_t through[2 * VS_GRAPH_M_MAX + 1]; /* not accepted, unseen before */
+	struct vs_batch found;
+	uint32_t through[2 * VS_GRAPH_M_MAX + 1];
 	uint32_t through_count;
 };
 
@@ -84,8 +91,8 @@ typedef void hop_fn(struct vs_walk *walk, const struct accepted *accepted, uint3
 VS_INLINE void hop_found(struct vs_walk *walk, uint32_t slot, struct hop *hop)
 {
 	vs_distance_prefetch(walk, slot);
-	hop->found[hop->count] = slot;
-	hop->count += visited_add(walk->scratch, slot);
+	batch_append(&hop->found, slot);
+	hop->found.count -= 1 - visited_add(walk->scratch, slot);
 }
 
 VS_INLINE void hop_over(struct vs_walk *walk, const struct accepted *accepted, uint32_t slot, bool first, struct hop *hop)
@@ -138,10 +145,10 @@ VS_VNNI VS_INLINE void hop_over_vnni(struct vs_walk *walk, const struct accepted
 
 VS_INLINE void expand(struct vs_walk *walk, const struct accepted *accepted, uint32_t slot, struct hop *hop, hop_fn *over)
 {
-	hop->count = hop->through_count = 0;
+	hop->found.count = hop->through_count = 0;
 	over(walk, accepted, slot, true, hop);
 	walk->visits++;
-	for (uint32_t i = 0; i < hop->through_count && hop->count < HOP_ENOUGH; i++) {
+	for (uint32_t i = 0; i < hop->through_count && hop->found.count < HOP_ENOUGH; i++) {
 		(void)visited_add(walk->scratch, hop->through[i]);
 		over(walk, accepted, hop->through[i], false, hop);
 		walk->visits++;
@@ -159,8 +166,10 @@ VS_INLINE uint32_t enough(uint32_t ef, uint32_t expansions, uint32_t lists)
 	return (uint32_t)((float)ef * (share < 0.4f ? 0.5f + 1.25f * share : 1.0f)) + 1;
 }
 
-/* Returns false when what hangs together with the start is less than enough. */
-VS_INLINE bool layer(struct vs_walk *walk, const struct accepted *accepted, uint32_t ef, distance_fn *distance, hop_fn *over)
+/* Returns false when what hangs together with the start is less than enough. As vs_layer_search, one step's codes are on
+ * their way while those of the step before are compared. */
+VS_INLINE bool layer(struct vs_walk *walk, const struct accepted *accepted, uint32_t ef, hop_fn *over,
+                     vs_batch_offer_fn *offer)
 {
 	struct vs_walk w = *walk;
 	uint64_t *pool = w.scratch->pool;
@@ -168,33 +177,44 @@ VS_INLINE bool layer(struct vs_walk *walk, const struct accepted *accepted, uint
 	uint32_t limit = ef / 2 + 1; /* places of the pool that are expanded */
 	uint32_t next = 0;
 	bool full = false;
-	struct hop hop;
+	struct hop hops[2];
+	struct hop *now = &hops[0];
+	struct hop *then = &hops[1];
 
 	w.visits = 0;
-	while (next < w.len && !full) {
-		uint32_t slot = vs_pool_id(pool[next], w.salt);
-		pool[next] |= VS_POOL_READ;
-		while (next < w.len && pool[next] & VS_POOL_READ)
-			next++;
-		expand(&w, accepted, slot, &hop, over);
-		expansions++;
+	now->found.count = 0;
+	while ((next < w.len && !full) || now->found.count > 0) {
+		struct hop *done = now;
+		then->found.count = 0;
+		if (next < w.len && !full) {
+			uint32_t slot = vs_pool_id(pool[next], w.salt);
+			pool[next] |= VS_POOL_READ;
+			while (next < w.len && pool[next] & VS_POOL_READ)
+				next++;
+			expand(&w, accepted, slot, then, over);
+			expansions++;
+			w.distances += then->found.count;
+		}
+		offer(&w, 0, ef, &now->found, &next);
 		if (next < w.len)
 			vs_walk_list_prefetch(&w, 0, vs_pool_id(pool[next], w.salt));
-		w.distances += hop.count;
-		for (uint32_t i = 0; i < hop.count; i++) {
-			uint32_t found = hop.found[i];
-			uint32_t place = vs_pool_insert(pool, &w.len, ef, vs_pool_item(distance(&w, found), found, w.salt));
-			next = place < next ? place : next;
-		}
-		if (next >= limit) {
+		now = then;
+		then = done;
+		if (next >= limit)
 			limit = enough(ef, expansions, w.visits);
-			full = next >= limit;
-		}
+		full = next >= limit;
 	}
 	walk->len = w.len;
 	walk->visits += w.visits;
 	walk->distances = w.distances;
 	return full || w.len == ef;
+}
+
+static void start_at(struct vs_walk *walk, uint32_t slot, uint32_t ef)
+{
+	uint64_t item = vs_pool_item(vs_walk_distance(walk, slot), slot, walk->salt);
+
+	(void)vs_pool_insert(walk->scratch->pool, &walk->len, ef, item);
 }
 
 /* Breadth first from a slot, through everything, to the first accepted ones. */
@@ -207,7 +227,7 @@ static void start_near(struct vs_walk *walk, const struct accepted *accepted, ui
 	queue[tail++] = slot;
 	(void)visited_add(walk->scratch, slot);
 	if (is_accepted(accepted, slot))
-		offer(walk, slot, ef, vs_walk_distance);
+		start_at(walk, slot, ef);
 	while (head < tail && walk->len == 0) {
 		const uint32_t *list = vs_walk_list(walk, 0, queue[head++]);
 		for (uint32_t i = 0; i < 2 * walk->graph->m; i++) {
@@ -218,7 +238,7 @@ static void start_near(struct vs_walk *walk, const struct accepted *accepted, ui
 				continue;
 			if (is_accepted(accepted, next)) {
 				walk->distances++;
-				offer(walk, next, ef, vs_walk_distance);
+				start_at(walk, next, ef);
 			} else if (tail < START_LISTS) {
 				queue[tail++] = next;
 			}
@@ -233,16 +253,16 @@ typedef bool fill_fn(struct vs_walk *walk, const struct accepted *accepted, uint
 static bool fill_row(struct vs_walk *walk, const struct accepted *accepted, uint32_t ef, enum vs_graph_way way)
 {
 	if (way == VS_GRAPH_ACCEPTED)
-		return layer(walk, accepted, ef, vs_distance_row, hop_over);
-	scan(walk, accepted, ef, vs_distance_row);
+		return layer(walk, accepted, ef, hop_over, vs_offer_row);
+	scan(walk, accepted, ef, vs_offer_row);
 	return true;
 }
 
 static bool fill_code(struct vs_walk *walk, const struct accepted *accepted, uint32_t ef, enum vs_graph_way way)
 {
 	if (way == VS_GRAPH_ACCEPTED)
-		return layer(walk, accepted, ef, vs_distance_code, hop_over);
-	scan(walk, accepted, ef, vs_distance_code);
+		return layer(walk, accepted, ef, hop_over, vs_offer_code);
+	scan(walk, accepted, ef, vs_offer_code);
 	return true;
 }
 
@@ -250,8 +270,8 @@ static bool fill_code(struct vs_walk *walk, const struct accepted *accepted, uin
 VS_VNNI static bool fill_vnni(struct vs_walk *walk, const struct accepted *accepted, uint32_t ef, enum vs_graph_way way)
 {
 	if (way == VS_GRAPH_ACCEPTED)
-		return layer(walk, accepted, ef, vs_distance_vnni, hop_over_vnni);
-	scan(walk, accepted, ef, vs_distance_vnni);
+		return layer(walk, accepted, ef, hop_over_vnni, vs_vnni_offer);
+	scan(walk, accepted, ef, vs_vnni_offer);
 	return true;
 }
 #endif

@@ -13,7 +13,9 @@
 #include "index/graph_distance.h"
 #include "index/graph_pool.h"
 
-#define VS_BATCH_ROOM (2 * VS_GRAPH_M_MAX + 16) /* filled up to sixteen at a time */
+#define VS_BATCH_ROOM (2 * VS_GRAPH_M_MAX + 32) /* filled up to sixteen at a time */
+
+typedef float vs_distance_fn(const struct vs_walk *walk, uint32_t slot);
 
 /* Neighbours on their way to the pool. */
 struct vs_batch {
@@ -61,6 +63,26 @@ VS_INLINE void vs_layer_came(const struct vs_walk *walk, uint32_t level, uint32_
 		return;
 	*next = place;
 	vs_walk_list_prefetch(walk, level, id);
+}
+
+VS_INLINE void vs_batch_offer(struct vs_walk *walk, uint32_t level, uint32_t ef, const struct vs_batch *batch,
+                              uint32_t *next, vs_distance_fn *distance)
+{
+	for (uint32_t i = 0; i < batch->count; i++) {
+		uint64_t item = vs_pool_item(distance(walk, batch->slots[i]), batch->ids[i], walk->salt);
+		uint32_t place = vs_pool_insert(walk->scratch->pool, &walk->len, ef, item);
+		vs_layer_came(walk, level, ef, place, batch->ids[i], next);
+	}
+}
+
+VS_INLINE void vs_offer_row(struct vs_walk *walk, uint32_t level, uint32_t ef, struct vs_batch *batch, uint32_t *next)
+{
+	vs_batch_offer(walk, level, ef, batch, next, vs_distance_row);
+}
+
+VS_INLINE void vs_offer_code(struct vs_walk *walk, uint32_t level, uint32_t ef, struct vs_batch *batch, uint32_t *next)
+{
+	vs_batch_offer(walk, level, ef, batch, next, vs_distance_code);
 }
 
 /* Fills the pool with the ef nearest found, starting from what is in it already. */

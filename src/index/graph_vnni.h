@@ -9,8 +9,7 @@
 #ifndef VS_INDEX_GRAPH_VNNI_H
 #define VS_INDEX_GRAPH_VNNI_H
 
-#include "index/graph_distance.h"
-#include "index/graph_pool.h"
+#include "index/graph_layer.h"
 
 #ifdef VS_VNNI
 
@@ -122,6 +121,35 @@ VS_VNNI VS_INLINE uint32_t vs_vnni_pool_insert(uint64_t *pool, uint32_t *len, ui
 	vs_pool_shift(pool + place, pool + n);
 	pool[place] = item;
 	return place;
+}
+
+/* Which of the 16 distances from `at` on may enter the pool: not farther than its last. Those of damaged codes may be no
+ * numbers, and come last. */
+VS_VNNI VS_INLINE uint32_t vs_vnni_near(const struct vs_batch *batch, uint32_t at, float bound)
+{
+	uint32_t left = batch->count - at;
+	__mmask16 there = left < 16 ? (__mmask16)((1u << left) - 1) : (__mmask16)0xffff;
+
+	return _mm512_mask_cmp_ps_mask(there, _mm512_loadu_ps(batch->distances + at), _mm512_set1_ps(bound), _CMP_NGT_UQ);
+}
+
+/* A vs_batch_offer_fn. */
+VS_VNNI VS_INLINE void vs_vnni_offer(struct vs_walk *walk, uint32_t level, uint32_t ef, struct vs_batch *batch,
+                                     uint32_t *next)
+{
+	uint64_t *pool = walk->scratch->pool;
+
+	vs_vnni_distances(walk, batch->slots, batch->count, batch->distances);
+	for (uint32_t at = 0; at < batch->count; at += 16) {
+		float bound = walk->len < ef ? __builtin_inff() : vs_pool_distance(pool[ef - 1]);
+		for (uint32_t near = vs_vnni_near(batch, at, bound); near != 0; near &= near - 1) {
+			uint32_t i = at + (uint32_t)__builtin_ctz(near);
+			uint32_t id = level == 0 ? batch->slots[i] : batch->ids[i];
+			uint64_t item = vs_pool_item(batch->distances[i], id, walk->salt);
+			uint32_t place = vs_vnni_pool_insert(pool, &walk->len, ef, item);
+			vs_layer_came(walk, level, ef, place, id, next);
+		}
+	}
 }
 
 #endif

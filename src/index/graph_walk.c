@@ -13,8 +13,6 @@
 
 #define CLEAR_WHOLE 16384 /* words of the visited set up to which it is cleared whole */
 
-typedef float distance_fn(const struct vs_walk *walk, uint32_t slot);
-
 /* ---- memory --------------------------------------------------------------------------------------------- */
 
 static int visited_reserve(struct vs_graph_scratch *scratch, size_t words)
@@ -102,26 +100,6 @@ void vs_walk_clear(struct vs_walk *walk)
 
 /* ---- one level ------------------------------------------------------------------------------------------ */
 
-VS_INLINE void batch_offer(struct vs_walk *walk, uint32_t level, uint32_t ef, const struct vs_batch *batch,
-                           uint32_t *next, distance_fn *distance)
-{
-	for (uint32_t i = 0; i < batch->count; i++) {
-		uint64_t item = vs_pool_item(distance(walk, batch->slots[i]), batch->ids[i], walk->salt);
-		uint32_t place = vs_pool_insert(walk->scratch->pool, &walk->len, ef, item);
-		vs_layer_came(walk, level, ef, place, batch->ids[i], next);
-	}
-}
-
-VS_INLINE void offer_row(struct vs_walk *walk, uint32_t level, uint32_t ef, struct vs_batch *batch, uint32_t *next)
-{
-	batch_offer(walk, level, ef, batch, next, vs_distance_row);
-}
-
-VS_INLINE void offer_code(struct vs_walk *walk, uint32_t level, uint32_t ef, struct vs_batch *batch, uint32_t *next)
-{
-	batch_offer(walk, level, ef, batch, next, vs_distance_code);
-}
-
 /* Greedy descent within one level: from id to the nearest that steps reach. */
 static uint32_t step_down(struct vs_walk *walk, uint32_t level, uint32_t id)
 {
@@ -164,17 +142,17 @@ static uint32_t step_down(struct vs_walk *walk, uint32_t level, uint32_t id)
 static void layer_row(struct vs_walk *walk, uint32_t level, uint32_t ef)
 {
 	if (level == 0)
-		vs_layer_search(walk, 0, ef, vs_batch_fill, offer_row);
+		vs_layer_search(walk, 0, ef, vs_batch_fill, vs_offer_row);
 	else
-		vs_layer_search(walk, level, ef, vs_batch_fill, offer_row);
+		vs_layer_search(walk, level, ef, vs_batch_fill, vs_offer_row);
 }
 
 static void layer_code(struct vs_walk *walk, uint32_t level, uint32_t ef)
 {
 	if (level == 0)
-		vs_layer_search(walk, 0, ef, vs_batch_fill, offer_code);
+		vs_layer_search(walk, 0, ef, vs_batch_fill, vs_offer_code);
 	else
-		vs_layer_search(walk, level, ef, vs_batch_fill, offer_code);
+		vs_layer_search(walk, level, ef, vs_batch_fill, vs_offer_code);
 }
 
 /* ---- what the others call ------------------------------------------------------------------------------- */
