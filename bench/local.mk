@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # Built on demand, by `make bench/hnsw_compare`; needs libhnswlib-dev and a C++ compiler. hnswlib chooses its instruction set
 # when it is compiled, so it gets all that this machine has.
+bench_common = bench/common.h bench/common.cc bench/exact.h bench/exact.cc bench/store.h bench/store.cc
+bench_engines = bench/engines.h bench/engines.cc bench/sweep.h bench/sweep.cc
+bench_cxxflags = -std=c++17 -O3 -march=native
+
 EXTRA_PROGRAMS += bench/hnsw_compare
-bench_hnsw_compare_SOURCES = bench/hnsw_compare.cc
-bench_hnsw_compare_CXXFLAGS = -std=c++17 -O3 -march=native
+bench_hnsw_compare_SOURCES = bench/hnsw_compare.cc $(bench_common) $(bench_engines)
+bench_hnsw_compare_CXXFLAGS = $(bench_cxxflags)
 bench_hnsw_compare_LDADD = $(core_libs)
 
 # Filters beside no filter; by `make bench/filtered`.
