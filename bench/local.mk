@@ -20,4 +20,4 @@ EXTRA_PROGRAMS += bench/churn
 bench_churn_SOURCES = bench/churn.c
 bench_churn_LDADD = $(core_libs)
 
-EXTRA_DIST += bench/README.md bench/http.py bench/query.lua
+EXTRA_DIST += bench/README.md bench/http.py bench/query.lua bench/make-768
