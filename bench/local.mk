@@ -3,12 +3,19 @@
 # when it is compiled, so it gets all that this machine has.
 bench_common = bench/common.h bench/common.cc bench/exact.h bench/exact.cc bench/store.h bench/store.cc
 bench_engines = bench/engines.h bench/engines.cc bench/sweep.h bench/sweep.cc
+bench_probe = bench/maps.h bench/maps.cc bench/probe.h bench/probe.cc
 bench_cxxflags = -std=c++17 -O3 -march=native
 
 EXTRA_PROGRAMS += bench/hnsw_compare
 bench_hnsw_compare_SOURCES = bench/hnsw_compare.cc $(bench_common) $(bench_engines)
 bench_hnsw_compare_CXXFLAGS = $(bench_cxxflags)
 bench_hnsw_compare_LDADD = $(core_libs)
+
+# Memory while serving and cold start; by `make bench/serving`.
+EXTRA_PROGRAMS += bench/serving
+bench_serving_SOURCES = bench/serving.cc $(bench_common) $(bench_engines) $(bench_probe)
+bench_serving_CXXFLAGS = $(bench_cxxflags)
+bench_serving_LDADD = $(core_libs)
 
 # Filters beside no filter; by `make bench/filtered`.
 EXTRA_PROGRAMS += bench/filtered
