@@ -17,6 +17,13 @@ bench_serving_SOURCES = bench/serving.cc $(bench_common) $(bench_engines) $(benc
 bench_serving_CXXFLAGS = $(bench_cxxflags)
 bench_serving_LDADD = $(core_libs)
 
+# How cost grows with the number of records; by `make bench/scale`.
+EXTRA_PROGRAMS += bench/scale
+bench_scale_SOURCES = bench/scale.cc bench/clusters.h bench/clusters.cc bench/sweep.h bench/sweep.cc $(bench_common) \
+	$(bench_probe)
+bench_scale_CXXFLAGS = -std=c++17 -O2
+bench_scale_LDADD = $(core_libs)
+
 # Filters beside no filter; by `make bench/filtered`.
 EXTRA_PROGRAMS += bench/filtered
 bench_filtered_SOURCES = bench/filtered.c
