@@ -11,6 +11,12 @@ bench_hnsw_compare_SOURCES = bench/hnsw_compare.cc $(bench_common) $(bench_engin
 bench_hnsw_compare_CXXFLAGS = $(bench_cxxflags)
 bench_hnsw_compare_LDADD = $(core_libs)
 
+# vecstore beside other libraries in bench/peers.py; by `make bench/peer`.
+EXTRA_PROGRAMS += bench/peer
+bench_peer_SOURCES = bench/peer.cc $(bench_common) $(bench_engines)
+bench_peer_CXXFLAGS = $(bench_cxxflags)
+bench_peer_LDADD = $(core_libs)
+
 # Memory while serving and cold start; by `make bench/serving`.
 EXTRA_PROGRAMS += bench/serving
 bench_serving_SOURCES = bench/serving.cc $(bench_common) $(bench_engines) $(bench_probe)
@@ -34,4 +40,4 @@ EXTRA_PROGRAMS += bench/churn
 bench_churn_SOURCES = bench/churn.c
 bench_churn_LDADD = $(core_libs)
 
-EXTRA_DIST += bench/README.md bench/http.py bench/query.lua bench/make-768
+EXTRA_DIST += bench/README.md bench/http.py bench/query.lua bench/peers.py bench/make-768
