@@ -82,6 +82,7 @@ size_t OurGraph::search(const float *query, uint32_t ef, uint32_t *slots)
 	q.below = vs_graph_linked(graph);
 	q.accept = &rows.all;
 	q.way = VS_GRAPH_WALK;
+	q.rescore = vs_graph_enough(kTop);
 	vs_topk_reset(&top);
 	check(vs_graph_search(graph, &rows.view, &q, scratch, &top, &stats, &error), error);
 	for (uint32_t i = 0; i < top.len; i++)

@@ -19,8 +19,10 @@ static int generation_path(char *path, const char *folder, const char *name, str
 	return 0;
 }
 
-int vs_generation_create(const char *folder, enum vs_metric metric, uint32_t dimension, struct vs_error *error)
+int vs_generation_create(const char *folder, enum vs_metric metric, enum vs_quantization quantization, uint32_t dimension,
+                         struct vs_error *error)
 {
+	struct vs_meta_options options = { 1, dimension, metric, quantization };
 	char path[VS_GENERATION_PATH];
 	int rc;
 
@@ -30,7 +32,7 @@ int vs_generation_create(const char *folder, enum vs_metric metric, uint32_t dim
 	if (rc == 0)
 		rc = vs_dir_create(path, error);
 	if (rc == 0)
-		rc = vs_meta_create(path, 1, metric, dimension, error);
+		rc = vs_meta_create(path, &options, error);
 	if (rc == 0)
 		rc = generation_path(path, folder, "CURRENT", error);
 	if (rc == 0)
@@ -118,6 +120,8 @@ int vs_generation_open_vectors(struct vs_generation *generation, const struct vs
 		return 0;
 	if (!generation->has_vectors) {
 		vs_space_init(&space, state->metric, state->dimension);
+		if (state->quantization == VS_QUANTIZATION_NONE)
+			space.quantization = VS_QUANTIZATION_NONE;
 		/* Once there were records, a missing file is damage and no reason to make an empty one. */
 		rc = vs_vectors_open(generation->dir, &space, state->generation, true, create && state->next_slot == 0,
 		                     &generation->vectors, error);

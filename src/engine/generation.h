@@ -41,7 +41,8 @@ struct vs_generation {
 };
 
 /* Makes folder/g000001 with an empty meta.db, then folder/CURRENT. Durable when it returns. */
-int vs_generation_create(const char *folder, enum vs_metric metric, uint32_t dimension, struct vs_error *error);
+int vs_generation_create(const char *folder, enum vs_metric metric, enum vs_quantization quantization, uint32_t dimension,
+                         struct vs_error *error);
 
 /* Opens the generation that folder/CURRENT names. On failure *generation is closed. */
 int vs_generation_open(const char *folder, struct vs_generation *generation, struct vs_error *error);

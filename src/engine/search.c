@@ -26,7 +26,6 @@
 #define ACCEPTED_HOPS 5     /* per place and 1 / share of accepted */
 #define SHARE_LEAST 0.005f  /* of accepted, below which those that two hops reach hang together no more */
 #define EXACT_MOST 1000     /* accepted up to which float32 rows are compared at once */
-#define OFFERED_LEAST 32    /* accepted that a walk must have met to be believed, and twice the wanted */
 
 struct search {
 	struct vs_namespace *ns;
@@ -51,6 +50,8 @@ static int check_query(const struct vs_query *query, struct vs_error *error)
 		return vs_error_at(error, VS_EINVAL, "limit", -1, "%u is not between 1 and %d", query->limit, RESULTS_MAX);
 	if (query->offset > RESULTS_MAX - query->limit)
 		return vs_error_at(error, VS_EINVAL, "offset", -1, "limit + offset is more than %d", RESULTS_MAX);
+	if (query->rescore < -1 || query->rescore > VS_RESCORE_MAX)
+		return vs_error_at(error, VS_EINVAL, "rescore", -1, "%d is not between 0 and %d", (int)query->rescore, VS_RESCORE_MAX);
 	if (query->ef > EF_MAX)
 		return vs_error_at(error, VS_EINVAL, "ef", -1, "%u is more than %d", query->ef, EF_MAX);
 	return 0;
@@ -165,7 +166,10 @@ static int64_t ask_graph(struct search *search, const struct vs_graph *graph, co
 		                            .ef = plan->ef,
 		                            .below = linked,
 		                            .accept = search->accept,
-		                            .way = plan->way };
+		                            .way = plan->way,
+		                            .rescore = search->query->rescore < 0
+		                                           ? vs_graph_enough(search->want)
+		                                           : (uint32_t)search->query->rescore * search->want };
 	struct vs_graph_stats stats = { 0, 0, 0 };
 
 	vs_topk_reset(&search->top);
@@ -182,7 +186,7 @@ static int64_t ask_graph(struct search *search, const struct vs_graph *graph, co
 static bool walk(struct search *search, const struct vs_graph *graph)
 {
 	uint32_t linked = vs_graph_linked(graph);
-	uint64_t least = OFFERED_LEAST > 2 * search->want ? OFFERED_LEAST : 2 * search->want;
+	uint32_t least = vs_graph_enough(search->want); /* accepted that a walk must have met to be believed */
 	struct plan plan;
 	int64_t offered;
 
@@ -193,7 +197,7 @@ static bool walk(struct search *search, const struct vs_graph *graph)
 		return false;
 	offered = ask_graph(search, graph, &plan, linked);
 	/* Around this vector fewer are accepted than elsewhere. */
-	if (offered >= 0 && (uint64_t)offered < least && plan.way == VS_GRAPH_WALK && search->query->filter != NULL) {
+	if (offered >= 0 && offered < (int64_t)least && plan.way == VS_GRAPH_WALK && search->query->filter != NULL) {
 		plan.way = VS_GRAPH_ACCEPTED;
 		offered = ask_graph(search, graph, &plan, linked);
 	}

@@ -19,6 +19,7 @@
 
 #include "base/error.h"
 #include "math/metric.h"
+#include "math/quantization.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -59,8 +60,9 @@ struct vs_namespace_options {
 	unsigned flags;        /* VS_CREATE: make it when missing, with what follows */
 	enum vs_metric metric; /* for a new one */
 	uint32_t dimension;    /* for a new one; 0: the first record fixes it */
+	enum vs_quantization quantization; /* for a new one */
 };
-#define VS_NAMESPACE_OPTIONS { 0, VS_COSINE, 0 }
+#define VS_NAMESPACE_OPTIONS { 0, VS_COSINE, 0, VS_QUANTIZATION_INT8 }
 
 /* options NULL: the defaults, which open and do not create. The store must outlive the namespace. */
 int vs_namespace_open(struct vs_store *store, const char *name, const struct vs_namespace_options *options,
@@ -173,8 +175,12 @@ struct vs_query {
 	float min_score;    /* similarity: at least; distance: at most */
 	bool with_metadata;
 	bool with_vector;
+	/* Candidates of the graph that are compared by their float32 rows, as a multiple of limit + offset; -1: chosen; 0: none.
+	 * Then scores are those of the codes (off by about 0.001 under cosine), and no row need be in memory. */
+	int32_t rescore;
 };
-#define VS_QUERY { NULL, 0, NULL, 0, 10, 0, 0, false, NULL, false, 0.0f, true, false }
+#define VS_QUERY { NULL, 0, NULL, 0, 10, 0, 0, false, NULL, false, 0.0f, true, false, -1 }
+#define VS_RESCORE_MAX 100
 
 struct vs_result {
 	struct vs_record record; /* metadata "" and vector NULL unless asked for */
@@ -214,6 +220,7 @@ struct vs_namespace_stats {
 	uint64_t deleted; /* soft-deleted */
 	uint32_t dimension;
 	enum vs_metric metric;
+	enum vs_quantization quantization;
 	uint32_t slots;    /* used up to now, dead ones too */
 	uint32_t indexed;  /* slots the graph has passed */
 	uint32_t unindexed; /* slots of the tail; 0 while the namespace is too small to need a graph */

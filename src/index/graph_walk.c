@@ -52,7 +52,7 @@ int vs_walk_reserve(struct vs_graph_scratch *scratch, const struct vs_space *spa
 		scratch->pool = pool;
 		scratch->pool_cap = ef;
 	}
-	if (vs_int8_serves(space->metric) && scratch->code_dim != space->dim) {
+	if (space->quantization == VS_QUANTIZATION_INT8 && scratch->code_dim != space->dim) {
 		vs_int8_query_release(&scratch->code);
 		memset(&scratch->code, 0, sizeof(scratch->code));
 		scratch->code_dim = 0;

@@ -13,12 +13,14 @@
 static struct vs_meta *meta, *other;
 static struct vs_meta_state now;
 
+static const struct vs_meta_options options = { 3, 8, VS_EUCLIDEAN, VS_QUANTIZATION_NONE };
+
 static int setup(void **state)
 {
 	meta = other = NULL;
 	if (folder_make(state) != 0)
 		return -1;
-	return vs_meta_create(folder, 3, VS_EUCLIDEAN, 8, &error);
+	return vs_meta_create(folder, &options, &error);
 }
 
 static int teardown(void **state)
@@ -92,8 +94,8 @@ static void created(void **state)
 	assert_int_equal(size_of("meta.db-wal"), -1);
 	assert_int_equal(size_of("meta.db-journal"), -1);
 	assert_int_equal(size_of("meta.db.new"), -1);
-	assert_int_equal(vs_meta_create(folder, 3, VS_EUCLIDEAN, 8, &error), VS_ECONFLICT);
-	assert_int_equal(vs_meta_create(path_of("none"), 3, VS_EUCLIDEAN, 8, &error), VS_ENOTFOUND);
+	assert_int_equal(vs_meta_create(folder, &options, &error), VS_ECONFLICT);
+	assert_int_equal(vs_meta_create(path_of("none"), &options, &error), VS_ENOTFOUND);
 	open_one(&meta, 0);
 	assert_int_equal(vs_meta_begin(meta, &now, &error), 0);
 	assert_int_equal(now.generation, 3);
