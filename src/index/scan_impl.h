@@ -39,8 +39,10 @@ struct vs_scan_part {
 	struct vs_topk *tops; /* one per query; NULL: the queries' own */
 	float *least;         /* of each lane, with the places past the last query of each panel */
 	float *scores;        /* of one call of the set */
-	uint64_t compared;    /* pairs by tiles */
+	uint32_t blocks;      /* compared by tiles, since the last look at whether these pay */
+	uint64_t compared;    /* pairs of these */
 	uint64_t doubted;     /* of these, compared again */
+	uint32_t rest;        /* blocks to compare without tiles */
 	uint32_t scanned;     /* slots */
 };
 

@@ -23,14 +23,16 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "index/scan.h"
 #include "index/scan_impl.h"
 
 #define UNIT (1.02 * 0x1p-24) /* u, and what is left out above */
 #define SIZE_LEAST 1e-9       /* of vectors that go through tiles under cosine and dot */
 #define SIZE_MOST 1e9
-#define TILE_QUERIES 4       /* fewer are as fast one by one (doc/benchmarks.md) */
-#define DOUBTED_LOOK 100000  /* pairs after which to look */
-#define DOUBTED_SHARE 4      /* 1 / the share of pairs compared again from which tiles do not pay */
+#define TILE_QUERIES 3       /* fewer are as fast one by one (doc/benchmarks.md) */
+#define LOOK_BLOCKS 64       /* after which to look whether tiles pay */
+#define DOUBTED_SHARE 4      /* 1 / the share of pairs compared again from which they do not */
+#define REST_BLOCKS 512      /* without them, until they are tried again */
 
 /* ---- the plan ------------------------------------------------------------------------------------------- */
 
@@ -166,6 +168,12 @@ static float least_of(const struct vs_scan_lane *lane, const struct vs_topk *top
 	return (float)(value - 4 * UNIT * (fabs(lane->limit) + fabs(distance * lane->per_distance)));
 }
 
+static void refresh_least(struct vs_scan_part *part, const struct vs_scan_plan *plan)
+{
+	for (uint32_t i = 0; i < plan->lane_count; i++) /* all panels but the last are full, so lane i has place i */
+		part->least[i] = least_of(&plan->lanes[i], vs_scan_part_top(part, plan, plan->lanes[i].query));
+}
+
 static int own_tops(struct vs_scan_part *part, const struct vs_scan_plan *plan)
 {
 	const struct vs_scan *scan = plan->scan;
@@ -197,8 +205,7 @@ int vs_scan_part_init(struct vs_scan_part *part, const struct vs_scan_plan *plan
 	}
 	for (size_t i = 0; i < places; i++)
 		part->least[i] = INFINITY;
-	for (uint32_t i = 0; i < plan->lane_count; i++)
-		part->least[i] = least_of(&plan->lanes[i], vs_scan_part_top(part, plan, plan->lanes[i].query));
+	refresh_least(part, plan);
 	return 0;
 }
 
@@ -320,10 +327,23 @@ static void block_tiles(struct vs_scan_part *part, const struct vs_scan_plan *pl
 	part->compared += (uint64_t)block->len * plan->lane_count;
 }
 
-/* Where the vectors lie so close together, far from the origin, that the bounds say nothing. */
-static bool tiles_pay(const struct vs_scan_part *part)
+/* Tiles do not pay while large tops fill, nor where vectors lie so close together, far from the origin, that the bounds say
+ * nothing: then they rest a while. */
+static void block_lanes(struct vs_scan_part *part, const struct vs_scan_plan *plan, const struct block *block)
 {
-	return part->compared < DOUBTED_LOOK || part->doubted < part->compared / DOUBTED_SHARE;
+	if (part->rest == 0) {
+		block_tiles(part, plan, block);
+		if (++part->blocks < LOOK_BLOCKS)
+			return;
+		part->rest = part->doubted > part->compared / DOUBTED_SHARE ? REST_BLOCKS : 0;
+		part->blocks = 0;
+		part->compared = part->doubted = 0;
+		return;
+	}
+	for (uint32_t i = 0; i < plan->lane_count; i++)
+		block_one_by_one(part, plan, block, plan->lanes[i].query);
+	if (--part->rest == 0)
+		refresh_least(part, plan);
 }
 
 /* ---- the pass ------------------------------------------------------------------------------------------- */
@@ -350,18 +370,21 @@ static void fill_block(struct block *block, const struct vs_scan *scan, uint32_t
 
 void vs_scan_part_run(struct vs_scan_part *part, const struct vs_scan_plan *plan, uint32_t from, uint32_t to)
 {
+	const struct vs_scan *scan = plan->scan;
 	struct block blocks[2];
 	uint32_t now = 0;
 
-	fill_block(&blocks[0], plan->scan, &from, to);
+	if (scan->count == 1) { /* nothing to share */
+		part->scanned += vs_scan_search(scan->view, scan->queries[0].vector, scan->queries[0].factor, scan->accept, from, to,
+		                                vs_scan_part_top(part, plan, 0));
+		return;
+	}
+	fill_block(&blocks[0], scan, &from, to);
 	while (blocks[now].len > 0) {
 		const struct block *block = &blocks[now];
-		bool tiles = plan->lane_count > 0 && tiles_pay(part);
-		fill_block(&blocks[1 - now], plan->scan, &from, to);
-		if (tiles)
-			block_tiles(part, plan, block);
-		for (uint32_t i = 0; i < plan->lane_count && !tiles; i++)
-			block_one_by_one(part, plan, block, plan->lanes[i].query);
+		fill_block(&blocks[1 - now], scan, &from, to);
+		if (plan->lane_count > 0)
+			block_lanes(part, plan, block);
 		for (uint32_t i = 0; i < plan->loose_count; i++)
 			block_one_by_one(part, plan, block, plan->loose[i]);
 		part->scanned += block->len;

@@ -166,6 +166,20 @@ static void threads_change_nothing(void **state)
 	}
 }
 
+/* Enough rows that tiles are given up and tried again. */
+static void tiles_that_tell_nothing(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	fixture_init(&f, VS_EUCLIDEAN, FAR_OUT, 8, 90000);
+	compare(&f, 6, 0, 90000, 1);
+	fixture_release(&f);
+	fixture_init(&f, VS_COSINE, FAR_OUT, 8, 90000);
+	compare(&f, 6, 0, 90000, 2);
+	fixture_release(&f);
+}
+
 static void ranges_and_bounds(void **state)
 {
 	struct fixture f;
@@ -189,6 +203,7 @@ int main(void)
 		cmocka_unit_test(every_metric_and_kind),
 		cmocka_unit_test(every_dimension),
 		cmocka_unit_test(threads_change_nothing),
+		cmocka_unit_test(tiles_that_tell_nothing),
 		cmocka_unit_test(ranges_and_bounds),
 	};
 
