@@ -16,4 +16,9 @@ EXTRA_PROGRAMS += bench/churn
 bench_churn_SOURCES = bench/churn.c
 bench_churn_LDADD = $(core_libs)
 
+# Batches beside single queries; by `make bench/batch`.
+EXTRA_PROGRAMS += bench/batch
+bench_batch_SOURCES = bench/batch.c
+bench_batch_LDADD = $(core_libs)
+
 EXTRA_DIST += bench/README.md bench/http.py bench/query.lua

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "engine/search_impl.h"
+#include "index/scan_batch.h"
 
 #define RESULTS_MAX 10000
 #define EF_MAX 100000
@@ -25,6 +26,9 @@
 #define ACCEPTED_HOPS 5     /* per place and 1 / share of accepted */
 #define SHARE_LEAST 0.005f  /* of accepted, below which those that two hops reach hang together no more */
 #define EXACT_MOST 1000     /* accepted up to which float32 rows are compared at once */
+#define SHARED_COMPARE 0.3f /* of an accepted row, for each of many queries that share a pass over the rows, */
+#define SHARED_FETCH 4.0f   /* and for all of them together */
+#define SHARED_LEAST 8      /* queries */
 #define OFFERED_LEAST 32    /* accepted that a walk must have met to be believed, and twice the wanted */
 
 int vs_search_check(const struct vs_query *query, struct vs_error *error)
@@ -129,6 +133,9 @@ static bool choose(const struct search *search, uint32_t linked, struct plan *pl
 		plan->way = VS_GRAPH_ACCEPTED;
 	if (costs[2] < costs[plan->way])
 		plan->way = VS_GRAPH_SCAN;
+	if (search->company >= SHARED_LEAST && vs_scan_has_tiles(search->state.metric) &&
+	    accepted * (SHARED_COMPARE + SHARED_FETCH / (float)search->company) < costs[plan->way])
+		return false;
 	if (pools[plan->way] < (float)search->want)
 		pools[plan->way] = (float)search->want;
 	if (pools[plan->way] > EF_MAX)
@@ -278,7 +285,7 @@ int vs_namespace_search(struct vs_namespace *ns, const struct vs_query *query, s
                         struct vs_error *error)
 {
 	uint64_t start = vs_clock_mono_ns();
-	struct search search = { .ns = ns, .query = query, .stats = &results->stats };
+	struct search search = { .ns = ns, .query = query, .company = 1, .stats = &results->stats };
 	int rc;
 
 	memset(results, 0, sizeof(*results));

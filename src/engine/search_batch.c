@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Many queries in one snapshot. Those under the same filter go together: their bitmap is made once, those that the graph
- * serves walk it one after another, and what is left to the exact scan shares one pass over the rows.
+ * serves walk it one after another, and what is left to the exact scan shares one pass over the rows. That makes the scan so
+ * much cheaper that it also takes queries which alone would walk (choose() in engine/search).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -80,6 +81,7 @@ static int run_group(struct entry *const *entries, size_t count, struct search *
 
 	for (size_t i = 0; i < count && rc == 0; i++) {
 		searches[i] = &entries[i]->search;
+		searches[i]->company = (uint32_t)count;
 		rc = vs_search_accept(searches[i], error);
 		if (rc == 0)
 			rc = vs_search_ask(searches[i], error);

@@ -19,8 +19,7 @@ static uint64_t scan_ns(const struct search *search, uint32_t count)
 {
 	uint64_t rows = search->state.next_slot - search->from;
 	uint64_t dim = search->view.space->dim;
-	bool tiles = count >= TILES_LEAST && (search->state.metric == VS_COSINE || search->state.metric == VS_DOT ||
-	                                      search->state.metric == VS_EUCLIDEAN);
+	bool tiles = count >= TILES_LEAST && vs_scan_has_tiles(search->state.metric);
 
 	if (search->accepted < rows)
 		rows = search->accepted;

@@ -15,6 +15,12 @@ struct vs_error;
 
 #define VS_SCAN_THREADS_MAX 16
 
+/* Many queries together are compared in a fraction of the time that each would take. */
+static inline bool vs_scan_has_tiles(enum vs_metric metric)
+{
+	return metric == VS_COSINE || metric == VS_DOT || metric == VS_EUCLIDEAN;
+}
+
 struct vs_scan_query {
 	const float *vector;
 	float factor;        /* vs_space_factor of vector */

@@ -36,11 +36,6 @@
 
 /* ---- the plan ------------------------------------------------------------------------------------------- */
 
-static bool in_tiles(enum vs_metric metric)
-{
-	return metric == VS_COSINE || metric == VS_DOT || metric == VS_EUCLIDEAN;
-}
-
 /* The lane of a query, and what its vector is multiplied with; false when it must stay away from the tiles. */
 static bool lane_of(const struct vs_space *space, const struct vs_scan_query *query, struct vs_scan_lane *lane,
                     float *times)
@@ -90,7 +85,7 @@ static void sort_queries(struct vs_scan_plan *plan, float *times)
 {
 	const struct vs_scan *scan = plan->scan;
 	const struct vs_space *space = scan->view->space;
-	bool tiles = in_tiles(space->metric) && scan->count >= TILE_QUERIES;
+	bool tiles = vs_scan_has_tiles(space->metric) && scan->count >= TILE_QUERIES;
 
 	for (uint32_t i = 0; i < scan->count; i++) {
 		struct vs_scan_lane *lane = &plan->lanes[plan->lane_count];
