@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * bench/batch: queries in batches beside the same queries one at a time, exact and through the graph, in turn within each
- * round; every answer of a batch is compared with the single one. See bench/README.md.
+ * bench/batch: queries in batches beside the same queries one at a time, exact and through the graph, in turn within
+ * each round; every answer of a batch is compared with the single one. See bench/README.md.
  *
  * The folder given by --data is filled and indexed when it is empty, and used as it is otherwise.
  */
@@ -274,7 +274,8 @@ static void print_table(const struct bench *bench, struct times times[2][SIZES])
 
 static void usage(void)
 {
-	fprintf(stderr, "usage: batch FILE.fvecs --data DIR [--rows N] [--rounds N] [--ef N] [--metric NAME] [--threads N]\n");
+	fprintf(stderr, "usage: batch FILE.fvecs --data DIR [--rows N] [--rounds N] [--ef N] [--metric NAME]\n"
+	                "             [--threads N]\n");
 	exit(2);
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * bench/tiles: what a pair of row and query costs by the kernels of the single scan, by math/tile in index/scan_batch, and
- * by OpenBLAS' sgemm (the product alone: what is needed is not even picked out of it). See bench/README.md.
+ * bench/tiles: what a pair of row and query costs by the kernels of the single scan, by math/tile in
+ * index/scan_batch, and by OpenBLAS' sgemm (the product alone: what is needed is not even picked out of it). See
+ * bench/README.md.
  */
 #include <cblas.h>
 #include <stdio.h>
@@ -122,9 +123,9 @@ static double by_sgemm(struct bench *bench, uint32_t count)
 
 	for (uint32_t slot = 0; slot < bench->view.count; slot += SGEMM_ROWS) {
 		uint32_t rest = bench->view.count - slot;
-		cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)(rest < SGEMM_ROWS ? rest : SGEMM_ROWS), queries, dim,
-		            1.0f, vs_view_row(&bench->view, slot), (int)(bench->view.stride / sizeof(float)), bench->vectors, dim,
-		            0.0f, bench->product, queries);
+		int rows = (int)(rest < SGEMM_ROWS ? rest : SGEMM_ROWS);
+		cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, rows, queries, dim, 1.0f, vs_view_row(&bench->view, slot),
+		            (int)(bench->view.stride / sizeof(float)), bench->vectors, dim, 0.0f, bench->product, queries);
 	}
 	return (now() - start) / count;
 }

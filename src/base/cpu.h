@@ -7,8 +7,8 @@
  * microseconds, and is out of date as soon as it is known. */
 unsigned vs_cpu_free(void);
 
-/* The same of a line of /proc/loadavg ("0.20 0.18 0.12 3/80 11206": three run now), for `cores` of them. A line that is not
- * such a one: 1. */
+/* The same of a line of /proc/loadavg ("0.20 0.18 0.12 3/80 11206": three run now), for `cores` of them. A line that
+ * is not such a one: 1. */
 unsigned vs_cpu_free_of(const char *loadavg, unsigned cores);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Many queries in one snapshot. Those under the same filter go together: their bitmap is made once, those that the graph
- * serves walk it one after another, and what is left to the exact scan shares one pass over the rows. That makes the scan so
- * much cheaper that it also takes queries which alone would walk (choose() in engine/search).
+ * Many queries in one snapshot. Those under the same filter go together: their bitmap is made once, those that the
+ * graph serves walk it one after another, and what is left to the exact scan shares one pass over the rows. That
+ * makes the scan so much cheaper that it also takes queries which alone would walk (choose() in engine/search).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -140,7 +140,10 @@ int vs_namespace_search_batch(struct vs_namespace *ns, const struct vs_query *qu
 	entries = vs_arena_calloc(&ns->arena, count, sizeof(*entries));
 	for (size_t i = 0; i < count && entries != NULL; i++) {
 		results[i].mark = vs_namespace_mark_of(ns, &state);
-		entries[i].search = (struct search){ .ns = ns, .query = &queries[i], .state = state, .stats = &results[i].stats };
+		entries[i].search.ns = ns;
+		entries[i].search.query = &queries[i];
+		entries[i].search.state = state;
+		entries[i].search.stats = &results[i].stats;
 		entries[i].results = &results[i];
 		entries[i].number = i;
 	}

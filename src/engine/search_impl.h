@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * engine/search_impl: the steps of a query, which a batch takes for many at a time. Private to the room. All of them lie in one
- * read transaction: check, prepare, accept, ask, settle, hydrate.
+ * engine/search_impl: the steps of a query, which a batch takes for many at a time. Private to the room. All of them
+ * lie in one read transaction: check, prepare, accept, ask, settle, hydrate.
  */
 #ifndef VS_ENGINE_SEARCH_IMPL_H
 #define VS_ENGINE_SEARCH_IMPL_H

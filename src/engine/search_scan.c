@@ -55,8 +55,8 @@ static int scan_group(struct search *const *searches, uint32_t count, struct vs_
 	int rc;
 
 	if (count == 1 && threads == 1) {
-		first->stats->distances += vs_scan_search(scan.view, first->vector, first->factor, scan.accept, scan.from, scan.to,
-		                                          &first->top);
+		scanned = vs_scan_search(scan.view, first->vector, first->factor, scan.accept, scan.from, scan.to, &first->top);
+		first->stats->distances += scanned;
 		return 0;
 	}
 	queries = vs_arena_calloc(&first->ns->arena, count, sizeof(*queries));

@@ -207,12 +207,12 @@ struct vs_results {
 int vs_namespace_search(struct vs_namespace *ns, const struct vs_query *query, struct vs_results *results,
                         struct vs_error *error);
 
-#define VS_SEARCH_BATCH_MAX 1000             /* queries */
+#define VS_SEARCH_BATCH_MAX 1000           /* queries */
 #define VS_SEARCH_BATCH_RESULTS_MAX 100000 /* sum of all limits and offsets */
-/* Answers count queries from one snapshot; results[i] as vs_namespace_search would answer queries[i], bit for bit, and valid as
- * long. Much faster than one at a time where rows are compared exactly: all queries under the same filter share one pass. Where
- * that makes it cheaper than the graph, queries that alone would go there are answered exactly, too. The
- * first fault ends it, and error->field is "queries[i].…". VS_ETOOBIG for too many queries or results.
+/* Answers count queries from one snapshot; results[i] as vs_namespace_search would answer queries[i], bit for bit, and
+ * valid as long. Much faster than one at a time where rows are compared exactly: all queries under the same filter
+ * share one pass. Where that makes it cheaper than the graph, queries that alone would go there are answered exactly,
+ * too. The first fault ends it, and error->field is "queries[i].…". VS_ETOOBIG for too many queries or results.
  * results[i].stats.duration_ns is an equal share of the whole time. */
 int vs_namespace_search_batch(struct vs_namespace *ns, const struct vs_query *queries, size_t count,
                               struct vs_results *results, struct vs_error *error);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * index/scan_batch: one pass, shared out among threads in chunks of slots. Each thread has tops of its own, which are merged at
- * the end; hits are ordered by (distance, slot), so which thread found what cannot be seen.
+ * index/scan_batch: one pass, shared out among threads in chunks of slots. Each thread has tops of its own, which are
+ * merged at the end; hits are ordered by (distance, slot), so which thread found what cannot be seen.
  *
- * Threads live as long as the call. They allocate nothing, and run only between the creation of the last and the end of
- * all: so when one of them hits the end of a file that was cut short, the caller is in no lock (programs/fcgi/worker.c).
+ * Threads live as long as the call. They allocate nothing, and run only between the creation of the last and the end
+ * of all: so when one of them hits the end of a file that was cut short, the caller is in no lock
+ * (programs/fcgi/worker.c).
  */
 #include "index/scan_batch.h"
 

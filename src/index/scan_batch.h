@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * index/scan_batch: exact search of many queries in one pass over the rows, by several threads if wanted. Each query's answer is
- * bit for bit that of vs_scan_search: what belongs in and its distance are decided by vs_space_distance alone, and ties
- * by the slot, so neither the order nor the company of rows and queries matters.
+ * index/scan_batch: exact search of many queries in one pass over the rows, by several threads if wanted. Each
+ * query's answer is bit for bit that of vs_scan_search: what belongs in and its distance are decided by
+ * vs_space_distance alone, and ties by the slot, so neither the order nor the company of rows and queries matters.
  */
 #ifndef VS_INDEX_SCAN_BATCH_H
 #define VS_INDEX_SCAN_BATCH_H
@@ -36,8 +36,8 @@ struct vs_scan {
 	unsigned threads; /* at most; 1: the caller alone. Fewer run when they cannot be started */
 };
 
-/* Offers every slot in [from, to) that is in accept to every top. *scanned: how many slots these were. VS_ENOMEM, and the tops
- * are as they were. */
+/* Offers every slot in [from, to) that is in accept to every top. *scanned: how many slots these were. VS_ENOMEM, and
+ * the tops are as they were. */
 int vs_scan_batch(const struct vs_scan *scan, uint32_t *scanned, struct vs_error *error);
 
 #endif

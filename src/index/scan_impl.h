@@ -53,7 +53,8 @@ void vs_scan_plan_release(struct vs_scan_plan *plan);
 int vs_scan_part_init(struct vs_scan_part *part, const struct vs_scan_plan *plan, bool own_tops);
 void vs_scan_part_release(struct vs_scan_part *part, const struct vs_scan_plan *plan); /* accepts a zeroed one */
 
-static inline struct vs_topk *vs_scan_part_top(struct vs_scan_part *part, const struct vs_scan_plan *plan, uint32_t query)
+static inline struct vs_topk *vs_scan_part_top(struct vs_scan_part *part, const struct vs_scan_plan *plan,
+                                               uint32_t query)
 {
 	return part->tops != NULL ? &part->tops[query] : plan->scan->queries[query].top;
 }

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * index/scan_tile: the pass of one thread over its slots, in blocks of rows that stay in the cache while every query is
- * compared with them.
+ * index/scan_tile: the pass of one thread over its slots, in blocks of rows that stay in the cache while every query
+ * is compared with them.
  *
- * For cosine, dot and euclidean, tiles (math/tile) leave out first what is surely too far. With u = 2^-24 the rounding of
- * one operation, a sum of n products in any order is off by at most n u (1 + small) of the sum of their sizes, which is at most
- * |q| |x| (Higham, Accuracy and Stability of Numerical Algorithms, 2002, 3.1). The kernel and the tile are each that far from
- * the truth at most, so what the kernel would let in has a score of at least
+ * For cosine, dot and euclidean, tiles (math/tile) leave out first what is surely too far. With u = 2^-24 the
+ * rounding of one operation, a sum of n products in any order is off by at most n u (1 + small) of the sum of their
+ * sizes, which is at most |q| |x| (Higham, Accuracy and Stability of Numerical Algorithms, 2002, 3.1). The kernel and
+ * the tile are each that far from the truth at most, so what the kernel would let in has a score of at least
  *
  *   cosine     q / |q| · x / |x|       >=  1 - distance             - (2n + 16) u
  *   dot        q / |q| · x             >=  -distance / |q|          - (2n + 16) u |x|
  *   euclidean  2q · x - |x|^2          >=  |q|^2 - distance         - (4n + 32) u (|q|^2 + |x|^2)
  *
- * where distance is that of the last hit, and the 16 and 32 stand for the few roundings outside the sums. Everything that
- * reaches it is compared by vs_space_distance. Numbers so large or small that something might leave the range of float32, where
- * these bounds do not hold, stay away from the tiles: such a row gets the score NaN, which nothing is sure of, and such a
- * query is compared one by one.
+ * where distance is that of the last hit, and the 16 and 32 stand for the few roundings outside the sums. Everything
+ * that reaches it is compared by vs_space_distance. Numbers so large or small that something might leave the range of
+ * float32, where these bounds do not hold, stay away from the tiles: such a row gets the score NaN, which nothing is
+ * sure of, and such a query is compared one by one.
  */
 #include <float.h>
 #include <math.h>
@@ -263,7 +263,8 @@ static void row_terms(const struct vs_space *space, const float *row, float *sca
 }
 
 /* The rows of a block from `first` on, as many as the set takes; the last one is repeated. */
-static void take_rows(const struct vs_scan_plan *plan, const struct block *block, uint32_t first, struct vs_tile_rows *rows)
+static void take_rows(const struct vs_scan_plan *plan, const struct block *block, uint32_t first,
+                      struct vs_tile_rows *rows)
 {
 	const struct vs_view *view = plan->scan->view;
 
@@ -280,8 +281,8 @@ static void take_rows(const struct vs_scan_plan *plan, const struct block *block
 }
 
 /* Compares what a call of the set was not sure of. */
-static void look_again(struct vs_scan_part *part, const struct vs_scan_plan *plan, const uint32_t *slots, uint32_t count,
-                       uint32_t panel)
+static void look_again(struct vs_scan_part *part, const struct vs_scan_plan *plan, const uint32_t *slots,
+                       uint32_t count, uint32_t panel)
 {
 	uint32_t width = panel_width(plan, panel);
 	uint32_t first = panel * plan->width;
@@ -322,8 +323,8 @@ static void block_tiles(struct vs_scan_part *part, const struct vs_scan_plan *pl
 	part->compared += (uint64_t)block->len * plan->lane_count;
 }
 
-/* Tiles do not pay while large tops fill, nor where vectors lie so close together, far from the origin, that the bounds say
- * nothing: then they rest a while. */
+/* Tiles do not pay while large tops fill, nor where vectors lie so close together, far from the origin, that the
+ * bounds say nothing: then they rest a while. */
 static void block_lanes(struct vs_scan_part *part, const struct vs_scan_plan *plan, const struct block *block)
 {
 	if (part->rest == 0) {
@@ -370,8 +371,8 @@ void vs_scan_part_run(struct vs_scan_part *part, const struct vs_scan_plan *plan
 	uint32_t now = 0;
 
 	if (scan->count == 1) { /* nothing to share */
-		part->scanned += vs_scan_search(scan->view, scan->queries[0].vector, scan->queries[0].factor, scan->accept, from, to,
-		                                vs_scan_part_top(part, plan, 0));
+		part->scanned += vs_scan_search(scan->view, scan->queries[0].vector, scan->queries[0].factor, scan->accept, from,
+		                                to, vs_scan_part_top(part, plan, 0));
 		return;
 	}
 	fill_block(&blocks[0], scan, &from, to);

@@ -8,8 +8,8 @@
 #define EACH(i, n) _Pragma("GCC unroll 8") for (int i = 0; i < (n); i++)
 
 /*
- * The loop, for a vector of `lanes` floats, in the compiler's own vector types: `rows` x `vectors` sums stay in registers,
- * and each number of a row is spread over a vector and multiplied with all queries of the panel.
+ * The loop, for a vector of `lanes` floats, in the compiler's own vector types: `rows` x `vectors` sums stay in
+ * registers, and each number of a row is spread over a vector and multiplied with all queries of the panel.
  */
 #define TILE(name, attributes, lanes, rows_, vectors)                                                                  \
 	attributes static bool name(const struct vs_tile_rows *rows, const float *panel, const float *least, size_t dim,   \

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * math/tile: many queries beside a few rows at once, the inner loop of a matrix product. A row's numbers are loaded once
- * for a whole panel of queries, and no sum has to be added up across lanes. So a pair costs a fraction of what the kernels of
- * math/kernels take, but sums are in another order: callers use it to leave out what is too far, and compare the rest
- * by the kernels.
+ * math/tile: many queries beside a few rows at once, the inner loop of a matrix product. A row's numbers are loaded
+ * once for a whole panel of queries, and no sum has to be added up across lanes. So a pair costs a fraction of what
+ * the kernels of math/kernels take, but sums are in another order: callers use it to leave out what is too far, and
+ * compare the rest by the kernels.
  *
- * Queries lie in panels, as wide as up to three vectors of the machine: number d of all queries of a panel, then number
- * d + 1. Places past the last query hold zeros.
+ * Queries lie in panels, as wide as up to three vectors of the machine: number d of all queries of a panel, then
+ * number d + 1. Places past the last query hold zeros.
  */
 #ifndef VS_MATH_TILE_H
 #define VS_MATH_TILE_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Handler of batch-query: many queries of one namespace, answered from one snapshot. The query cache is neither asked nor
- * filled: a batch is its own way to be fast, and hardly ever the same twice.
+ * Handler of batch-query: many queries of one namespace, answered from one snapshot. The query cache is neither asked
+ * nor filled: a batch is its own way to be fast, and hardly ever the same twice.
  */
 #include <json-c/json_object.h>
 #include <stdio.h>

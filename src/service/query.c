@@ -30,8 +30,8 @@ static int check_page(const struct vs_query *query, const char *prefix, struct v
 	return vs_error_at(error, VS_EINVAL, field, -1, "limit and offset together are at most %u", RESULTS_MAX);
 }
 
-int vs_query_decode(const struct vs_fields *fields, struct vs_arena *arena, struct vs_query *query, struct vs_text *name,
-                    struct vs_error *error)
+int vs_query_decode(const struct vs_fields *fields, struct vs_arena *arena, struct vs_query *query,
+                    struct vs_text *name, struct vs_error *error)
 {
 	static const char *const known[] = { "vector", "id",        "limit",  "filter",         "namespace",        "ef",
 		                                 "exact",  "min_score", "offset", "include_vector", "include_metadata", NULL };

@@ -9,12 +9,13 @@
 
 struct vs_buf;
 
-/* The fields of a query into *query, which holds the defaults, and *name (left alone when there is no namespace). Strings
- * are borrowed from the object, the vector lies in arena. */
-int vs_query_decode(const struct vs_fields *fields, struct vs_arena *arena, struct vs_query *query, struct vs_text *name,
-                    struct vs_error *error);
+/* The fields of a query into *query, which holds the defaults, and *name (left alone when there is no namespace).
+ * Strings are borrowed from the object, the vector lies in arena. */
+int vs_query_decode(const struct vs_fields *fields, struct vs_arena *arena, struct vs_query *query,
+                    struct vs_text *name, struct vs_error *error);
 
-/* The array of results alone: what is the same for all who ask this of the same data. VS_ETOOBIG when out grows too large. */
+/* The array of results alone: what is the same for all who ask this of the same data. VS_ETOOBIG when out grows too
+ * large. */
 int vs_query_encode(struct vs_buf *out, const struct vs_query *query, const struct vs_results *results,
                     struct vs_error *error);
 /* "stats":{…} */

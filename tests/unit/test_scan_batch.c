@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A scan for many queries answers each of them bit for bit as vs_scan_search does: whatever the metric, the numbers, how many
- * queries there are and how many threads. */
+/* A scan for many queries answers each of them bit for bit as vs_scan_search does: whatever the metric, the numbers,
+ * how many queries there are and how many threads. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A batch answers each query as it would be answered alone, bit for bit: over the graph, the tail and the exact scan, with
- * every option, by any number of threads. */
+/* A batch answers each query as it would be answered alone, bit for bit: over the graph, the tail and the exact scan,
+ * with every option, by any number of threads. */
 #include "engine_fixture.h"
 
 #include <math.h>
@@ -198,6 +198,7 @@ static void more_filters_than_are_kept(void **state)
 static void faults_name_the_query(void **state)
 {
 	static const float good[] = { 1, 2, 3, 4, 5 };
+	static const float bad[] = { 1, 2, 3, 4, (float)NAN };
 	const struct {
 		int code;
 		const char *field;
@@ -206,7 +207,7 @@ static void faults_name_the_query(void **state)
 	} cases[] = {
 		{ VS_EINVAL, "queries[2].vector", -1, { .limit = 1 } },
 		{ VS_EINVAL, "queries[2].vector", -1, { .limit = 1, .vector = good, .dimension = 2 } },
-		{ VS_EINVAL, "queries[2].vector", 4, { .limit = 1, .vector = (const float[]){ 1, 2, 3, 4, (float)NAN }, .dimension = 5 } },
+		{ VS_EINVAL, "queries[2].vector", 4, { .limit = 1, .vector = bad, .dimension = 5 } },
 		{ VS_EINVAL, "queries[2].limit", -1, { .vector = good, .dimension = 5 } },
 		{ VS_EINVAL, "queries[2].offset", -1, { .limit = 1, .offset = 10000, .vector = good, .dimension = 5 } },
 		{ VS_EINVAL, "queries[2].ef", -1, { .limit = 1, .ef = 1000000, .vector = good, .dimension = 5 } },
@@ -238,16 +239,19 @@ static void batches_are_bounded(void **state)
 	static struct vs_results results[VS_SEARCH_BATCH_MAX + 1];
 	struct fixture *fixture = *state;
 	struct vs_error error;
+	int rc;
 
 	for (size_t i = 0; i <= VS_SEARCH_BATCH_MAX; i++)
 		queries[i] = (struct vs_query){ .limit = 100, .vector = vector, .dimension = 2 };
 	assert_ok(vs_namespace_search_batch(fixture->ns, queries, 0, results, &error), error);
 	assert_ok(vs_namespace_search_batch(fixture->ns, queries, VS_SEARCH_BATCH_MAX, results, &error), error);
 	assert_int_equal(results[VS_SEARCH_BATCH_MAX - 1].stats.path, VS_PATH_EMPTY);
-	assert_int_equal(vs_namespace_search_batch(fixture->ns, queries, VS_SEARCH_BATCH_MAX + 1, results, &error), VS_ETOOBIG);
+	rc = vs_namespace_search_batch(fixture->ns, queries, VS_SEARCH_BATCH_MAX + 1, results, &error);
+	assert_int_equal(rc, VS_ETOOBIG);
 	assert_string_equal(error.field, "queries");
 	queries[7].offset = 1;
-	assert_int_equal(vs_namespace_search_batch(fixture->ns, queries, VS_SEARCH_BATCH_MAX, results, &error), VS_ETOOBIG);
+	rc = vs_namespace_search_batch(fixture->ns, queries, VS_SEARCH_BATCH_MAX, results, &error);
+	assert_int_equal(rc, VS_ETOOBIG);
 	assert_string_equal(error.field, "queries");
 }
 

@@ -82,8 +82,8 @@ static void scores_are_right(const struct tile *tile, const struct vs_tile_set *
 }
 
 /* One score that reaches its least, or is no number, and all that do not. */
-static void it_tells_what_is_not_below(struct tile *tile, const struct vs_tile_set *set, vs_tile_fn *run, unsigned width,
-                                       size_t dim)
+static void it_tells_what_is_not_below(struct tile *tile, const struct vs_tile_set *set, vs_tile_fn *run,
+                                       unsigned width, size_t dim)
 {
 	unsigned r = set->rows - 1, i = width - 1;
 	float kept = tile->rows.scale[r];
