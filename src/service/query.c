@@ -36,7 +36,7 @@ int vs_query_decode(const struct vs_fields *fields, struct vs_arena *arena, stru
 	static const char *const known[] = { "vector", "id",        "limit",  "filter",         "namespace",        "ef",
 		                                 "exact",  "min_score", "offset", "include_vector", "include_metadata", NULL };
 	struct vs_text id = { NULL, 0 };
-	struct vs_text filter = { NULL, 0 };
+	struct vs_text filter = { query->filter, 0 };
 	int rc;
 	if ((rc = vs_fields_check(fields, known, error)) || (rc = vs_fields_text(fields, "id", &id, error)) ||
 	    (rc = vs_fields_vector(fields, "vector", arena, &query->vector, &query->dimension, error)) ||

@@ -9,7 +9,7 @@
 
 struct vs_buf;
 
-/* The fields of a query into *query, which holds the defaults, and *name (left alone when there is no namespace).
+/* The fields of a query into *query, which holds the defaults of those that are missing, and *name (left alone when there is no namespace).
  * Strings are borrowed from the object, the vector lies in arena. */
 int vs_query_decode(const struct vs_fields *fields, struct vs_arena *arena, struct vs_query *query,
                     struct vs_text *name, struct vs_error *error);
