@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What of a query is left to the exact scan: the unlinked tail, or everything; by how many threads. */
+#include <stdlib.h>
+
 #include "base/cpu.h"
 #include "engine/search_impl.h"
 #include "index/scan.h"
@@ -26,22 +28,33 @@ static uint64_t scan_ns(const struct search *search, uint32_t count)
 	return rows * dim * (PS_FETCH + (uint64_t)count * (tiles ? PS_COMPARE_TILES : PS_COMPARE)) / 1000;
 }
 
-/* As many as the queries ask for, or as pay and are free. */
+/* What the environment says, in place of a choice; 0: nothing. */
+static unsigned told_threads(void)
+{
+	const char *text = getenv("VECSTORE_SCAN_THREADS");
+	unsigned long threads = text != NULL ? strtoul(text, NULL, 10) : 0;
+
+	return threads < VS_SCAN_THREADS_MAX ? (unsigned)threads : VS_SCAN_THREADS_MAX;
+}
+
+/* As many as the queries ask for, or the environment, or as pay and are free. */
 static unsigned choose_threads(struct search *const *searches, uint32_t count)
 {
-	unsigned asked = 0;
+	unsigned threads = 0;
 	uint64_t pay;
 
 	for (uint32_t i = 0; i < count; i++)
-		if (searches[i]->query->threads > asked)
-			asked = searches[i]->query->threads;
-	if (asked > 0)
-		return asked;
+		if (searches[i]->query->threads > threads)
+			threads = searches[i]->query->threads;
+	if (threads == 0)
+		threads = told_threads();
+	if (threads > 0)
+		return threads;
 	pay = scan_ns(searches[0], count) / NS_PER_THREAD;
 	if (pay < 2)
 		return 1;
-	asked = vs_cpu_free();
-	return pay < asked ? (unsigned)pay : asked;
+	threads = vs_cpu_free();
+	return pay < threads ? (unsigned)pay : threads;
 }
 
 /* Scans for searches whose `from` is the same. */
