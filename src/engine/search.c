@@ -222,7 +222,7 @@ static bool reaches(const struct search *search, float score)
 }
 
 /* The rows of the hits, past the offset and down to the least score. */
-int vs_search_hydrate(struct search *search, struct vs_results *results, struct vs_error *error)
+static int hydrate(struct search *search, struct vs_results *results, struct vs_error *error)
 {
 	struct vs_namespace *ns = search->ns;
 	uint32_t left_out = search->query->offset;
@@ -265,6 +265,11 @@ int vs_search_prepare(struct search *search, struct vs_error *error)
 	return find_vector(search, error);
 }
 
+int vs_search_hydrate(struct search *search, struct vs_results *results, struct vs_error *error)
+{
+	return hydrate(search, results, error);
+}
+
 /* Inside the read transaction. */
 static int run(struct search *search, struct vs_results *results, struct vs_error *error)
 {
@@ -277,7 +282,7 @@ static int run(struct search *search, struct vs_results *results, struct vs_erro
 	if (rc == 0)
 		rc = vs_search_settle(&search, 1, error);
 	if (rc == 0)
-		rc = vs_search_hydrate(search, results, error);
+		rc = hydrate(search, results, error);
 	return rc;
 }
 
@@ -285,7 +290,7 @@ int vs_namespace_search(struct vs_namespace *ns, const struct vs_query *query, s
                         struct vs_error *error)
 {
 	uint64_t start = vs_clock_mono_ns();
-	struct search search = { .ns = ns, .query = query, .company = 1, .stats = &results->stats };
+	struct search search = { .ns = ns, .query = query, .stats = &results->stats };
 	int rc;
 
 	memset(results, 0, sizeof(*results));

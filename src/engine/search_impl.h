@@ -20,7 +20,7 @@ struct search {
 	uint64_t accepted;              /* bits in it */
 	uint32_t want;                  /* hits to find: offset + limit, and self */
 	struct vs_topk top;
-	uint32_t company; /* queries that would share an exact scan, this one included */
+	uint32_t company; /* queries that would share an exact scan, this one included; 0: none but this one */
 	uint32_t from; /* slots from here on are still to be scanned; next_slot: none */
 	struct vs_query_stats *stats;
 };
