@@ -40,4 +40,14 @@ EXTRA_PROGRAMS += bench/churn
 bench_churn_SOURCES = bench/churn.c
 bench_churn_LDADD = $(core_libs)
 
+# Batches beside single queries; by `make bench/batch`.
+EXTRA_PROGRAMS += bench/batch
+bench_batch_SOURCES = bench/batch.c
+bench_batch_LDADD = $(core_libs)
+
+# Many queries beside a few rows, beside OpenBLAS; by `make bench/tiles`, needs libopenblas-dev. Nothing else of vecstore does.
+EXTRA_PROGRAMS += bench/tiles
+bench_tiles_SOURCES = bench/tiles.c
+bench_tiles_LDADD = $(core_libs) -lopenblas
+
 EXTRA_DIST += bench/README.md bench/http.py bench/query.lua bench/peers.py bench/make-768

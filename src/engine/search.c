@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "engine/namespace.h"
-#include "index/scan.h"
+#include "engine/search_impl.h"
+#include "index/scan_batch.h"
 
 #define RESULTS_MAX 10000
 #define EF_MAX 100000
@@ -26,23 +26,11 @@
 #define ACCEPTED_HOPS 5     /* per place and 1 / share of accepted */
 #define SHARE_LEAST 0.005f  /* of accepted, below which those that two hops reach hang together no more */
 #define EXACT_MOST 1000     /* accepted up to which float32 rows are compared at once */
+#define SHARED_COMPARE 0.3f /* of an accepted row, for each of many queries that share a pass over the rows, */
+#define SHARED_FETCH 4.0f   /* and for all of them together */
+#define SHARED_LEAST 8      /* queries */
 
-struct search {
-	struct vs_namespace *ns;
-	const struct vs_query *query;
-	struct vs_meta_state state;
-	struct vs_view view;
-	const float *vector;
-	float factor;
-	int64_t self;                   /* slot of the record asked by id, left out; -1: none */
-	const struct vs_bitmap *accept; /* live and accepted by the filter */
-	uint64_t accepted;              /* bits in it */
-	uint32_t want;                  /* hits to find: offset + limit, and self */
-	struct vs_topk top;
-	struct vs_query_stats *stats;
-};
-
-static int check_query(const struct vs_query *query, struct vs_error *error)
+int vs_search_check(const struct vs_query *query, struct vs_error *error)
 {
 	if ((query->vector == NULL) == (query->id == NULL))
 		return vs_error_at(error, VS_EINVAL, "vector", -1, "a query needs either a vector or an id");
@@ -90,7 +78,7 @@ static int find_vector(struct search *search, struct vs_error *error)
 	return 0;
 }
 
-static int find_accepted(struct search *search, struct vs_error *error)
+int vs_search_accept(struct search *search, struct vs_error *error)
 {
 	struct vs_generation *generation = &search->ns->generation;
 	int rc;
@@ -105,13 +93,10 @@ static int find_accepted(struct search *search, struct vs_error *error)
 			return rc;
 	}
 	search->stats->filtered_count = search->accepted;
+	search->want = search->query->limit + search->query->offset + (search->self >= 0 ? 1 : 0);
+	if (search->want > search->accepted)
+		search->want = (uint32_t)search->accepted;
 	return 0;
-}
-
-static void scan(struct search *search, uint32_t from)
-{
-	search->stats->distances += vs_scan_search(&search->view, search->vector, search->factor, search->accept, from,
-	                                           search->state.next_slot, &search->top);
 }
 
 /* A way to find candidates below `linked`, and its pool. */
@@ -149,6 +134,9 @@ static bool choose(const struct search *search, uint32_t linked, struct plan *pl
 		plan->way = VS_GRAPH_ACCEPTED;
 	if (costs[2] < costs[plan->way])
 		plan->way = VS_GRAPH_SCAN;
+	if (search->company >= SHARED_LEAST && vs_scan_has_tiles(search->state.metric) &&
+	    accepted * (SHARED_COMPARE + SHARED_FETCH / (float)search->company) < costs[plan->way])
+		return false;
 	if (pools[plan->way] < (float)search->want)
 		pools[plan->way] = (float)search->want;
 	if (pools[plan->way] > EF_MAX)
@@ -182,7 +170,7 @@ static int64_t ask_graph(struct search *search, const struct vs_graph *graph, co
 	return stats.offered;
 }
 
-/* Asks the graph and scans the tail. False: it cannot or did not find enough, so that the scan has to. */
+/* Asks the graph and leaves the tail to be scanned. False: it cannot be asked, or the exact scan is cheaper. */
 static bool walk(struct search *search, const struct vs_graph *graph)
 {
 	uint32_t linked = vs_graph_linked(graph);
@@ -201,29 +189,30 @@ static bool walk(struct search *search, const struct vs_graph *graph)
 		plan.way = VS_GRAPH_ACCEPTED;
 		offered = ask_graph(search, graph, &plan, linked);
 	}
-	if (offered < 0)
-		return false;
-	scan(search, linked);
-	return search->top.len >= search->want || search->top.len >= search->accepted;
+	search->from = linked;
+	return offered >= 0;
 }
 
-static int find_hits(struct search *search, struct vs_error *error)
+void vs_search_exactly(struct search *search)
+{
+	search->stats->path = VS_PATH_EXACT;
+	vs_topk_reset(&search->top);
+	search->from = 0;
+}
+
+int vs_search_ask(struct search *search, struct vs_error *error)
 {
 	const struct vs_graph *graph = search->ns->generation.graph;
 
+	search->from = search->state.next_slot;
 	search->stats->path = VS_PATH_EMPTY;
 	if (search->accepted == 0)
 		return 0;
-	if (search->want > search->accepted)
-		search->want = (uint32_t)search->accepted;
 	if (vs_topk_init(&search->top, search->want) < 0)
 		return vs_error_set(error, VS_ENOMEM, "no memory for %u results", search->want);
 	search->stats->path = VS_PATH_GRAPH;
-	if (graph != NULL && !search->query->exact && walk(search, graph))
-		return 0;
-	search->stats->path = VS_PATH_EXACT;
-	vs_topk_reset(&search->top);
-	scan(search, 0);
+	if (graph == NULL || search->query->exact || !walk(search, graph))
+		vs_search_exactly(search);
 	return 0;
 }
 
@@ -273,19 +262,29 @@ static int hydrate(struct search *search, struct vs_results *results, struct vs_
 	return 0;
 }
 
+int vs_search_prepare(struct search *search, struct vs_error *error)
+{
+	if (search->ns->generation.has_vectors)
+		search->view = vs_vectors_view(&search->ns->generation.vectors);
+	return find_vector(search, error);
+}
+
+int vs_search_hydrate(struct search *search, struct vs_results *results, struct vs_error *error)
+{
+	return hydrate(search, results, error);
+}
+
 /* Inside the read transaction. */
 static int run(struct search *search, struct vs_results *results, struct vs_error *error)
 {
-	int rc;
+	int rc = vs_search_prepare(search, error);
 
-	if (search->ns->generation.has_vectors)
-		search->view = vs_vectors_view(&search->ns->generation.vectors);
-	rc = find_vector(search, error);
 	if (rc == 0)
-		rc = find_accepted(search, error);
-	search->want = search->query->limit + search->query->offset + (search->self >= 0 ? 1 : 0);
+		rc = vs_search_accept(search, error);
 	if (rc == 0)
-		rc = find_hits(search, error);
+		rc = vs_search_ask(search, error);
+	if (rc == 0)
+		rc = vs_search_settle(&search, 1, error);
 	if (rc == 0)
 		rc = hydrate(search, results, error);
 	return rc;
@@ -299,7 +298,7 @@ int vs_namespace_search(struct vs_namespace *ns, const struct vs_query *query, s
 	int rc;
 
 	memset(results, 0, sizeof(*results));
-	rc = check_query(query, error);
+	rc = vs_search_check(query, error);
 	if (rc == 0)
 		rc = vs_namespace_begin(ns, &search.state, error);
 	if (rc < 0)

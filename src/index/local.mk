@@ -14,4 +14,6 @@ libvecstore_core_la_SOURCES += \
 	src/index/graph_select.c src/index/graph_select.h \
 	src/index/graph_vnni.c src/index/graph_vnni.h \
 	src/index/graph_walk.c \
-	src/index/scan.c src/index/scan.h
+	src/index/scan.c src/index/scan.h \
+	src/index/scan_batch.c src/index/scan_batch.h src/index/scan_impl.h \
+	src/index/scan_tile.c

@@ -13,6 +13,7 @@
 struct json_object;
 struct json_tokener;
 struct vs_cache;
+struct vs_split;
 
 #define VS_DEFAULT_NAMESPACE "default"
 
@@ -52,6 +53,9 @@ enum vs_media vs_call_media(const struct vs_call *call);
 int vs_call_check_json(const struct vs_call *call, struct vs_error *error);
 /* Checks so, and parses the body as one JSON object into call->body: VS_EMEDIA, VS_EINVAL with the position. */
 int vs_call_json(struct vs_call *call, struct vs_error *error);
+
+/* The body without the elements of the array that was found in it, parsed into call->body. */
+int vs_call_frame(struct vs_call *call, const struct vs_split *split, struct vs_error *error);
 
 /* ---- handles ---- */
 

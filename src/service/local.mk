@@ -2,6 +2,7 @@
 libvecstore_service_la_SOURCES += \
 	src/service/auth.c src/service/auth.h \
 	src/service/base64.c src/service/base64.h \
+	src/service/batch_query.c \
 	src/service/cache.c src/service/cache.h \
 	src/service/cache_file.c src/service/cache_file.h \
 	src/service/call.h \
@@ -10,7 +11,7 @@ libvecstore_service_la_SOURCES += \
 	src/service/json_out.c src/service/json_out.h \
 	src/service/metrics.c src/service/metrics.h src/service/metrics.tbl \
 	src/service/operations.tbl \
-	src/service/query.c \
+	src/service/query.c src/service/query.h \
 	src/service/query_cache.c src/service/query_cache.h \
 	src/service/records.c \
 	src/service/remove.c \

@@ -13,6 +13,7 @@
 #include "service/handles.h"
 #include "service/json_in.h"
 #include "service/json_out.h"
+#include "service/split.h"
 
 #define LARGE_BODY (1u << 20) /* bytes */
 
@@ -99,6 +100,20 @@ int vs_call_json(struct vs_call *call, struct vs_error *error)
 		return rc;
 	json_object_put(call->body);
 	return vs_json_parse(call->json, call->request->body, call->request->body_len, "body", &call->body, error);
+}
+
+int vs_call_frame(struct vs_call *call, const struct vs_split *split, struct vs_error *error)
+{
+	const struct vs_request *request = call->request;
+	size_t after = request->body_len - split->to;
+	char *frame = vs_arena_alloc(request->arena, split->from + 2 + after);
+	if (!frame)
+		return vs_error_set(error, VS_ENOMEM, "no memory for a body of %zu bytes", request->body_len);
+	memcpy(frame, split->text, split->from);
+	memcpy(frame + split->from, "[]", 2);
+	memcpy(frame + split->from + 2, split->text + split->to, after);
+	json_object_put(call->body);
+	return vs_json_parse(call->json, frame, split->from + 2 + after, "body", &call->body, error);
 }
 
 const char *vs_call_namespace_name(const struct vs_call *call, const struct vs_text *ns)

@@ -210,21 +210,6 @@ static int add_object(struct batch *batch, struct json_object *object, struct vs
 	return rc;
 }
 
-/* The body without the elements of its array, parsed into call->body. */
-static int parse_frame(struct vs_call *call, const struct vs_split *split, struct vs_error *error)
-{
-	const struct vs_request *request = call->request;
-	size_t after = request->body_len - split->to;
-	char *frame = vs_arena_alloc(request->arena, split->from + 2 + after);
-	if (!frame)
-		return vs_error_set(error, VS_ENOMEM, "no memory for records");
-	memcpy(frame, split->text, split->from);
-	memcpy(frame + split->from, "[]", 2);
-	memcpy(frame + split->from + 2, split->text + split->to, after);
-	json_object_put(call->body);
-	return vs_json_parse(call->json, frame, split->from + 2 + after, "body", &call->body, error);
-}
-
 static int decode_frame(struct batch *batch, struct vs_text *name, struct json_object **array, struct vs_error *error)
 {
 	static const char *const known[] = { "records", "atomic", "namespace", NULL };
@@ -284,7 +269,7 @@ static int decode_array(struct batch *batch, struct vs_text *name, struct vs_err
 	int rc = vs_call_check_json(batch->call, error);
 	if (rc)
 		return rc;
-	if (!vs_split_find(&split, request->body, request->body_len, "records") || parse_frame(batch->call, &split, NULL))
+	if (!vs_split_find(&split, request->body, request->body_len, "records") || vs_call_frame(batch->call, &split, NULL))
 		return decode_whole(batch, name, error);
 	rc = decode_frame(batch, name, &array, error);
 	return rc ? rc : decode_elements(batch, &split, name, error);
