@@ -16,4 +16,9 @@ EXTRA_PROGRAMS += bench/churn
 bench_churn_SOURCES = bench/churn.c
 bench_churn_LDADD = $(core_libs)
 
+# What the library costs beyond the graph; by `make bench/overhead`.
+EXTRA_PROGRAMS += bench/overhead
+bench_overhead_SOURCES = bench/overhead.c
+bench_overhead_LDADD = $(core_libs)
+
 EXTRA_DIST += bench/README.md bench/http.py bench/query.lua
