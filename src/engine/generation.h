@@ -32,6 +32,7 @@ struct vs_generation {
 	bool has_vectors;          /* the dimension is fixed and vectors.f32 is open */
 	struct vs_vectors vectors; /* valid when has_vectors */
 	struct vs_graph *graph;    /* for reading; NULL: none, or not usable now */
+	uint64_t graph_looked_ns;  /* when its files were looked at last */
 	struct vs_graph_scratch *scratch;
 	struct vs_bitmap live; /* slots of live records as of change live_seq */
 	uint64_t live_seq;
