@@ -98,6 +98,7 @@ void vs_generation_close(struct vs_generation *generation)
 	vs_bitmap_release(&generation->live);
 	vs_matches_release(&generation->matches);
 	vs_columns_close(generation->columns);
+	vs_rows_close(generation->rows);
 	if (generation->dir[0] != '\0' || generation->current.path[0] != '\0')
 		vs_file_close(&generation->current);
 	memset(generation, 0, sizeof(*generation));
@@ -228,6 +229,8 @@ int vs_generation_begin(struct vs_generation *generation, struct vs_meta_state *
 	refresh_graph(generation, state);
 	if (generation->columns == NULL && vs_columns_open(generation->dir, state->generation, &generation->columns, NULL) == 0)
 		generation->matches.columns = generation->columns;
+	if (generation->rows == NULL)
+		(void)vs_rows_open(generation->dir, state->generation, &generation->rows, NULL);
 	return 0;
 }
 

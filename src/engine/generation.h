@@ -18,6 +18,7 @@
 #include "math/bitmap.h"
 #include "store/columns.h"
 #include "store/meta.h"
+#include "store/rows.h"
 #include "store/vectors.h"
 
 struct vs_error;
@@ -38,6 +39,7 @@ struct vs_generation {
 	uint64_t live_seq;
 	bool live_known;
 	struct vs_columns *columns; /* NULL until the first transaction */
+	struct vs_rows *rows;       /* so */
 	struct vs_matches matches;
 };
 
