@@ -12,7 +12,6 @@
 #include "base/checksum.h"
 #include "base/clock.h"
 #include "base/error.h"
-#include "base/fault.h"
 #include "store/rows_impl.h"
 
 #define GROW_LEAST (UINT64_C(1) << 16)
@@ -224,7 +223,6 @@ static int publish(struct vs_rows_writer *writer, struct vs_error *error)
 		rc = vs_file_write(&writer->places_file, writer->places, sizeof(writer->places), at, error);
 	if (rc < 0)
 		return rc;
-	VS_POINT("rows-copied");
 	state->end += writer->added.len;
 	state->filled += VS_ROWS_BLOCK;
 	return vs_file_write(&writer->places_file, state, sizeof(*state), sizeof(struct vs_rows_head), error);
