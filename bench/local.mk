@@ -50,4 +50,9 @@ EXTRA_PROGRAMS += bench/tiles
 bench_tiles_SOURCES = bench/tiles.c
 bench_tiles_LDADD = $(core_libs) -lopenblas
 
+# What the library costs beyond the graph; by `make bench/overhead`.
+EXTRA_PROGRAMS += bench/overhead
+bench_overhead_SOURCES = bench/overhead.c
+bench_overhead_LDADD = $(core_libs)
+
 EXTRA_DIST += bench/README.md bench/http.py bench/query.lua bench/peers.py bench/make-768

@@ -4,11 +4,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/fault.h"
 #include "store/live.h"
 
 #define BUSY_MS 5000 /* how long a writer waits for another */
+#define GRAPH_LOOK_NS UINT64_C(20000000) /* between two looks whether the graph's files are still the same */
 
 static int generation_path(char *path, const char *folder, const char *name, struct vs_error *error)
 {
@@ -98,6 +100,7 @@ void vs_generation_close(struct vs_generation *generation)
 	vs_bitmap_release(&generation->live);
 	vs_matches_release(&generation->matches);
 	vs_columns_close(generation->columns);
+	vs_rows_close(generation->rows);
 	if (generation->dir[0] != '\0' || generation->current.path[0] != '\0')
 		vs_file_close(&generation->current);
 	memset(generation, 0, sizeof(*generation));
@@ -196,13 +199,19 @@ int vs_generation_refresh_live(struct vs_generation *generation, const struct vs
 }
 
 /* A graph that is missing or damaged costs time, not answers: the exact scan takes over until the indexer has mended
- * it. */
+ * it. For the same reason what is mapped may still be used for a while after its files were deleted or replaced. */
 static void refresh_graph(struct vs_generation *generation, const struct vs_meta_state *state)
 {
-	if (generation->graph != NULL && vs_graph_refresh(generation->graph, NULL) < 0) {
+	uint64_t now = vs_clock_mono_ns();
+	bool look = generation->graph != NULL &&
+	            (now - generation->graph_looked_ns >= GRAPH_LOOK_NS || vs_graph_grew(generation->graph));
+
+	if (look && vs_graph_refresh(generation->graph, NULL) < 0) {
 		vs_graph_close(generation->graph);
 		generation->graph = NULL;
 	}
+	if (look || generation->graph == NULL)
+		generation->graph_looked_ns = now;
 	if (generation->graph == NULL && generation->has_vectors && state->next_slot >= VS_GRAPH_MIN_SLOTS &&
 	    vs_metric_indexed(state->metric))
 		(void)vs_graph_open(generation->dir, &generation->vectors.space, state->generation, &generation->graph, NULL);
@@ -224,6 +233,8 @@ int vs_generation_begin(struct vs_generation *generation, struct vs_meta_state *
 	refresh_graph(generation, state);
 	if (generation->columns == NULL && vs_columns_open(generation->dir, state->generation, &generation->columns, NULL) == 0)
 		generation->matches.columns = generation->columns;
+	if (generation->rows == NULL)
+		(void)vs_rows_open(generation->dir, state->generation, &generation->rows, NULL);
 	return 0;
 }
 

@@ -18,6 +18,7 @@
 #include "math/bitmap.h"
 #include "store/columns.h"
 #include "store/meta.h"
+#include "store/rows.h"
 #include "store/vectors.h"
 
 struct vs_error;
@@ -32,11 +33,13 @@ struct vs_generation {
 	bool has_vectors;          /* the dimension is fixed and vectors.f32 is open */
 	struct vs_vectors vectors; /* valid when has_vectors */
 	struct vs_graph *graph;    /* for reading; NULL: none, or not usable now */
+	uint64_t graph_looked_ns;  /* when its files were looked at last */
 	struct vs_graph_scratch *scratch;
 	struct vs_bitmap live; /* slots of live records as of change live_seq */
 	uint64_t live_seq;
 	bool live_known;
 	struct vs_columns *columns; /* NULL until the first transaction */
+	struct vs_rows *rows;       /* so */
 	struct vs_matches matches;
 };
 

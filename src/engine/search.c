@@ -225,39 +225,62 @@ static bool reaches(const struct search *search, float score)
 	return score <= search->query->min_score;
 }
 
-/* The rows of the hits, past the offset and down to the least score. */
-static int hydrate(struct search *search, struct vs_results *results, struct vs_error *error)
+/* The hits past the offset and down to the least score, in place; *count of them. */
+static struct vs_hit *choose_hits(const struct search *search, uint32_t *count)
+{
+	struct vs_hit *hits = search->top.hits;
+	uint32_t left_out = search->query->offset;
+
+	*count = 0;
+	for (uint32_t i = 0; i < search->top.len && *count < search->query->limit; i++) {
+		if (hits[i].slot == search->self)
+			continue;
+		if (!reaches(search, vs_space_score(search->view.space, hits[i].distance)))
+			break;
+		if (left_out > 0)
+			left_out--;
+		else
+			hits[(*count)++] = hits[i];
+	}
+	return hits;
+}
+
+/* The record of a live slot: from the copy of its row where there is one, else from the row. */
+static int find_record(const struct search *search, uint32_t slot, struct vs_record *record, struct vs_error *error)
 {
 	struct vs_namespace *ns = search->ns;
-	uint32_t left_out = search->query->offset;
-	struct vs_result *items = vs_arena_calloc(&ns->arena, search->top.len, sizeof(*items));
+	const struct vs_rows *rows = ns->generation.rows;
+	struct vs_meta_row row;
+	bool copied = rows != NULL && vs_rows_find(rows, slot, &ns->arena, &row);
+	int rc = copied ? 0 : vs_meta_get(ns->generation.meta, slot, &row, error);
+
+	if (rc == VS_ENOTFOUND)
+		return vs_error_set(error, VS_ECORRUPT, "slot %u is live but no record has it", slot);
+	if (rc < 0)
+		return rc;
+	return vs_namespace_record(ns, &row, search->query->with_metadata, search->query->with_vector, !copied, record, error);
+}
+
+int vs_search_hydrate(struct search *search, struct vs_results *results, struct vs_error *error)
+{
+	struct vs_generation *generation = &search->ns->generation;
+	uint32_t count;
+	const struct vs_hit *hits = choose_hits(search, &count);
+	struct vs_result *items = vs_arena_calloc(&search->ns->arena, count, sizeof(*items));
 
 	if (items == NULL)
-		return vs_error_set(error, VS_ENOMEM, "no memory for %u results", search->top.len);
+		return vs_error_set(error, VS_ENOMEM, "no memory for %u results", count);
 	results->items = items;
-	for (uint32_t i = 0; i < search->top.len && results->count < search->query->limit; i++) {
-		const struct vs_hit *hit = &search->top.hits[i];
-		float score = vs_space_score(search->view.space, hit->distance);
-		struct vs_meta_row row;
-		int rc;
-
-		if (hit->slot == search->self)
-			continue;
-		if (!reaches(search, score))
-			break;
-		if (left_out > 0) {
-			left_out--;
-			continue;
-		}
-		rc = vs_meta_get(ns->generation.meta, hit->slot, &row, error);
-		if (rc == VS_ENOTFOUND)
-			return vs_error_set(error, VS_ECORRUPT, "slot %u is live but no record has it", hit->slot);
-		if (rc == 0)
-			rc = vs_namespace_record(ns, &row, search->query->with_metadata, search->query->with_vector, true,
-			                         &items[results->count].record, error);
+	if (generation->rows != NULL) {
+		vs_rows_refresh(generation->rows, search->state.next_slot, search->start_ns);
+		vs_rows_prefetch(generation->rows, hits, count);
+	}
+	for (uint32_t i = 0; i < count; i++) {
+		int rc = find_record(search, hits[i].slot, &items[i].record, error);
 		if (rc < 0)
 			return rc;
-		items[results->count++].score = score;
+		items[i].score = vs_space_score(search->view.space, hits[i].distance);
+		results->count++;
 	}
 	return 0;
 }
@@ -267,11 +290,6 @@ int vs_search_prepare(struct search *search, struct vs_error *error)
 	if (search->ns->generation.has_vectors)
 		search->view = vs_vectors_view(&search->ns->generation.vectors);
 	return find_vector(search, error);
-}
-
-int vs_search_hydrate(struct search *search, struct vs_results *results, struct vs_error *error)
-{
-	return hydrate(search, results, error);
 }
 
 /* Inside the read transaction. */
@@ -286,15 +304,14 @@ static int run(struct search *search, struct vs_results *results, struct vs_erro
 	if (rc == 0)
 		rc = vs_search_settle(&search, 1, error);
 	if (rc == 0)
-		rc = hydrate(search, results, error);
+		rc = vs_search_hydrate(search, results, error);
 	return rc;
 }
 
 int vs_namespace_search(struct vs_namespace *ns, const struct vs_query *query, struct vs_results *results,
                         struct vs_error *error)
 {
-	uint64_t start = vs_clock_mono_ns();
-	struct search search = { .ns = ns, .query = query, .stats = &results->stats };
+	struct search search = { .ns = ns, .query = query, .stats = &results->stats, .start_ns = vs_clock_mono_ns() };
 	int rc;
 
 	memset(results, 0, sizeof(*results));
@@ -307,6 +324,6 @@ int vs_namespace_search(struct vs_namespace *ns, const struct vs_query *query, s
 	rc = run(&search, results, error);
 	vs_namespace_end(ns);
 	vs_topk_release(&search.top);
-	results->stats.duration_ns = vs_clock_mono_ns() - start;
+	results->stats.duration_ns = vs_clock_mono_ns() - search.start_ns;
 	return rc;
 }

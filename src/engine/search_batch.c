@@ -144,6 +144,7 @@ int vs_namespace_search_batch(struct vs_namespace *ns, const struct vs_query *qu
 		entries[i].search.query = &queries[i];
 		entries[i].search.state = state;
 		entries[i].search.stats = &results[i].stats;
+		entries[i].search.start_ns = start;
 		entries[i].results = &results[i];
 		entries[i].number = i;
 	}

@@ -23,6 +23,7 @@ struct search {
 	uint32_t company; /* queries that would share an exact scan, this one included; 0: none but this one */
 	uint32_t from; /* slots from here on are still to be scanned; next_slot: none */
 	struct vs_query_stats *stats;
+	uint64_t start_ns; /* when the call began */
 };
 
 /* What can be said of a query before anything is opened. */

@@ -238,7 +238,7 @@ struct vs_namespace_stats {
 	uint32_t indexed;  /* slots the graph has passed */
 	uint32_t unindexed; /* slots of the tail; 0 while the namespace is too small to need a graph */
 	uint64_t seq;      /* number of the newest change */
-	uint64_t storage_bytes; /* of records, vectors and graph; not of columns/ and live.bits */
+	uint64_t storage_bytes; /* of records, vectors and graph; not of columns/, rows.* and live.bits */
 };
 int vs_namespace_stats(struct vs_namespace *ns, struct vs_namespace_stats *stats, struct vs_error *error);
 

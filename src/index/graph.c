@@ -317,6 +317,14 @@ uint64_t vs_graph_identity(const struct vs_graph *graph)
 	return ((const struct vs_graph_head *)(const void *)graph->lists.map)->pair;
 }
 
+bool vs_graph_grew(const struct vs_graph *graph)
+{
+	const struct vs_graph_state *state = vs_graph_state(graph);
+
+	return vs_load_relaxed(&state->linked) > vs_graph_slots(graph) ||
+	       vs_load_relaxed(&state->records) > vs_graph_records(graph);
+}
+
 int vs_graph_refresh(struct vs_graph *graph, struct vs_error *error)
 {
 	int code = vs_graph_file_refresh(&graph->lists, graph->writer, error);

@@ -68,6 +68,9 @@ uint32_t vs_graph_linked(const struct vs_graph *graph);
 /* A number that another graph, made in this one's place, does not have. */
 uint64_t vs_graph_identity(const struct vs_graph *graph);
 
+/* The writer has linked more than is mapped: refresh before a search. Needs no call to the system. */
+bool vs_graph_grew(const struct vs_graph *graph);
+
 /* Maps what the writer has added since. VS_ESTALE when another file took the place of one of the graph's files, or
  * one of them is gone: close and open again. Cheap (an fstat each) when nothing changed. */
 int vs_graph_refresh(struct vs_graph *graph, struct vs_error *error);

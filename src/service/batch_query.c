@@ -9,6 +9,7 @@
 
 #include "base/arena.h"
 #include "service/json_out.h"
+#include "service/json_vectors.h"
 #include "service/query.h"
 #include "service/split.h"
 
@@ -128,7 +129,7 @@ static int decode_elements(struct batch *batch, struct vs_split *split, struct v
 		struct json_object *object = NULL;
 		if (batch->count == VS_SEARCH_BATCH_MAX)
 			return too_many(error);
-		if (vs_json_parse(batch->call->json, split->text + from, to - from, "body", &object, NULL))
+		if (vs_json_parse_vectors(batch->call->json, split->text + from, to - from, "body", &object, NULL))
 			return decode_whole(batch, error);
 		rc = add_query(batch, object, error);
 		json_object_put(object);

@@ -8,6 +8,7 @@ libvecstore_service_la_SOURCES += \
 	src/service/call.h \
 	src/service/handles.c src/service/handles.h \
 	src/service/json_in.c src/service/json_in.h \
+	src/service/json_vectors.c src/service/json_vectors.h \
 	src/service/json_out.c src/service/json_out.h \
 	src/service/metrics.c src/service/metrics.h src/service/metrics.tbl \
 	src/service/operations.tbl \

@@ -13,6 +13,7 @@
 #include "service/handles.h"
 #include "service/json_in.h"
 #include "service/json_out.h"
+#include "service/json_vectors.h"
 #include "service/split.h"
 
 #define LARGE_BODY (1u << 20) /* bytes */
@@ -99,7 +100,7 @@ int vs_call_json(struct vs_call *call, struct vs_error *error)
 	if (rc)
 		return rc;
 	json_object_put(call->body);
-	return vs_json_parse(call->json, call->request->body, call->request->body_len, "body", &call->body, error);
+	return vs_json_parse_vectors(call->json, call->request->body, call->request->body_len, "body", &call->body, error);
 }
 
 int vs_call_frame(struct vs_call *call, const struct vs_split *split, struct vs_error *error)

@@ -9,6 +9,7 @@
 #include "service/call.h"
 #include "service/json_in.h"
 #include "service/json_out.h"
+#include "service/json_vectors.h"
 #include "service/split.h"
 
 /* The fields of a record into *record; `more` may name one field besides those of every record. */
@@ -254,7 +255,7 @@ static int decode_elements(struct batch *batch, struct vs_split *split, struct v
 		struct json_object *object = NULL;
 		if (batch->seen == VS_BATCH_MAX)
 			return too_many(error);
-		if (vs_json_parse(batch->call->json, split->text + from, to - from, "body", &object, NULL))
+		if (vs_json_parse_vectors(batch->call->json, split->text + from, to - from, "body", &object, NULL))
 			return decode_whole(batch, name, error);
 		rc = add_object(batch, object, error);
 	}
@@ -284,7 +285,7 @@ static int add_line(struct batch *batch, const char *line, size_t len, size_t nu
 		return too_many(error);
 	batch->line_numbers[batch->seen] = number;
 	make_place(batch, batch->seen, where, sizeof(where));
-	int rc = vs_json_parse(batch->call->json, line, len, where, &object, &why);
+	int rc = vs_json_parse_vectors(batch->call->json, line, len, where, &object, &why);
 	if (rc == VS_EINVAL && !batch->atomic) {
 		put_failure(batch, batch->seen++, NULL, &why);
 		return 0;
