@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "engine/json.h"
+#include "programs/cli/json_raw.h"
 
 static const struct vs_reader *const readers[VS_RECORDS_FORMATS] = {
 	[VS_RECORDS_JSONL] = &vs_reader_jsonl, [VS_RECORDS_CSV] = &vs_reader_csv,
@@ -132,11 +133,13 @@ static int complete(struct vs_records *records, struct vs_arena *arena, struct v
 	if (rc || side || !record)
 		return rc ? rc : side;
 	rc = check_metadata(records, text, len, error);
-	record->metadata = rc ? NULL : vs_arena_dup(arena, text, len);
-	record->metadata_len = len;
-	if (!rc && !record->metadata)
-		rc = vs_error_set(error, VS_ENOMEM, "no memory for a record");
-	return rc;
+	char *copy = rc ? NULL : vs_arena_alloc(arena, len + 1);
+	if (!copy)
+		return rc ? rc : vs_error_set(error, VS_ENOMEM, "no memory for a record");
+	record->metadata_len = vs_json_compact(copy, text, len);
+	copy[record->metadata_len] = '\0';
+	record->metadata = copy;
+	return 0;
 }
 
 int vs_records_next(struct vs_records *records, struct vs_arena *arena, struct vs_record_input *record,
