@@ -79,8 +79,10 @@ static int flush(struct import *import, struct vs_error *error)
 		rc = vs_rejects_flush(&import->rejects, error);
 	if (rc || import->dry)
 		return rc;
-	import->doubt -= import->doubt < import->pending ? import->doubt : import->pending;
+	if (import->doubt != UINT64_MAX)
+		import->doubt -= import->doubt < import->pending ? import->doubt : import->pending;
 	import->pending = 0;
+	import->position.doubt = import->doubt > import->batch.cap ? import->doubt : import->batch.cap;
 	import->position.record = import->records.read;
 	return vs_journal_write(&import->journal, import->ns, &import->position, error);
 }
@@ -290,12 +292,9 @@ static int open_journal(struct import *import, struct vs_error *error)
 		import->before = position.row + position.record;
 	}
 	if (resume)
-		import->doubt = found ? position.batch : UINT64_MAX;
-	/* Those in doubt stay so until they are stored: another batch size must not hide them. */
-	import->position.batch = (uint32_t)import->batch.cap;
-	if (resume && found && position.batch > import->position.batch)
-		import->position.batch = position.batch;
-	return resume && !found ? 0 : vs_journal_write(&import->journal, import->ns, &import->position, error);
+		import->doubt = found ? position.doubt : UINT64_MAX;
+	import->position.doubt = import->doubt > import->batch.cap ? import->doubt : import->batch.cap;
+	return vs_journal_write(&import->journal, import->ns, &import->position, error);
 }
 
 static int open_side(const struct vs_args *args, enum vs_flag flag, struct vs_input *side, bool *present,
@@ -359,7 +358,7 @@ static void print_fault(const struct import *import, const struct vs_error *erro
 {
 	uint64_t stored = import->before + import->sum.inserted + import->sum.updated + import->sum.skipped;
 	fprintf(stderr, "vecstore: %s\n", error->text);
-	if (stored == 0 || import->dry)
+	if (import->dry || (stored == 0 && !vs_interrupted))
 		return;
 	fprintf(stderr,
 	        "vecstore: %llu records were stored before this; to go on from there, run the same command with --resume\n",

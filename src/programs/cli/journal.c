@@ -92,9 +92,9 @@ static int make_path(const struct vs_args *args, struct vs_namespace *ns, const 
 static void encode(const struct vs_journal_position *position, const struct state *state, char *text)
 {
 	int n = snprintf(text, SIZE,
-	                 "vecstore import 1\nfile %" PRIu32 "\nrecord %" PRIu64 "\nrow %" PRIu64 "\nbatch %" PRIu32
+	                 "vecstore import 1\nfile %" PRIu32 "\nrecord %" PRIu64 "\nrow %" PRIu64 "\ndoubt %" PRIu64
 	                 "\nseq %" PRIu64 "\ngeneration %s\n",
-	                 position->file, position->record, position->row, position->batch, state->seq, state->generation);
+	                 position->file, position->record, position->row, position->doubt, state->seq, state->generation);
 	n += snprintf(text + n, SIZE - (size_t)n, "crc %08" PRIx32 "\n", vs_crc32(text, (size_t)n));
 	memset(text + n, ' ', SIZE - (size_t)n);
 }
@@ -103,9 +103,9 @@ static bool decode(const char *text, struct vs_journal_position *position, struc
 {
 	char again[SIZE];
 	if (sscanf(text,
-	           "vecstore import 1 file %" SCNu32 " record %" SCNu64 " row %" SCNu64 " batch %" SCNu32 " seq %" SCNu64
+	           "vecstore import 1 file %" SCNu32 " record %" SCNu64 " row %" SCNu64 " doubt %" SCNu64 " seq %" SCNu64
 	           " generation %31s",
-	           &position->file, &position->record, &position->row, &position->batch, &state->seq,
+	           &position->file, &position->record, &position->row, &position->doubt, &state->seq,
 	           state->generation) != 6)
 		return false;
 	encode(position, state, again);

@@ -16,12 +16,12 @@
 struct vs_args;
 struct vs_namespace;
 
-/* Everything before it is stored; of the records after it, the next `batch` may be. */
+/* Everything before it is stored; of the records after it, the next `doubt` may be. */
 struct vs_journal_position {
-	uint32_t file;    /* among the operands */
-	uint64_t record;  /* records read of that file */
-	uint64_t row;     /* number of that file's first record */
-	uint32_t batch;   /* records between two commits, at most */
+	uint32_t file;   /* among the operands */
+	uint64_t record; /* records read of that file */
+	uint64_t row;    /* number of that file's first record */
+	uint64_t doubt;  /* a batch at least; UINT64_MAX: all of them */
 };
 
 struct vs_journal {
