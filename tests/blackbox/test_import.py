@@ -5,6 +5,7 @@ import csv
 import gzip
 import json
 import os
+import pty
 import re
 import signal
 import struct
@@ -280,6 +281,37 @@ MIXED = [
     '{"id": "e", "vector": [3, 4], "what": 1}',
     '{"id": "f", "vector": [5, 6]}',
 ]
+
+
+def test_long_paths(folder):
+    """The end of a path and the line are told, whatever its length."""
+    deep = folder / ("d" * 200)
+    deep.mkdir()
+    (deep / "bad.jsonl").write_text(MIXED[0] + "\n{\n")
+    done = run("import", deep / "bad.jsonl", "--data", folder / "data")
+    assert done.returncode == 1 and "d/bad.jsonl:2: record, position 1: the JSON text ends" in done.stderr, done.stderr
+
+
+def test_progress_on_a_terminal(folder):
+    """A bar with rate and time left, taken away at the end."""
+    write_many(folder / "a.jsonl.gz", 20000)
+    parent, child = pty.openpty()
+    process = subprocess.Popen(
+        [harness.VECSTORE, "import", str(folder / "a.jsonl.gz"), "--batch", "100", "--data", str(folder / "data")],
+        stdout=subprocess.PIPE,
+        stderr=child,
+    )
+    os.close(child)
+    shown = b""
+    try:
+        while piece := os.read(parent, 4096):
+            shown += piece
+    except OSError:  # the other end is closed
+        pass
+    os.close(parent)
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert re.search(rb"\d+% \[#*\.+\] \d+ records, \d+/s", shown) and shown.endswith(b"\r\x1b[K"), shown[-200:]
 
 
 @pytest.mark.parametrize("dry", [False, True])

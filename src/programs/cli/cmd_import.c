@@ -56,7 +56,8 @@ static void on_refused(void *context, const struct vs_batch_item *item, const st
 static void locate(const struct import *import, struct vs_error *error)
 {
 	char text[sizeof error->text];
-	snprintf(text, sizeof text, "%s: %.*s", import->where, (int)(sizeof text - sizeof import->where - 3), error->text);
+	size_t len = strlen(import->where);
+	snprintf(text, sizeof text, "%s: %.*s", import->where, (int)(sizeof text - len - 3), error->text);
 	memcpy(error->text, text, sizeof text);
 }
 
@@ -111,9 +112,7 @@ static int refuse(struct import *import, const struct vs_error *fault, struct vs
 	if (rc)
 		return rc;
 	*error = *fault;
-	on_refused(import, &item, fault);
-	if (!import->options.stop) /* not about the record, so nothing after it can be read */
-		import->rejects.count--;
+	vs_records_describe(records, item.place, import->where, sizeof import->where);
 	locate(import, error);
 	return error->code;
 }

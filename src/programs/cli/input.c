@@ -10,13 +10,15 @@
 
 #include "base/error.h"
 
-#define BLOCK (256u << 10)
+#define BLOCK (256u << 10)      /* bytes that are read at once */
+#define BLOCK_LEAST (4u << 10) /* of small files */
 
 int vs_input_open(struct vs_input *input, const char *path, struct vs_error *error)
 {
-	struct stat st;
+	struct stat st = { 0 };
 	memset(input, 0, sizeof *input);
 	input->name = path;
+	input->block = BLOCK;
 	errno = 0;
 	if (strcmp(path, "-") == 0) {
 		int fd = dup(STDIN_FILENO);
@@ -28,10 +30,12 @@ int vs_input_open(struct vs_input *input, const char *path, struct vs_error *err
 		return vs_error_set(error, VS_EINVAL, "%s is a folder", path);
 	} else {
 		input->gz = gzopen(path, "rbe");
+		while (input->block > BLOCK_LEAST && S_ISREG(st.st_mode) && st.st_size < input->block / 2)
+			input->block /= 2;
 	}
 	if (!input->gz)
 		return vs_error_errno(error, errno ? errno : ENOMEM, "%s", path);
-	gzbuffer(input->gz, BLOCK);
+	gzbuffer(input->gz, input->block);
 	return 0;
 }
 
@@ -62,15 +66,15 @@ static int fill(struct vs_input *input, struct vs_error *error)
 		input->end -= input->begin;
 		input->begin = 0;
 	}
-	if (input->cap - input->end < BLOCK) {
-		size_t cap = input->cap ? 2 * input->cap : 2 * BLOCK;
+	if (input->cap - input->end < input->block) {
+		size_t cap = input->cap ? 2 * input->cap : 2 * (size_t)input->block;
 		char *data = realloc(input->data, cap + 1); /* a row's reader may put a NUL after it */
 		if (!data)
 			return vs_error_set(error, VS_ENOMEM, "no memory for a line of %zu bytes", cap);
 		input->data = data;
 		input->cap = cap;
 	}
-	int n = gzread(input->gz, input->data + input->end, BLOCK);
+	int n = gzread(input->gz, input->data + input->end, input->block);
 	int code = Z_OK;
 	if (n >= 0)
 		gzerror(input->gz, &code); /* a cut-off gzip file gives its bytes first, then ends like a whole one */

@@ -13,6 +13,7 @@ struct gzFile_s;
 struct vs_input {
 	struct gzFile_s *gz;
 	const char *name;    /* for messages */
+	unsigned block;      /* bytes that are read at once */
 	unsigned long lines; /* number of the line read last, or of the one that could not be read; of a row, its first */
 	unsigned long inner; /* line ends within the row read last */
 	char *data;          /* own memory: what was read and not yet handed out lies in [begin, end) */

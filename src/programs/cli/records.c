@@ -11,6 +11,8 @@
 #include "engine/json.h"
 #include "programs/cli/json_raw.h"
 
+#define NAME_MAX_SHOWN 120 /* bytes of a path in messages: its end */
+
 static const struct vs_reader *const readers[VS_RECORDS_FORMATS] = {
 	[VS_RECORDS_JSONL] = &vs_reader_jsonl, [VS_RECORDS_CSV] = &vs_reader_csv,
 	[VS_RECORDS_NPY] = &vs_reader_npy,     [VS_RECORDS_FVECS] = &vs_reader_fvecs,
@@ -180,5 +182,9 @@ unsigned long vs_records_place(const struct vs_records *records)
 
 void vs_records_describe(const struct vs_records *records, unsigned long place, char *text, size_t cap)
 {
-	snprintf(text, cap, records->reader->by_line ? "%s:%lu" : "%s: vector %lu", records->input.name, place);
+	const char *name = records->input.name;
+	size_t len = strlen(name);
+	bool cut = len > NAME_MAX_SHOWN;
+	snprintf(text, cap, records->reader->by_line ? "%s%s:%lu" : "%s%s: vector %lu", cut ? "..." : "",
+	         cut ? name + len - NAME_MAX_SHOWN : name, place);
 }
