@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import signal
 import struct
 import subprocess
@@ -489,3 +490,35 @@ def test_resume_keeps_the_last_of_an_id(folder):
         run("import", folder / "a.jsonl", *flags, "--data", folder / "data", check=0)
         records = load(folder / "data")
         assert [records[f"r{i}"]["vector"][0] for i in range(30)] == [i + 31 for i in range(30)]
+
+
+if os.environ.get("VECSTORE_FAULTS") == "1":
+
+    @pytest.mark.parametrize("fault", ["KILL", "EIO", "ENOSPC", "SHORT"])
+    def test_kill_at_points_of_an_import(fault, folder):
+        """Killed, or failed, at every second or seventh system call that reads or changes files (soak: at each). What --resume
+        then makes of it is all records, each stored once; and an import that says it is done is done."""
+        lines = [json.dumps({"id": f"r{i}", "vector": [i + 1, 2], "metadata": {"n": i}}) for i in range(40)]
+        lines[20:20] = [json.dumps({"id": "gone", "vector": [1, 2], "deleted": True})]
+        (folder / "a.jsonl").write_text("\n".join(lines))
+        command = ["import", folder / "a.jsonl", "--batch", "15", "--data", folder / "data"]
+
+        def attempt(n, kind):
+            shutil.rmtree(folder / "data", ignore_errors=True)
+            return run(*command, env={"VECSTORE_FAULT": f"{n}:{kind}"})
+
+        last = 1
+        while attempt(last + 16, "KILL").returncode:
+            last += 16
+        assert last > 50
+        every = 1 if "VECSTORE_FAULT_SOAK" in os.environ else 2 if fault == "KILL" else 7
+        for n in range(1, last + 16, every):
+            done = attempt(n, fault)
+            if done.returncode == 0:
+                assert len(load(folder / "data", "--include-deleted")) == 41, n
+            resumed = run(*command, "--resume", check=0)
+            found = load(folder / "data", "--include-deleted")
+            assert len(found) == 41 and found["gone"]["deleted"], (n, done.stderr, resumed.stdout)
+            assert [found[f"r{i}"]["metadata"]["n"] for i in range(40)] == list(range(40)), n
+            live = versions(folder / "data")
+            assert len(live) == 40 and set(live.values()) == {1}, (n, done.stderr, resumed.stdout)
