@@ -284,6 +284,13 @@ MIXED = [
 ]
 
 
+@pytest.mark.parametrize("suffix", ["parquet", "npz"])
+def test_formats_that_are_not_read(suffix, folder):
+    (folder / f"a.{suffix}").write_bytes(b"PAR1")
+    done = run("import", folder / f"a.{suffix}", "--data", folder / "data")
+    assert done.returncode == 1 and f".{suffix} files are not read" in done.stderr
+
+
 def test_long_paths(folder):
     """The end of a path and the line are told, whatever its length."""
     deep = folder / ("d" * 200)

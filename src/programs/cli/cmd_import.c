@@ -185,6 +185,17 @@ static int find_delimiter(const struct vs_args *args, const char *path, char *de
 	return 0;
 }
 
+/* Formats that somebody will try: better said than that line 1 is no JSON. */
+static int check_suffix(const char *path, struct vs_error *error)
+{
+	static const char *const unread[] = { ".parquet", ".npz", ".h5", ".hdf5" };
+	size_t len = strlen(path);
+	for (size_t i = 0; i < sizeof unread / sizeof unread[0]; i++)
+		if (len > strlen(unread[i]) && strcmp(path + len - strlen(unread[i]), unread[i]) == 0)
+			return vs_error_set(error, VS_EINVAL, "%s: %s files are not read: write npy, csv or jsonl", path, unread[i]);
+	return 0;
+}
+
 static int open_records(struct import *import, const char *path, struct vs_error *error)
 {
 	const char *format = vs_args_text(import->args, VS_FLAG_FORMAT);
@@ -197,7 +208,9 @@ static int open_records(struct import *import, const char *path, struct vs_error
 	options.columns = vs_args_text(import->args, VS_FLAG_COLUMNS);
 	options.keep_text = import->rejects.open;
 	options.first_row = import->position.row;
-	int rc = find_delimiter(import->args, path, &options.delimiter, error);
+	int rc = format ? 0 : check_suffix(path, error);
+	if (!rc)
+		rc = find_delimiter(import->args, path, &options.delimiter, error);
 	return rc ? rc : vs_records_open(&import->records, path, &options, error);
 }
 
