@@ -39,7 +39,7 @@ static int make_folder(void *context, const struct vs_catalog_entry *entry, stru
 static int find_entry(struct vs_store *store, const char *name, const struct vs_namespace_options *options,
                       struct vs_catalog_entry *entry, struct vs_error *error)
 {
-	struct making making = { store, options->quantization };
+	struct making making = { store, options->quantization != 0 ? options->quantization : VS_QUANTIZATION_INT8 };
 	int rc = vs_catalog_find(store->catalog, name, entry, error);
 
 	if (rc != VS_ENOTFOUND || (options->flags & VS_CREATE) == 0)
@@ -48,7 +48,7 @@ static int find_entry(struct vs_store *store, const char *name, const struct vs_
 		return vs_error_at(error, VS_EINVAL, "dimension", -1, "%u is more than %d", options->dimension, VS_VECTOR_DIM_MAX);
 	if (vs_metric_name(options->metric) == NULL)
 		return vs_error_at(error, VS_EINVAL, "metric", -1, "%d is no metric", (int)options->metric);
-	if (vs_quantization_name(options->quantization) == NULL)
+	if (options->quantization != 0 && vs_quantization_name(options->quantization) == NULL)
 		return vs_error_at(error, VS_EINVAL, "quantization", -1, "%d is no quantization", (int)options->quantization);
 	rc = vs_catalog_append(store->catalog, name, options->metric, options->dimension, make_folder, &making, entry, error);
 	if (rc == VS_ECONFLICT)

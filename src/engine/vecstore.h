@@ -60,7 +60,7 @@ struct vs_namespace_options {
 	unsigned flags;        /* VS_CREATE: make it when missing, with what follows */
 	enum vs_metric metric; /* for a new one */
 	uint32_t dimension;    /* for a new one; 0: the first record fixes it */
-	enum vs_quantization quantization; /* for a new one */
+	enum vs_quantization quantization; /* for a new one; 0: int8 */
 };
 #define VS_NAMESPACE_OPTIONS { 0, VS_COSINE, 0, VS_QUANTIZATION_INT8 }
 

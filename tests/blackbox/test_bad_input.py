@@ -64,6 +64,17 @@ BODIES = {
     "id is overlong UTF-8": ("/v1/upsert", b'{"id": "a\xc0\xafb", "vector": [1,2,3,4]}', []),
     "id is a UTF-8 surrogate": ("/v1/upsert", b'{"id": "a\xed\xa0\x80b", "vector": [1,2,3,4]}', []),
     "id is cut UTF-8": ("/v1/upsert", b'{"id": "a\xe2\x82", "vector": [1,2,3,4]}', []),
+    "metadata are overlong UTF-8": (
+        "/v1/upsert",
+        b'{"id": "new", "vector": [1,2,3,4], "metadata": {"a": "\xc0\xaf"}}',
+        [],
+    ),
+    "metadata are a UTF-8 surrogate": (
+        "/v1/upsert",
+        b'{"id": "new", "vector": [1,2,3,4], "metadata": {"a": "\xed\xa0\x80"}}',
+        [],
+    ),
+    "key is overlong UTF-8": ("/v1/upsert", b'{"id": "new", "vector": [1,2,3,4], "metadata": {"\xc1\xa9": 1}}', []),
     "key is bad UTF-8": ("/v1/upsert", b'{"id": "new", "vector": [1,2,3,4], "metadata": {"\xff": 1}}', []),
     "vector is missing": ("/v1/upsert", upsert(vector=...), ["vector"]),
     "vector is null": ("/v1/upsert", upsert(vector=None), ["vector"]),

@@ -324,7 +324,7 @@ static void foreign_files(void **state)
 	execute("CREATE TABLE change (seq INTEGER PRIMARY KEY, op, slot, old_slot); DELETE FROM state");
 	assert_int_equal(reopen(), 0);
 	assert_int_equal(vs_meta_begin(meta, &now, &error), VS_ECORRUPT);
-	execute("INSERT INTO state VALUES (1, 1, 1, 77, 0, 0, 0, 0, 0)");
+	execute("INSERT INTO state VALUES (1, 1, 1, 77, 2, 0, 0, 0, 0, 0)");
 	assert_int_equal(reopen(), 0);
 	assert_int_equal(vs_meta_begin_write(meta, &now, &error), VS_ECORRUPT);
 	execute("UPDATE state SET metric = 1, next_slot = -1");

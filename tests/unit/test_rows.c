@@ -57,7 +57,9 @@ static void put_rows(uint32_t from, uint32_t to)
 
 static int meta_make(void **state)
 {
-	if (folder_make(state) != 0 || vs_meta_create(folder, 1, VS_COSINE, 4, &error) < 0)
+	const struct vs_meta_options options = { 1, 4, VS_COSINE, VS_QUANTIZATION_INT8 };
+
+	if (folder_make(state) != 0 || vs_meta_create(folder, &options, &error) < 0)
 		return -1;
 	return vs_meta_open(folder, 1000, &meta, &error);
 }

@@ -16,7 +16,7 @@
 struct asking {
 	struct vs_namespace *ns;
 	const struct vs_query *defaults;
-	struct vs_records records; /* fvecs, or the lines and the parser for JSON */
+	struct vs_records records; /* vectors, or the lines and the parser for JSON */
 	/* the batch */
 	struct vs_arena arena;
 	struct vs_query *queries;
@@ -139,8 +139,8 @@ static int ask_all(struct asking *asking, struct vs_error *error)
 {
 	for (;;) {
 		struct vs_query query = *asking->defaults;
-		int rc = asking->records.format == VS_RECORDS_JSONL ? next_line(asking, &query, error)
-		                                                    : next_vector(asking, &query, error);
+		int rc = asking->records.options.format == VS_RECORDS_JSONL ? next_line(asking, &query, error)
+		                                                            : next_vector(asking, &query, error);
 		if (rc < 0)
 			locate(asking, vs_records_place(&asking->records), error);
 		if (rc <= 0) /* those before a fault are answered all the same */
@@ -155,17 +155,17 @@ static int ask_all(struct asking *asking, struct vs_error *error)
 
 int vs_query_file(struct vs_namespace *ns, const char *path, const struct vs_query *defaults, struct vs_error *error)
 {
-	size_t len = strlen(path);
-	bool fvecs = len > 6 && strcmp(path + len - 6, ".fvecs") == 0;
+	struct vs_records_options options = VS_RECORDS_OPTIONS;
 	struct asking asking = { .ns = ns, .defaults = defaults };
 	asking.queries = calloc(VS_SEARCH_BATCH_MAX, sizeof *asking.queries);
 	asking.results = calloc(VS_SEARCH_BATCH_MAX, sizeof *asking.results);
 	asking.places = calloc(VS_SEARCH_BATCH_MAX, sizeof *asking.places);
 	int rc = 0;
+	options.format = vs_records_guess(path);
 	if (!asking.queries || !asking.results || !asking.places)
 		rc = vs_error_set(error, VS_ENOMEM, "out of memory");
 	if (!rc)
-		rc = vs_records_open(&asking.records, path, fvecs ? VS_RECORDS_FVECS : VS_RECORDS_JSONL, NULL, 0, error);
+		rc = vs_records_open(&asking.records, path, &options, error);
 	if (!rc) {
 		rc = ask_all(&asking, error);
 		vs_records_close(&asking.records);

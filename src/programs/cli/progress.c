@@ -6,14 +6,15 @@
 
 #include "base/clock.h"
 
-#define INTERVAL UINT64_C(100000000) /* ns */
+#define INTERVAL UINT64_C(100000000)      /* ns, of the bar */
+#define LINES_EVERY UINT64_C(10000000000) /* ns, where there is no terminal */
 #define BAR 24                       /* columns */
 
 void vs_progress_begin(struct vs_progress *progress, uint64_t total)
 {
 	progress->shown = isatty(STDERR_FILENO) == 1;
 	progress->begun = vs_clock_mono_ns();
-	progress->drawn = 0;
+	progress->drawn = progress->shown ? 0 : progress->begun;
 	progress->total = total;
 }
 
@@ -22,21 +23,36 @@ double vs_progress_seconds(const struct vs_progress *progress)
 	return (double)(vs_clock_mono_ns() - progress->begun) / 1e9;
 }
 
-void vs_progress_update(struct vs_progress *progress, uint64_t bytes, uint64_t records)
+/* A line now and then, for logs. */
+static void print_line(const struct vs_progress *progress, double share, uint64_t records, double rate)
+{
+	fprintf(stderr, "vecstore: %llu records, %.0f/s", (unsigned long long)records, rate);
+	if (progress->total > 0)
+		fprintf(stderr, ", %d %%", (int)(share * 100));
+	if (share > 0.01)
+		fprintf(stderr, ", %.0f s left", vs_progress_seconds(progress) * (1 / share - 1));
+	fputc('\n', stderr);
+}
+
+void vs_progress_update(struct vs_progress *progress, uint64_t done, uint64_t records)
 {
 	uint64_t now = vs_clock_mono_ns();
-	if (!progress->shown || now - progress->drawn < INTERVAL)
+	if (now - progress->drawn < (progress->shown ? INTERVAL : LINES_EVERY))
 		return;
 	progress->drawn = now;
 	double seconds = vs_progress_seconds(progress);
 	double rate = seconds > 0 ? (double)records / seconds : 0;
+	double share = progress->total > 0 ? (double)done / (double)progress->total : 0;
+	if (share > 1)
+		share = 1;
+	if (!progress->shown) {
+		print_line(progress, share, records, rate);
+		return;
+	}
 	if (progress->total == 0) {
 		fprintf(stderr, "\r%llu records, %.0f/s\033[K", (unsigned long long)records, rate);
 		return;
 	}
-	double share = (double)bytes / (double)progress->total;
-	if (share > 1)
-		share = 1;
 	char bar[BAR + 1];
 	for (int i = 0; i < BAR; i++)
 		bar[i] = i < (int)(share * BAR) ? '#' : '.';
