@@ -65,7 +65,7 @@ int vs_call_frame(struct vs_call *call, const struct vs_split *split, struct vs_
 int vs_call_namespace(struct vs_call *call, const struct vs_text *ns, bool create, struct vs_namespace **out,
                       struct vs_error *error);
 const char *vs_call_namespace_name(const struct vs_call *call, const struct vs_text *ns);
-/* The metric that new namespaces get. */
-enum vs_metric vs_call_metric(const struct vs_call *call);
+/* What new namespaces get. */
+const struct vs_namespace_options *vs_call_fresh(const struct vs_call *call);
 
 #endif

@@ -33,16 +33,18 @@ static int check_page(const struct vs_query *query, const char *prefix, struct v
 int vs_query_decode(const struct vs_fields *fields, struct vs_arena *arena, struct vs_query *query,
                     struct vs_text *name, struct vs_error *error)
 {
-	static const char *const known[] = { "vector", "id",        "limit",  "filter",         "namespace",        "ef",
+	static const char *const known[] = { "vector", "id",        "limit",  "filter",         "namespace",        "ef",      "rescore",
 		                                 "exact",  "min_score", "offset", "include_vector", "include_metadata", NULL };
 	struct vs_text id = { NULL, 0 };
 	struct vs_text filter = { query->filter, 0 };
+	uint32_t rescore = (uint32_t)query->rescore; /* stays what it is when it is not given, -1 too */
 	int rc;
 	if ((rc = vs_fields_check(fields, known, error)) || (rc = vs_fields_text(fields, "id", &id, error)) ||
 	    (rc = vs_fields_vector(fields, "vector", arena, &query->vector, &query->dimension, error)) ||
 	    (rc = vs_fields_number(fields, "limit", 1, RESULTS_MAX, &query->limit, error)) ||
 	    (rc = vs_fields_number(fields, "offset", 0, RESULTS_MAX, &query->offset, error)) ||
 	    (rc = vs_fields_number(fields, "ef", 0, EF_MAX, &query->ef, error)) ||
+	    (rc = vs_fields_number(fields, "rescore", 0, VS_RESCORE_MAX, &rescore, error)) ||
 	    (rc = vs_fields_bool(fields, "exact", &query->exact, error)) ||
 	    (rc = vs_fields_text(fields, "filter", &filter, error)) ||
 	    (rc = vs_fields_float(fields, "min_score", &query->has_min_score, &query->min_score, error)) ||
@@ -50,6 +52,7 @@ int vs_query_decode(const struct vs_fields *fields, struct vs_arena *arena, stru
 	    (rc = vs_fields_bool(fields, "include_metadata", &query->with_metadata, error)) ||
 	    (rc = vs_fields_text(fields, "namespace", name, error)))
 		return rc;
+	query->rescore = (int32_t)rescore;
 	query->id = id.data;
 	query->id_len = id.len;
 	query->filter = filter.data;
@@ -96,15 +99,18 @@ static int take_min_score(const struct vs_call *call, struct vs_query *query, st
 static int decode_octets(struct vs_call *call, struct vs_query *query, struct vs_error *error)
 {
 	static const char *const parameters[] = {
-		"limit", "filter", "namespace", "ef", "exact", "min_score", "offset", "include_vector", "include_metadata", NULL
+		"limit",     "filter", "namespace",      "ef",               "rescore", "exact",
+		"min_score", "offset", "include_vector", "include_metadata", NULL
 	};
 	const struct vs_request *request = call->request;
 	const struct vs_text *filter = vs_target_param(&call->target, "filter");
+	uint32_t rescore = (uint32_t)query->rescore;
 	size_t len = request->body_len;
 	int rc = vs_target_check(&call->target, parameters, error);
 	if (rc || (rc = take_number(call, "limit", 1, RESULTS_MAX, &query->limit, error)) ||
 	    (rc = take_number(call, "offset", 0, RESULTS_MAX, &query->offset, error)) ||
 	    (rc = take_number(call, "ef", 0, EF_MAX, &query->ef, error)) ||
+	    (rc = take_number(call, "rescore", 0, VS_RESCORE_MAX, &rescore, error)) ||
 	    (rc = vs_target_bool(&call->target, "exact", &query->exact, error)) ||
 	    (rc = vs_target_bool(&call->target, "include_vector", &query->with_vector, error)) ||
 	    (rc = vs_target_bool(&call->target, "include_metadata", &query->with_metadata, error)) ||
@@ -114,6 +120,7 @@ static int decode_octets(struct vs_call *call, struct vs_query *query, struct vs
 		return vs_error_at(error, VS_EINVAL, "vector", -1,
 		                   "the body has %zu bytes; a vector is 1 to %d little-endian float32 of 4 bytes", len,
 		                   VS_VECTOR_DIM_MAX);
+	query->rescore = (int32_t)rescore;
 	query->filter = filter ? filter->data : NULL;
 	query->vector = (const float *)(const void *)vs_arena_dup(request->arena, request->body, len);
 	query->dimension = (uint32_t)(len / sizeof(float));

@@ -35,7 +35,7 @@ int vs_service_open(const struct vs_service_options *options, struct vs_service 
 	if (!s)
 		return vs_error_set(error, VS_ENOMEM, "no memory for the service");
 	s->insecure = options->insecure;
-	int rc = vs_handles_init(&s->handles, options->data, options->metric, error);
+	int rc = vs_handles_init(&s->handles, options->data, &options->fresh, error);
 	if (!rc && !(s->json = vs_json_open()))
 		rc = vs_error_set(error, VS_ENOMEM, "no memory for the service");
 	/* Figures are worth less than answers: a run folder that fails leaves them private. */
@@ -142,9 +142,9 @@ int vs_call_namespace(struct vs_call *call, const struct vs_text *ns, bool creat
 	return rc;
 }
 
-enum vs_metric vs_call_metric(const struct vs_call *call)
+const struct vs_namespace_options *vs_call_fresh(const struct vs_call *call)
 {
-	return call->service->handles.metric;
+	return &call->service->handles.fresh;
 }
 
 /* ---- one request ---------------------------------------------------------------------------------------- */

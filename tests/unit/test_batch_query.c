@@ -49,7 +49,7 @@ static const char *post(struct state *s, const char *target, const char *body)
 static int set_up(void **state)
 {
 	struct state *s = calloc(1, sizeof(*s));
-	struct vs_service_options options = { .data = s->dir, .metric = VS_COSINE };
+	struct vs_service_options options = { .data = s->dir, .fresh = VS_NAMESPACE_OPTIONS };
 	*state = s;
 	strcpy(s->dir, "/tmp/vecstore-batch-XXXXXX");
 	return mkdtemp(s->dir) ? vs_service_open(&options, &s->service, NULL) : -1;

@@ -276,6 +276,7 @@ static int open_namespace(struct import *import, struct vs_error *error)
 	struct vs_namespace_stats stats;
 	options.flags = import->dry ? 0 : VS_CREATE;
 	options.metric = import->metric = vs_args_metric(args);
+	options.quantization = vs_args_quantization(args);
 	int rc = vs_store_open(vs_args_text(args, VS_FLAG_DATA), options.flags, &import->store, error);
 	if (!rc)
 		rc = vs_namespace_open(import->store, name, &options, &import->ns, error);
@@ -288,6 +289,9 @@ static int open_namespace(struct import *import, struct vs_error *error)
 	if (args->flags[VS_FLAG_METRIC] && stats.metric != options.metric)
 		return vs_error_set(error, VS_EINVAL, "namespace %s was made with metric %s, which cannot be changed", name,
 		                    vs_metric_name(stats.metric));
+	if (args->flags[VS_FLAG_QUANTIZATION] && stats.quantization != options.quantization)
+		return vs_error_set(error, VS_EINVAL, "namespace %s was made with quantization %s, which cannot be changed", name,
+		                    vs_quantization_name(stats.quantization));
 	return 0;
 }
 
