@@ -128,7 +128,8 @@ VS_VNNI VS_INLINE void hop_over_vnni(struct vs_walk *walk, const struct accepted
 		__mmask16 passing = vs_vnni_bits(accepted->words, near, next);
 		uint32_t slots[16];
 		_mm512_storeu_si512(slots, next);
-		for (uint32_t left = passing; left != 0; left &= left - 1)
+		for (uint32_t left = passing & ~(uint32_t)vs_vnni_bits(walk->scratch->visited, passing, next); left != 0;
+		     left &= left - 1)
 			hop_found(walk, slots[__builtin_ctz(left)], hop);
 		if (first) {
 			__mmask16 there = _mm512_cmplt_epu32_mask(next, _mm512_set1_epi32((int)walk->slots));
