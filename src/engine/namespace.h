@@ -47,6 +47,10 @@ int vs_namespace_check_vector(enum vs_metric metric, const char *field, const fl
 /* VS_EINVAL with field unless it is an id: 1 to 512 bytes of UTF-8 without NUL. */
 int vs_namespace_check_id(const char *field, const char *id, size_t len, struct vs_error *error);
 
+/* Takes the role of the namespace's indexer, unless this handle has it already. VS_EBUSY when another process has it. */
+int vs_upkeep_open(struct vs_namespace *ns, struct vs_error *error);
 void vs_upkeep_release(struct vs_upkeep *upkeep); /* NULL allowed */
+/* Somebody has the role, as far as can be told. */
+bool vs_upkeep_taken(const struct vs_namespace *ns);
 
 #endif

@@ -218,7 +218,7 @@ struct vs_namespace_stats {
 	uint32_t indexed;  /* slots the graph has passed */
 	uint32_t unindexed; /* slots of the tail; 0 while the namespace is too small to need a graph */
 	uint64_t seq;      /* number of the newest change */
-	uint64_t storage_bytes; /* of records, vectors and graph; not of columns/ and live.bits */
+	uint64_t storage_bytes; /* of all files of the live generation */
 };
 int vs_namespace_stats(struct vs_namespace *ns, struct vs_namespace_stats *stats, struct vs_error *error);
 
@@ -239,12 +239,38 @@ const char *vs_namespace_folder(const struct vs_namespace *ns);
 
 struct vs_check_result {
 	uint64_t problems; /* in truth files: data are damaged */
-	uint64_t repairs;  /* in derived files: the indexer will mend them; answers stay right meanwhile */
+	uint64_t repairs;  /* in derived files: the indexer or vs_namespace_repair can mend them; answers stay right meanwhile */
+	uint64_t mended;   /* of these, by vs_namespace_repair or vs_store_check: counted here instead */
 };
-/* Compares records, vectors, liveness and graph with each other (I1 to I4, counts, checksums); of columns it verifies the
- * checksums alone. report hears one line per finding. Safe while others read and write. */
+/* Compares records, vectors, columns, liveness and graph with each other (I1 to I4, counts, checksums). report hears one line
+ * per finding. Safe while others read and write. */
 int vs_namespace_check(struct vs_namespace *ns, void (*report)(void *context, const char *finding), void *context,
                        struct vs_check_result *result, struct vs_error *error);
+
+struct vs_repair_options {
+	unsigned threads; /* as for vs_namespace_index */
+	void (*report)(void *context, const char *finding);
+	/* Now and then: slots done and slots there are, of checking, then of linking. Non-zero stops, and is returned. */
+	int (*progress)(void *context, uint32_t done, uint32_t slots);
+	void *context;
+};
+#define VS_REPAIR_OPTIONS { 0, NULL, NULL, NULL }
+/* Checks, and makes every derived file that is damaged again: by itself, or, when another process is the namespace's indexer,
+ * by taking the file away and waiting until the indexer has made it anew. Answers stay right meanwhile; killed, it has
+ * done no harm. Problems of the truth are told and left alone. */
+int vs_namespace_repair(struct vs_namespace *ns, const struct vs_repair_options *options, struct vs_check_result *result,
+                        struct vs_error *error);
+
+struct vs_store_check_options {
+	bool repair; /* removes folders that hold no records and that no namespace has */
+	void (*report)(void *context, const char *finding);
+	void *context;
+};
+/* Compares the catalogue with itself and with the folders there are. Namespaces are checked one by one, by the above. */
+int vs_store_check(struct vs_store *store, const struct vs_store_check_options *options, struct vs_check_result *result,
+                   struct vs_error *error);
+/* What the indexer does for the catalogue now and then: copies its WAL back. *worked (NULL allowed): there was something. */
+int vs_store_index(struct vs_store *store, bool *worked, struct vs_error *error);
 
 #ifdef __cplusplus
 }

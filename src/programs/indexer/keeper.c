@@ -295,6 +295,8 @@ static int look_at_data(struct vs_keeper *keeper, struct vs_error *error)
 	if (rc == VS_ENOMEM)
 		return vs_error_set(error, rc, "no memory for the list of namespaces");
 	if (rc == 0)
+		rc = vs_store_index(keeper->store, NULL, error);
+	if (rc == 0)
 		drop_unlisted(keeper);
 	else
 		close_store(keeper);
