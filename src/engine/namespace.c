@@ -91,8 +91,7 @@ const char *vs_namespace_folder(const struct vs_namespace *ns)
 	return ns->generation.dir;
 }
 
-/* Opens the generation that CURRENT names now, if it is another one. On failure the old one stays. */
-static int follow_current(struct vs_namespace *ns, struct vs_error *error)
+int vs_namespace_follow(struct vs_namespace *ns, struct vs_error *error)
 {
 	struct vs_generation generation;
 	int rc;
@@ -114,7 +113,7 @@ int vs_namespace_begin(struct vs_namespace *ns, struct vs_meta_state *state, str
 	int rc;
 
 	vs_arena_reset(&ns->arena);
-	rc = follow_current(ns, error);
+	rc = vs_namespace_follow(ns, error);
 	if (rc == 0)
 		rc = vs_generation_begin(&ns->generation, state, error);
 	return rc;
@@ -156,7 +155,7 @@ int vs_namespace_begin_write(struct vs_namespace *ns, struct vs_meta_state *stat
 	int rc;
 
 	do {
-		rc = follow_current(ns, error);
+		rc = vs_namespace_follow(ns, error);
 		if (rc == 0)
 			rc = vs_generation_begin_write(&ns->generation, state, error);
 	} while (rc == VS_ESTALE); /* I5: CURRENT moved while we waited for the lock */

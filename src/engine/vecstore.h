@@ -40,6 +40,12 @@ enum { VS_CREATE = 1 }; /* make what is missing */
 int vs_store_open(const char *path, unsigned flags, struct vs_store **store, struct vs_error *error);
 void vs_store_close(struct vs_store *store); /* NULL allowed; close its namespaces first */
 
+/* Bounds the tail: the slots that wait to be linked into the graph, which every query compares one by one. While a namespace
+ * has more of them, upserts through this store are refused with VS_ETAIL, before any work. 0, as at first: no bound.
+ * VS_TAIL_AUTO: what 256 MiB of vectors hold (599,186 of 100 dimensions, 83,886 of 768), but at least 10,000. */
+#define VS_TAIL_AUTO UINT32_MAX
+void vs_store_set_tail(struct vs_store *store, uint32_t most);
+
 struct vs_namespace_info {
 	char name[64];
 	char folder[17];
@@ -108,10 +114,20 @@ struct vs_upsert_result {
 
 /* Stores count records in one durable commit; later ones win over earlier ones of the same id. With atomic, the
  * first fault ends it: error->field is "records[i]…" for count > 1. VS_EBUSY when another writer holds the namespace for
- * more than five seconds. */
+ * more than five seconds; VS_ETAIL: see vs_store_set_tail. */
 int vs_namespace_upsert(struct vs_namespace *ns, const struct vs_record_input *records, size_t count,
                         const struct vs_upsert_options *options, struct vs_upsert_result *result,
                         struct vs_error *error);
+
+struct vs_tail {
+	uint32_t slots; /* that wait to be linked; 0 where there is no graph to link into */
+	uint32_t most;  /* the bound that vs_store_set_tail means for this namespace; 0: none */
+	bool indexer;   /* some process is the namespace's indexer */
+};
+/* How much waits, in a few microseconds. */
+int vs_namespace_tail(struct vs_namespace *ns, struct vs_tail *tail, struct vs_error *error);
+/* VS_ETAIL when an upsert would be refused so: for who has work to do before it. */
+int vs_namespace_admit(struct vs_namespace *ns, struct vs_error *error);
 
 struct vs_id {
 	const char *data;

@@ -61,6 +61,8 @@ int vs_call_json(struct vs_call *call, struct vs_error *error);
 int vs_call_namespace(struct vs_call *call, const struct vs_text *ns, bool create, struct vs_namespace **out,
                       struct vs_error *error);
 const char *vs_call_namespace_name(const struct vs_call *call, const struct vs_text *ns);
+/* VS_ETAIL when the namespace so named takes no vectors now: asked before the work of decoding them. */
+int vs_call_admit(struct vs_call *call, const struct vs_text *ns, struct vs_error *error);
 /* The metric that new namespaces get. */
 enum vs_metric vs_call_metric(const struct vs_call *call);
 

@@ -17,6 +17,7 @@ struct vs_handle {
 struct vs_handles {
 	char *data;            /* the data folder; owned */
 	enum vs_metric metric; /* of namespaces made here */
+	uint32_t tail_most;    /* vs_store_set_tail */
 	struct vs_store *store;
 	struct vs_handle open[VS_HANDLES_MAX];
 	unsigned count;

@@ -7,13 +7,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/error.h"
 #include "programs/cli/args.h"
 #include "programs/cli/progress.h"
 #include "programs/cli/records.h"
 
-#define BUSY_TRIES 12 /* each waits five seconds in the engine */
+#define BUSY_TRIES 12     /* each waits five seconds in the engine */
+#define TAIL_NAP_NS 100000000L /* between looks at how far the indexer is */
 
 struct import {
 	const struct vs_args *args;
@@ -36,14 +38,55 @@ struct import {
 
 /* ---- batches ---------------------------------------------------------------------------------------------- */
 
+/* The first Ctrl-C ends the import between two records, so that it can say how far it came; the next ends the
+ * process. */
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int signum)
+{
+	interrupted = 1;
+	signal(signum, SIG_DFL);
+}
+
+static uint32_t tail_bound(const struct import *import)
+{
+	return vs_args_text(import->args, VS_FLAG_MAX_UNINDEXED) ? (uint32_t)vs_args_count(import->args, VS_FLAG_MAX_UNINDEXED)
+	                                                         : VS_TAIL_AUTO;
+}
+
+/* Until the indexer has caught up. Without one nobody queries much, or it will come: then there is no bound for this batch. */
+static int await_indexer(struct import *import, struct vs_error *error)
+{
+	for (;;) {
+		struct vs_tail tail;
+		int rc = vs_namespace_tail(import->ns, &tail, error);
+		if (rc)
+			return rc;
+		if (!tail.indexer)
+			vs_store_set_tail(import->store, 0);
+		if (!tail.indexer || tail.slots <= tail.most)
+			return 0;
+		if (interrupted)
+			return vs_error_set(error, VS_EBUSY, "the import was interrupted");
+		vs_progress_wait(&import->progress, "waiting for the indexer", tail.slots);
+		nanosleep(&(struct timespec){ 0, TAIL_NAP_NS }, NULL);
+	}
+}
+
 static int store_records(struct import *import, size_t count, struct vs_error *error)
 {
 	struct vs_upsert_result result = { 0 };
 	int rc = VS_EBUSY;
 	if (count == 0)
 		return 0;
-	for (int i = 0; rc == VS_EBUSY && i < BUSY_TRIES; i++)
-		rc = vs_namespace_upsert(import->ns, import->inputs, count, NULL, &result, error);
+	vs_store_set_tail(import->store, tail_bound(import));
+	for (int i = 0; rc == VS_EBUSY && i < BUSY_TRIES; i++) {
+		while ((rc = vs_namespace_upsert(import->ns, import->inputs, count, NULL, &result, error)) == VS_ETAIL) {
+			rc = await_indexer(import, error);
+			if (rc)
+				return rc;
+		}
+	}
 	if (rc == 0) {
 		import->inserted += result.inserted;
 		import->updated += result.updated;
@@ -99,16 +142,6 @@ static int is_known(struct import *import, bool *known, struct vs_error *error)
 		return rc;
 	}
 	return 0;
-}
-
-/* The first Ctrl-C ends the import between two records, so that it can say how far it came; the next ends the
- * process. */
-static volatile sig_atomic_t interrupted;
-
-static void on_signal(int signum)
-{
-	interrupted = 1;
-	signal(signum, SIG_DFL);
 }
 
 /* ---- files ------------------------------------------------------------------------------------------------ */
