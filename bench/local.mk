@@ -16,4 +16,9 @@ EXTRA_PROGRAMS += bench/churn
 bench_churn_SOURCES = bench/churn.c
 bench_churn_LDADD = $(core_libs)
 
+# Durable ingest beside queries and the indexer; by `make bench/ingest`.
+EXTRA_PROGRAMS += bench/ingest
+bench_ingest_SOURCES = bench/ingest.c
+bench_ingest_LDADD = $(core_libs)
+
 EXTRA_DIST += bench/README.md bench/http.py bench/query.lua

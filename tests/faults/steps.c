@@ -49,6 +49,8 @@ static const struct step_case cases[] = {
 	{ "link", "default", 4, false, true, { { WORK_UPSERT, 0, 2000, 0 } }, { WORK_INDEX_HERE, 0, 0, 0 } },
 	{ "link-tail", "default", 4, false, true,
 	  { { WORK_UPSERT, 0, 2000, 0 }, { WORK_INDEX, 0, 0, 0 }, { WORK_UPSERT, 1990, 20, 1 } }, { WORK_INDEX_HERE, 0, 0, 0 } },
+	{ "repair", "default", 4, false, true,
+	  { { WORK_UPSERT, 0, 2000, 0 }, { WORK_INDEX, 0, 0, 0 }, { WORK_SPOIL, 0, 0, 0 } }, { WORK_REPAIR, 0, 0, 0 } },
 	{ "namespace", "other", 6, true, false, { { 0 } }, { WORK_UPSERT, 0, 1, 0 } },
 };
 #define CASES (sizeof(cases) / sizeof(cases[0]))
