@@ -5,7 +5,7 @@
  */
 #include "engine/namespace.h"
 
-#define TAIL_BYTES (UINT64_C(256) << 20) /* of rows: a query compares them in 25 to 50 ms (bench/ingest) */
+#define TAIL_BYTES (UINT64_C(256) << 20) /* of rows: a query compares them in about 20 ms (bench/ingest) */
 #define TAIL_LEAST 10000
 
 void vs_store_set_tail(struct vs_store *store, uint32_t most)
