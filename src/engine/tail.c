@@ -63,7 +63,7 @@ int vs_namespace_admit(struct vs_namespace *ns, struct vs_error *error)
 		return rc;
 	if (!vs_upkeep_taken(ns))
 		return vs_error_set(error, VS_ETAIL,
-		                    "%u vectors wait to be linked, more than %u, and no indexer runs: start vecstore-indexer",
+		                    "%u vectors wait to be linked, more than %u, and no indexer is at work here: start vecstore-indexer",
 		                    tail.slots, tail.most);
 	return vs_error_set(error, VS_ETAIL, "%u vectors wait to be linked, more than %u: try again when there are fewer",
 	                    tail.slots, tail.most);

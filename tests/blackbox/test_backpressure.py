@@ -42,7 +42,8 @@ def stopped(bounded):
     """A server whose indexer stands still: server, the indexer's pid."""
     _, pid = bounded.wait_whole()
     bounded.client.upsert("first", [1.0] * 8)
-    bounded.wait_indexed()
+    live = harness.generation(bounded.data) / "live.bits"
+    wait_for(live.exists, "the indexer to have found the namespace")
     wait_for(lambda: halt(bounded, pid), "the indexer to stand still without the writers' lock")
     yield bounded, pid
     try:
@@ -104,7 +105,7 @@ def test_a_missing_indexer_is_named(stopped):
     try:
         os.kill(pid, signal.SIGKILL)
         wait_for(lambda: not harness.Process(pid).alive(), "the indexer to be gone")
-        assert_refused(fill(server.client)[0], "no indexer runs")
+        assert_refused(fill(server.client)[0], "no indexer is at work")
     finally:
         server.signal(signal.SIGCONT)
     server.wait_whole()

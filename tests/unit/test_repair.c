@@ -198,14 +198,14 @@ static void a_long_tail_holds_writers_back(void **state)
 	assert_int_equal(tail.most, (256 << 20) / 128);
 	vs_store_set_tail(fixture->store, 2500);
 	assert_int_equal(put(fixture, "b", vector, DIM, NULL, &error), VS_ETAIL);
-	assert_non_null(strstr(error.text, "no indexer runs"));
+	assert_non_null(strstr(error.text, "no indexer is at work"));
 	assert_int_equal(vs_error_http(VS_ETAIL), 503);
 	fixture_open(&indexer, VS_COSINE);
 	index_all(&indexer);
 	assert_ok(put(fixture, "b", vector, DIM, NULL, &error), error);
 	put_many(fixture, 0, 2500, DIM);
 	assert_int_equal(put(fixture, "c", vector, DIM, NULL, &error), VS_ETAIL);
-	assert_null(strstr(error.text, "no indexer runs"));
+	assert_null(strstr(error.text, "no indexer is at work"));
 	assert_ok(vs_namespace_tail(fixture->ns, &tail, &error), error);
 	assert_true(tail.indexer);
 	assert_int_equal(drop(fixture, VS_DELETE, "a"), 1); /* makes it no longer */
