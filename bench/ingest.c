@@ -17,7 +17,7 @@
 
 #include "engine/vecstore.h"
 
-enum { TOP = 10, EXACT_TOP = 100, BATCH_MAX = 10000, QUERIES = 1000, NICE = 5, SAMPLES = 200000 };
+enum { TOP = 10, EXACT_TOP = 100, BATCH_MAX = 10000, QUERIES = 1000, NICE = 5 /* of vecstore-indexer */, SAMPLES = 200000 };
 
 /* What the processes tell each other. */
 struct shared {
@@ -43,6 +43,7 @@ struct bench {
 	uint32_t exact_every;
 	uint32_t tail_most; /* 0: no bound */
 	unsigned threads;
+	int nice;
 	struct vs_store *store;
 	struct vs_namespace *ns;
 	struct shared *shared;
@@ -151,7 +152,7 @@ static void index_some(struct bench *bench)
 
 static void index_on(struct bench *bench)
 {
-	setpriority(PRIO_PROCESS, 0, NICE); /* as vecstore-indexer does */
+	setpriority(PRIO_PROCESS, 0, bench->nice);
 	while (!bench->shared->stop) {
 		index_some(bench);
 		nanosleep(&(struct timespec){ 0, 20000000 }, NULL);
@@ -314,7 +315,7 @@ static void link_rest(struct bench *bench)
 static int usage(void)
 {
 	fputs("usage: ingest FILE.fvecs EMPTY-FOLDER [--rows N] [--base N] [--batch N] [--ef N] [--exact-every N]\n"
-	      "              [--max-unindexed N] [--threads N] [--only]\n", stderr);
+	      "              [--max-unindexed N] [--threads N] [--nice N] [--only]\n", stderr);
 	return 2;
 }
 
@@ -323,9 +324,10 @@ int main(int argc, char **argv)
 	static const struct option options[] = {
 		{ "rows", 1, NULL, 'r' }, { "base", 1, NULL, 'b' },          { "batch", 1, NULL, 'n' },   { "ef", 1, NULL, 'e' },
 		{ "exact-every", 1, NULL, 'x' }, { "max-unindexed", 1, NULL, 'm' }, { "threads", 1, NULL, 't' },
+		{ "nice", 1, NULL, 'p' },
 		{ "only", 0, NULL, 'o' }, { NULL, 0, NULL, 0 },
 	};
-	struct bench bench = { .base = 100000, .batch = 1000, .ef = 160, .exact_every = 20 };
+	struct bench bench = { .base = 100000, .batch = 1000, .ef = 160, .exact_every = 20, .nice = NICE };
 	uint32_t rows = 0, third;
 	bool only = false;
 
@@ -339,6 +341,7 @@ int main(int argc, char **argv)
 		case 'x': bench.exact_every = number; break;
 		case 'm': bench.tail_most = number; break;
 		case 't': bench.threads = number; break;
+		case 'p': bench.nice = (int)number; break;
 		case 'o': only = true; break;
 		default: return usage();
 		}

@@ -43,10 +43,11 @@ static void finding(struct check *check, unsigned damage, const char *format, ..
 	run->damage |= damage;
 	if (damage == PROBLEM && run->derived_only)
 		return;
-	if (damage == PROBLEM)
+	if (damage == PROBLEM || (damage & VS_DAMAGE_WRONG))
 		run->result.problems++;
 	else
 		run->result.repairs++;
+	run->wrong += (damage & VS_DAMAGE_WRONG) != 0;
 	if (run->report != NULL)
 		run->report(run->context, text);
 }
@@ -145,7 +146,7 @@ static void check_live(struct check *check)
 	if (rc < 0)
 		finding(check, PROBLEM, "live.bits: %s", error.text);
 	else if (!same_bits(&generation->live, &check->live))
-		finding(check, VS_DAMAGE_LIVE,
+		finding(check, VS_DAMAGE_LIVE | VS_DAMAGE_WRONG,
 		        "live.bits: with the changes since, it disagrees with the records; running workers may have read it");
 	generation->live_known = false;
 }
@@ -224,7 +225,8 @@ static void open_columns(struct check *check)
 
 static void wrong_codes(void *context, const char *field, uint32_t wrong, const char *id)
 {
-	finding(context, VS_DAMAGE_COLUMNS, "columns/: field %s is not that of %u records, first '%s'", field, wrong, id);
+	finding(context, VS_DAMAGE_COLUMNS | VS_DAMAGE_WRONG,
+	        "columns/: field %s is not that of %u records, first '%s'; running workers may have read it", field, wrong, id);
 }
 
 static void check_columns(struct check *check)
@@ -269,6 +271,7 @@ int vs_check_run(struct vs_namespace *ns, struct vs_check_run *run, struct vs_er
 	int rc;
 
 	run->result = (struct vs_check_result){ 0 };
+	run->wrong = 0;
 	run->damage = 0;
 	rc = vs_namespace_begin(ns, &check.state, error);
 	if (rc < 0)

@@ -13,6 +13,7 @@ enum vs_damage {
 	VS_DAMAGE_GRAPH = 8,      /* a graph that is to be made anew */
 	VS_DAMAGE_COLUMNS = 16,   /* columns/ */
 	VS_DAMAGE_LEFTOVERS = 32, /* folders of generations that are not live */
+	VS_DAMAGE_WRONG = 64,     /* with another bit: its checksums are right, so readers believe it: a problem, that can be mended */
 };
 
 struct vs_check_run {
@@ -21,6 +22,7 @@ struct vs_check_run {
 	void *context;
 	bool derived_only; /* says and counts nothing of the truth */
 	struct vs_check_result result;
+	uint64_t wrong;  /* of result.problems, those of VS_DAMAGE_WRONG */
 	unsigned damage; /* of enum vs_damage */
 };
 

@@ -167,6 +167,9 @@ int vs_namespace_repair(struct vs_namespace *ns, const struct vs_repair_options 
 	struct vs_check_run run = { .report = options->report, .progress = options->progress, .context = options->context };
 	struct repair repair = { .ns = ns, .options = options };
 	int rc = vs_check_run(ns, &run, error);
+	uint64_t derived = run.wrong + run.result.repairs;
+	uint64_t truth = run.result.problems - run.wrong;
+	uint64_t left;
 
 	*result = run.result;
 	run.derived_only = true;
@@ -180,9 +183,11 @@ int vs_namespace_repair(struct vs_namespace *ns, const struct vs_repair_options 
 			rc = vs_check_run(ns, &run, error);
 		}
 	}
-	if (rc == 0) {
-		result->mended = result->repairs > run.result.repairs ? result->repairs - run.result.repairs : 0;
-		result->repairs = run.result.repairs;
-	}
+	if (rc < 0)
+		return rc;
+	left = run.wrong + run.result.repairs;
+	result->problems = truth + run.wrong;
+	result->repairs = run.result.repairs;
+	result->mended = derived > left ? derived - left : 0;
 	return rc;
 }

@@ -254,7 +254,7 @@ int vs_namespace_index(struct vs_namespace *ns, const struct vs_index_options *o
 const char *vs_namespace_folder(const struct vs_namespace *ns);
 
 struct vs_check_result {
-	uint64_t problems; /* in truth files: data are damaged */
+	uint64_t problems; /* truth files are damaged; or derived ones say, under right checksums, what is not so */
 	uint64_t repairs;  /* in derived files: the indexer or vs_namespace_repair can mend them; answers stay right meanwhile */
 	uint64_t mended;   /* of these, by vs_namespace_repair or vs_store_check: counted here instead */
 };
