@@ -238,6 +238,20 @@ int vs_generation_begin(struct vs_generation *generation, struct vs_meta_state *
 	return 0;
 }
 
+int vs_generation_peek(struct vs_generation *generation, struct vs_meta_state *state, struct vs_error *error)
+{
+	int rc = vs_meta_begin(generation->meta, state, error);
+
+	if (rc < 0)
+		return rc;
+	if (!generation->has_vectors)
+		rc = vs_generation_open_vectors(generation, state, false, error);
+	if (rc == 0)
+		refresh_graph(generation, state);
+	vs_meta_end(generation->meta);
+	return rc;
+}
+
 void vs_generation_end(struct vs_generation *generation)
 {
 	vs_meta_end(generation->meta);

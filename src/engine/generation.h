@@ -57,6 +57,8 @@ bool vs_generation_moved(const struct vs_generation *generation);
  * write transaction) vectors, live and state are one snapshot. */
 int vs_generation_begin(struct vs_generation *generation, struct vs_meta_state *state, struct vs_error *error);
 void vs_generation_end(struct vs_generation *generation);
+/* The state of now and the graph as far as it is, but nothing else: for who reads no records. */
+int vs_generation_peek(struct vs_generation *generation, struct vs_meta_state *state, struct vs_error *error);
 
 /* Takes the writer lock (waits up to five seconds for another writer) and rechecks CURRENT (I5): VS_ESTALE when it has moved.
  * VS_EREADONLY after a failed sync, until the generation is opened again.

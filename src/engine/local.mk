@@ -5,4 +5,7 @@ libvecstore_core_la_SOURCES += \
 	src/engine/json.h src/engine/json.c src/engine/upsert.c src/engine/remove.c src/engine/record.c src/engine/search.c \
 	src/engine/search_batch.c src/engine/search_impl.h src/engine/search_scan.c \
 	src/engine/columns_fill.c src/engine/columns_fill.h src/engine/columns_match.c src/engine/columns_match.h \
-	src/engine/rows_fill.c src/engine/rows_fill.h src/engine/upkeep.c src/engine/check.c
+	src/engine/rows_fill.c src/engine/rows_fill.h \
+	src/engine/columns_tree.c src/engine/columns_tree.h src/engine/columns_check.c src/engine/columns_check.h \
+	src/engine/upkeep.c src/engine/check.c src/engine/check.h src/engine/repair.c src/engine/folders.c \
+	src/engine/tail.c

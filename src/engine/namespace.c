@@ -100,8 +100,7 @@ const char *vs_namespace_folder(const struct vs_namespace *ns)
 	return ns->generation.dir;
 }
 
-/* Opens the generation that CURRENT names now, if it is another one. On failure the old one stays. */
-static int follow_current(struct vs_namespace *ns, struct vs_error *error)
+int vs_namespace_follow(struct vs_namespace *ns, struct vs_error *error)
 {
 	struct vs_generation generation;
 	int rc;
@@ -123,7 +122,7 @@ int vs_namespace_begin(struct vs_namespace *ns, struct vs_meta_state *state, str
 	int rc;
 
 	vs_arena_reset(&ns->arena);
-	rc = follow_current(ns, error);
+	rc = vs_namespace_follow(ns, error);
 	if (rc == 0)
 		rc = vs_generation_begin(&ns->generation, state, error);
 	return rc;
@@ -165,7 +164,7 @@ int vs_namespace_begin_write(struct vs_namespace *ns, struct vs_meta_state *stat
 	int rc;
 
 	do {
-		rc = follow_current(ns, error);
+		rc = vs_namespace_follow(ns, error);
 		if (rc == 0)
 			rc = vs_generation_begin_write(&ns->generation, state, error);
 	} while (rc == VS_ESTALE); /* I5: CURRENT moved while we waited for the lock */
@@ -238,13 +237,10 @@ int vs_namespace_stats(struct vs_namespace *ns, struct vs_namespace_stats *stats
 {
 	struct vs_generation *generation = &ns->generation;
 	struct vs_meta_state state;
-	uint64_t vector_bytes = 0;
 	int rc = vs_namespace_begin(ns, &state, error);
 
 	if (rc < 0)
 		return rc;
-	if (generation->has_vectors)
-		rc = vs_file_size(&generation->vectors.file, &vector_bytes, error);
 	*stats = (struct vs_namespace_stats){
 		.total = state.active + state.deleted,
 		.active = state.active,
@@ -254,15 +250,14 @@ int vs_namespace_stats(struct vs_namespace *ns, struct vs_namespace_stats *stats
 		.quantization = state.quantization,
 		.slots = state.next_slot,
 		.seq = state.seq,
-		.storage_bytes = vs_meta_bytes(generation->meta) + vector_bytes,
+		.storage_bytes = vs_dir_bytes(generation->dir),
 	};
 	if (generation->graph != NULL) {
 		uint32_t linked = vs_graph_linked(generation->graph);
 		stats->indexed = linked < state.next_slot ? linked : state.next_slot;
-		stats->storage_bytes += vs_graph_bytes(generation->graph);
 	}
 	if (state.next_slot >= VS_GRAPH_MIN_SLOTS && vs_metric_indexed(state.metric))
 		stats->unindexed = state.next_slot - stats->indexed;
 	vs_namespace_end(ns);
-	return rc;
+	return 0;
 }

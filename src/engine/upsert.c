@@ -238,6 +238,9 @@ int vs_namespace_upsert(struct vs_namespace *ns, const struct vs_record_input *r
 
 	memset(result, 0, sizeof(*result));
 	vs_arena_reset(&ns->arena);
+	rc = vs_namespace_admit(ns, error);
+	if (rc < 0)
+		return rc;
 	batch.records = vs_arena_calloc(&ns->arena, count, sizeof(*batch.records));
 	batch.vectors = vs_arena_calloc(&ns->arena, count, sizeof(*batch.vectors));
 	batch.indexes = vs_arena_calloc(&ns->arena, count, sizeof(*batch.indexes));

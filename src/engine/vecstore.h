@@ -41,6 +41,12 @@ enum { VS_CREATE = 1 }; /* make what is missing */
 int vs_store_open(const char *path, unsigned flags, struct vs_store **store, struct vs_error *error);
 void vs_store_close(struct vs_store *store); /* NULL allowed; close its namespaces first */
 
+/* Bounds the tail: the slots that wait to be linked into the graph, which every query compares one by one. While a namespace
+ * has more of them, upserts through this store are refused with VS_ETAIL, before any work. 0, as at first: no bound.
+ * VS_TAIL_AUTO: what 256 MiB of vectors hold (599,186 of 100 dimensions, 83,886 of 768), but at least 10,000. */
+#define VS_TAIL_AUTO UINT32_MAX
+void vs_store_set_tail(struct vs_store *store, uint32_t most);
+
 struct vs_namespace_info {
 	char name[64];
 	char folder[17];
@@ -110,10 +116,20 @@ struct vs_upsert_result {
 
 /* Stores count records in one durable commit; later ones win over earlier ones of the same id. With atomic, the
  * first fault ends it: error->field is "records[i]…" for count > 1. VS_EBUSY when another writer holds the namespace for
- * more than five seconds. */
+ * more than five seconds; VS_ETAIL: see vs_store_set_tail. */
 int vs_namespace_upsert(struct vs_namespace *ns, const struct vs_record_input *records, size_t count,
                         const struct vs_upsert_options *options, struct vs_upsert_result *result,
                         struct vs_error *error);
+
+struct vs_tail {
+	uint32_t slots; /* that wait to be linked; 0 where there is no graph to link into */
+	uint32_t most;  /* the bound that vs_store_set_tail means for this namespace; 0: none */
+	bool indexer;   /* some process is the namespace's indexer */
+};
+/* How much waits, in a few microseconds. */
+int vs_namespace_tail(struct vs_namespace *ns, struct vs_tail *tail, struct vs_error *error);
+/* VS_ETAIL when an upsert would be refused so: for who has work to do before it. */
+int vs_namespace_admit(struct vs_namespace *ns, struct vs_error *error);
 
 struct vs_id {
 	const char *data;
@@ -238,7 +254,7 @@ struct vs_namespace_stats {
 	uint32_t indexed;  /* slots the graph has passed */
 	uint32_t unindexed; /* slots of the tail; 0 while the namespace is too small to need a graph */
 	uint64_t seq;      /* number of the newest change */
-	uint64_t storage_bytes; /* of records, vectors and graph; not of columns/, rows.* and live.bits */
+	uint64_t storage_bytes; /* of all files of the live generation */
 };
 int vs_namespace_stats(struct vs_namespace *ns, struct vs_namespace_stats *stats, struct vs_error *error);
 
@@ -258,13 +274,39 @@ int vs_namespace_index(struct vs_namespace *ns, const struct vs_index_options *o
 const char *vs_namespace_folder(const struct vs_namespace *ns);
 
 struct vs_check_result {
-	uint64_t problems; /* in truth files: data are damaged */
-	uint64_t repairs;  /* in derived files: the indexer will mend them; answers stay right meanwhile */
+	uint64_t problems; /* truth files are damaged; or derived ones say, under right checksums, what is not so */
+	uint64_t repairs;  /* in derived files: the indexer or vs_namespace_repair can mend them; answers stay right meanwhile */
+	uint64_t mended;   /* of these, by vs_namespace_repair or vs_store_check: counted here instead */
 };
-/* Compares records, vectors, liveness and graph with each other (I1 to I4, counts, checksums); of columns it verifies the
- * checksums alone. report hears one line per finding. Safe while others read and write. */
+/* Compares records, vectors, columns, liveness and graph with each other (I1 to I4, counts, checksums). report hears one line
+ * per finding. Safe while others read and write. */
 int vs_namespace_check(struct vs_namespace *ns, void (*report)(void *context, const char *finding), void *context,
                        struct vs_check_result *result, struct vs_error *error);
+
+struct vs_repair_options {
+	unsigned threads; /* as for vs_namespace_index */
+	void (*report)(void *context, const char *finding);
+	/* Now and then: slots done and slots there are, of checking, then of linking. Non-zero stops, and is returned. */
+	int (*progress)(void *context, uint32_t done, uint32_t slots);
+	void *context;
+};
+#define VS_REPAIR_OPTIONS { 0, NULL, NULL, NULL }
+/* Checks, and makes every derived file that is damaged again: by itself, or, when another process is the namespace's indexer,
+ * by taking the file away and waiting until the indexer has made it anew. Answers stay right meanwhile; killed, it has
+ * done no harm. Problems of the truth are told and left alone. */
+int vs_namespace_repair(struct vs_namespace *ns, const struct vs_repair_options *options, struct vs_check_result *result,
+                        struct vs_error *error);
+
+struct vs_store_check_options {
+	bool repair; /* removes folders that hold no records and that no namespace has */
+	void (*report)(void *context, const char *finding);
+	void *context;
+};
+/* Compares the catalogue with itself and with the folders there are. Namespaces are checked one by one, by the above. */
+int vs_store_check(struct vs_store *store, const struct vs_store_check_options *options, struct vs_check_result *result,
+                   struct vs_error *error);
+/* What the indexer does for the catalogue now and then: copies its WAL back. *worked (NULL allowed): there was something. */
+int vs_store_index(struct vs_store *store, bool *worked, struct vs_error *error);
 
 #ifdef __cplusplus
 }

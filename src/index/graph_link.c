@@ -19,6 +19,7 @@
 #define BATCH 64
 #define ALONE 1024 /* slots at the start of a graph that one thread links: a crowd would not see each other */
 #define THREADS_MAX 256
+#define START_TRIES 4096 /* slots looked at for another start */
 
 struct linker;
 
@@ -85,6 +86,19 @@ static void node_init(struct linker *linker, struct node *node, uint32_t slot)
 	}
 }
 
+/* A node that is linked again may be where the way down ends, with no links to go on by: then any that has links will do. */
+static uint32_t start_beside(const struct vs_walk *walk, uint32_t slot)
+{
+	if (vs_load_relaxed(vs_graph_list(walk->graph, slot)) != 0)
+		return slot;
+	for (uint32_t i = 1; i < walk->slots && i < START_TRIES; i++) {
+		uint32_t other = i <= slot ? slot - i : i;
+		if (vs_load_relaxed(vs_graph_list(walk->graph, other)) != 0)
+			return other;
+	}
+	return slot;
+}
+
 /* Finds the links of each level up to `top`, from the entry point `id` there. */
 static void node_find(struct vs_walk *walk, struct vs_walk *pair, struct node *node, uint32_t top, uint32_t id)
 {
@@ -100,6 +114,8 @@ static void node_find(struct vs_walk *walk, struct vs_walk *pair, struct node *n
 	for (;; level--) {
 		if (level == 0 && id >= walk->slots)
 			id = start;
+		if (level == 0 && id == node->slot)
+			id = start_beside(walk, id);
 		vs_walk_start(walk, level, id);
 		vs_walk_layer(walk, level, graph->ef_construction);
 		found.items = walk->scratch->pool;
@@ -337,9 +353,10 @@ static int damage_mend(struct linker *linker, const struct vs_bitmap *present, u
 	struct vs_graph *graph = linker->graph;
 	struct vs_graph_damage damage = { VS_BITMAP_INIT, VS_BITMAP_INIT };
 	uint32_t linked = vs_load_relaxed(&vs_graph_state(graph)->linked);
-	int code = vs_graph_damage_find(graph, present, &damage, error);
+	int code = vs_graph_damage_find(graph, present, linked, &damage, error);
 
 	if (code == 0) {
+		vs_graph_lists_clean(graph, linked, present);
 		linker->set = &damage.lists;
 		linker->topped = &damage.records;
 		linker->raise = false;

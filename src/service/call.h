@@ -65,6 +65,8 @@ int vs_call_frame(struct vs_call *call, const struct vs_split *split, struct vs_
 int vs_call_namespace(struct vs_call *call, const struct vs_text *ns, bool create, struct vs_namespace **out,
                       struct vs_error *error);
 const char *vs_call_namespace_name(const struct vs_call *call, const struct vs_text *ns);
+/* VS_ETAIL when the namespace so named takes no vectors now: asked before the work of decoding them. */
+int vs_call_admit(struct vs_call *call, const struct vs_text *ns, struct vs_error *error);
 /* What new namespaces get. */
 const struct vs_namespace_options *vs_call_fresh(const struct vs_call *call);
 

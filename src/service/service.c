@@ -36,6 +36,7 @@ int vs_service_open(const struct vs_service_options *options, struct vs_service 
 		return vs_error_set(error, VS_ENOMEM, "no memory for the service");
 	s->insecure = options->insecure;
 	int rc = vs_handles_init(&s->handles, options->data, &options->fresh, error);
+	s->handles.tail_most = options->tail_most;
 	if (!rc && !(s->json = vs_json_open()))
 		rc = vs_error_set(error, VS_ENOMEM, "no memory for the service");
 	/* Figures are worth less than answers: a run folder that fails leaves them private. */
@@ -140,6 +141,16 @@ int vs_call_namespace(struct vs_call *call, const struct vs_text *ns, bool creat
 	if (rc)
 		*error = why;
 	return rc;
+}
+
+int vs_call_admit(struct vs_call *call, const struct vs_text *ns, struct vs_error *error)
+{
+	struct vs_namespace *found;
+	struct vs_error why;
+	/* What is wrong with the name is told in its turn, after what is wrong with the body. */
+	if (vs_handles_find(&call->service->handles, vs_call_namespace_name(call, ns), false, &found, &why))
+		return 0;
+	return vs_namespace_admit(found, error);
 }
 
 const struct vs_namespace_options *vs_call_fresh(const struct vs_call *call)

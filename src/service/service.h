@@ -28,6 +28,7 @@ struct vs_service_options {
 	uint64_t cache_bytes;  /* capacity of the query cache, at least 1 MiB; 0: none */
 	bool insecure;         /* requests from beyond loopback act as admin, too */
 	struct vs_namespace_options fresh; /* for namespaces made on first use; flags are not looked at */
+	uint32_t tail_most;    /* vs_store_set_tail */
 };
 
 /* Opens lazily: the first request opens the store. Never fails but for memory. When run_dir cannot be used, metrics are

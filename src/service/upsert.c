@@ -224,6 +224,8 @@ static int decode_frame(struct batch *batch, struct vs_text *name, struct json_o
 		rc = vs_fields_array(&fields, "records", array, error);
 	if (!rc && !*array)
 		rc = vs_fields_missing(&fields, "records", error);
+	if (!rc)
+		rc = vs_call_admit(batch->call, name, error);
 	return rc;
 }
 
@@ -305,6 +307,8 @@ static int decode_lines(struct batch *batch, struct vs_error *error)
 	int rc = vs_target_bool(&batch->call->target, "atomic", &batch->atomic, error);
 	if (!rc && request->body_len == 0)
 		rc = vs_error_at(error, VS_EINVAL, "body", -1, "is empty; one JSON object per line is expected");
+	if (!rc)
+		rc = vs_call_admit(batch->call, NULL, error);
 	if (!rc)
 		rc = batch_init(batch, batch->call, VS_BATCH_MAX, error);
 	for (size_t number = 1; !rc && from < end; number++) {

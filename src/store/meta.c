@@ -234,24 +234,13 @@ struct listener {
 	void *context;
 };
 
-static int quick_check(struct vs_meta *meta, const struct listener *listener, struct vs_error *error)
+static void hear(void *context, const char *text)
 {
-	sqlite3_stmt *statement = NULL;
-	int rc = sqlite3_prepare_v2(meta->sql.db, "PRAGMA quick_check(100)", -1, &statement, NULL);
+	const struct listener *listener = context;
+	char problem[256];
 
-	if (rc != SQLITE_OK)
-		return vs_sql_error(&meta->sql, rc, error);
-	while ((rc = vs_sql_step(&meta->sql, statement, error)) == 1) {
-		const char *text = (const char *)sqlite3_column_text(statement, 0);
-		char problem[256];
-
-		if (text == NULL || strcmp(text, "ok") == 0)
-			continue;
-		snprintf(problem, sizeof(problem), "meta.db: %s", text);
-		listener->report(listener->context, problem);
-	}
-	sqlite3_finalize(statement);
-	return rc;
+	snprintf(problem, sizeof(problem), "meta.db: %s", text);
+	listener->report(listener->context, problem);
 }
 
 /* Each row of the statement is a text: what is wrong. */
@@ -303,7 +292,7 @@ int vs_meta_check(struct vs_meta *meta, void (*report)(void *context, const char
 	if (!inside)
 		rc = vs_meta_begin(meta, &state, &found);
 	if (rc == 0)
-		rc = quick_check(meta, &listener, &found);
+		rc = vs_sql_check(&meta->sql, hear, &listener, &found);
 	if (rc == 0)
 		rc = check_counts(meta, &listener, &found);
 	if (!inside)

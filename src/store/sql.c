@@ -273,21 +273,43 @@ int vs_sql_checkpoint(struct vs_sql *sql, struct vs_error *error)
 	return rc == SQLITE_OK ? 0 : vs_sql_error(sql, rc, error);
 }
 
+/* Through SQLite's own descriptors: another one, when closed, would drop its locks. */
+static uint64_t file_bytes(struct vs_sql *sql, int which)
+{
+	sqlite3_file *file = NULL;
+	sqlite3_int64 size = 0;
+
+	if (sqlite3_file_control(sql->db, "main", which, &file) == SQLITE_OK && file != NULL && file->pMethods != NULL &&
+	    file->pMethods->xFileSize(file, &size) == SQLITE_OK && size > 0)
+		return (uint64_t)size;
+	return 0;
+}
+
+uint64_t vs_sql_wal_bytes(struct vs_sql *sql)
+{
+	return file_bytes(sql, SQLITE_FCNTL_JOURNAL_POINTER);
+}
+
 uint64_t vs_sql_bytes(struct vs_sql *sql)
 {
-	static const int which[] = { SQLITE_FCNTL_FILE_POINTER, SQLITE_FCNTL_JOURNAL_POINTER };
-	uint64_t bytes = 0;
+	return file_bytes(sql, SQLITE_FCNTL_FILE_POINTER) + vs_sql_wal_bytes(sql);
+}
 
-	/* Through SQLite's own descriptors: another one, when closed, would drop its locks. */
-	for (size_t i = 0; i < 2; i++) {
-		sqlite3_file *file = NULL;
-		sqlite3_int64 size = 0;
+int vs_sql_check(struct vs_sql *sql, void (*report)(void *context, const char *problem), void *context,
+                 struct vs_error *error)
+{
+	sqlite3_stmt *statement = NULL;
+	int rc = sqlite3_prepare_v2(sql->db, "PRAGMA quick_check(100)", -1, &statement, NULL);
 
-		if (sqlite3_file_control(sql->db, "main", which[i], &file) == SQLITE_OK && file != NULL &&
-		    file->pMethods != NULL && file->pMethods->xFileSize(file, &size) == SQLITE_OK && size > 0)
-			bytes += (uint64_t)size;
+	if (rc != SQLITE_OK)
+		return vs_sql_error(sql, rc, error);
+	while ((rc = vs_sql_step(sql, statement, error)) == 1) {
+		const char *text = (const char *)sqlite3_column_text(statement, 0);
+		if (text != NULL && strcmp(text, "ok") != 0)
+			report(context, text);
 	}
-	return bytes;
+	sqlite3_finalize(statement);
+	return rc;
 }
 
 /* ---- open and create ------------------------------------------------------------------------------------ */

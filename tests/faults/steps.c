@@ -49,6 +49,8 @@ static const struct step_case cases[] = {
 	{ "link", "default", 4, false, true, { { WORK_UPSERT, 0, 2000, 0 } }, { WORK_INDEX_HERE, 0, 0, 0 } },
 	{ "link-tail", "default", 4, false, true,
 	  { { WORK_UPSERT, 0, 2000, 0 }, { WORK_INDEX, 0, 0, 0 }, { WORK_UPSERT, 1990, 20, 1 } }, { WORK_INDEX_HERE, 0, 0, 0 } },
+	{ "repair", "default", 4, false, true,
+	  { { WORK_UPSERT, 0, 2000, 0 }, { WORK_INDEX, 0, 0, 0 }, { WORK_SPOIL, 0, 0, 0 } }, { WORK_REPAIR, 0, 0, 0 } },
 	{ "namespace", "other", 6, true, false, { { 0 } }, { WORK_UPSERT, 0, 1, 0 } },
 };
 #define CASES (sizeof(cases) / sizeof(cases[0]))
@@ -153,10 +155,28 @@ struct expected {
 	bool either;
 };
 
+/* A repair that was killed or failed is repeated. */
+static bool repair_again(const struct expected *expected)
+{
+	struct vs_error error;
+	struct work work;
+	int rc = work_open(&work, expected->data, expected->of->ns, expected->of->dim, &error);
+
+	if (rc == 0)
+		rc = work_perform(&work, &expected->of->op, &error);
+	if (rc != 0)
+		snprintf(told->why, sizeof(told->why), "no repair after it: %.300s", error.text);
+	work_close(&work);
+	return rc == 0;
+}
+
 static int verify_case(void *context)
 {
 	const struct expected *expected = context;
 	unsigned from = expected->either ? 0 : 1;
+
+	if (expected->of->op.kind == WORK_REPAIR && !repair_again(expected))
+		return 3;
 
 	return work_verify(expected->data, expected->of->ns, expected->of->dim, expected->models + from, 2 - from, told->why)
 	           ? 0

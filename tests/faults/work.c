@@ -142,6 +142,44 @@ static int index_all(struct work *work, bool here, struct vs_error *error)
 		rc = vs_namespace_index(ns, &options, &worked, error);
 	if (!here)
 		vs_namespace_close(ns);
+	return rc == 0 ? vs_store_index(work->store, NULL, error) : rc;
+}
+
+/* A few bytes of each derived file. Not by the seam: this is no step of what is tested. */
+static int spoil(struct work *work)
+{
+	static const struct {
+		const char *name;
+		long at;
+	} files[] = { { "live.bits", 70 },        { "graph.hnsw", 4096 + 128 * 7 + 4 }, { "graph.up", 4096 + 20 },
+		          { "codes.i8", 4096 + 64 }, { "columns/manifest", 70 } };
+	char path[256];
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		FILE *file;
+		snprintf(path, sizeof(path), "%.200s/%s", vs_namespace_folder(work->ns), files[i].name);
+		file = fopen(path, "r+b");
+		if (file == NULL)
+			continue;
+		if (fseek(file, files[i].at, SEEK_SET) != 0 || fwrite("\xff\xff\xff\xff", 4, 1, file) != 1 || fclose(file) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int repair(struct work *work, struct vs_error *error)
+{
+	struct vs_repair_options options = VS_REPAIR_OPTIONS;
+	struct vs_store_check_options store_options = { true, NULL, NULL };
+	struct vs_check_result result;
+	int rc = vs_store_check(work->store, &store_options, &result, error);
+
+	options.threads = 1;
+	if (rc == 0)
+		rc = vs_namespace_repair(work->ns, &options, &result, error);
+	if (rc == 0 && (result.problems > 0 || result.repairs > 0))
+		rc = vs_error_set(error, VS_EINTERNAL, "a repair leaves %d problems and %d repairs", (int)result.problems,
+		                  (int)result.repairs);
 	return rc;
 }
 
@@ -165,6 +203,10 @@ int work_perform(struct work *work, const struct work_op *op, struct vs_error *e
 	case WORK_INDEX:
 	case WORK_INDEX_HERE:
 		return index_all(work, op->kind == WORK_INDEX_HERE, error);
+	case WORK_SPOIL:
+		return spoil(work);
+	case WORK_REPAIR:
+		return repair(work, error);
 	default:
 		return 0;
 	}

@@ -31,6 +31,8 @@ enum work_kind {
 	WORK_RESTORE,
 	WORK_INDEX,      /* by a fresh handle, until nothing is left to do */
 	WORK_INDEX_HERE, /* by the handle that is open */
+	WORK_SPOIL,      /* damages every derived file that there is */
+	WORK_REPAIR,     /* mends them, by the handle that is open */
 };
 
 /* On the records numbered from, from + 1, …; salt makes other vectors and metadata. */

@@ -9,3 +9,5 @@ unit_tests += tests/unit/test_columns_match
 tests_unit_test_columns_match_SOURCES = tests/unit/test_columns_match.c tests/unit/engine_fixture.h
 unit_tests += tests/unit/test_copies
 tests_unit_test_copies_SOURCES = tests/unit/test_copies.c tests/unit/engine_fixture.h
+unit_tests += tests/unit/test_repair
+tests_unit_test_repair_SOURCES = tests/unit/test_repair.c tests/unit/engine_fixture.h

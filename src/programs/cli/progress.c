@@ -63,6 +63,15 @@ void vs_progress_update(struct vs_progress *progress, uint64_t done, uint64_t re
 	fputs("\033[K", stderr);
 }
 
+void vs_progress_wait(struct vs_progress *progress, const char *what, uint64_t left)
+{
+	uint64_t now = vs_clock_mono_ns();
+	if (!progress->shown || now - progress->drawn < INTERVAL)
+		return;
+	progress->drawn = now;
+	fprintf(stderr, "\r%s: %llu to go\033[K", what, (unsigned long long)left);
+}
+
 void vs_progress_end(struct vs_progress *progress)
 {
 	if (progress->shown && progress->drawn > 0)

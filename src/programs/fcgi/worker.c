@@ -174,8 +174,9 @@ static void send(struct vs_worker *worker, const struct vs_wire *wire, bool with
 
 static void finish(struct vs_worker *worker, const struct vs_wire *wire, const struct vs_request *request)
 {
+	/* Writers that are too fast would fill the log; /metrics tells of them. */
 	if (worker->response.status >= 500)
-		vs_log(VS_LOG_ERROR, "request %s: %s %.*s: %d %s", worker->response.request_id, request->method,
+		vs_log(worker->response.error.code == VS_ETAIL ? VS_LOG_DEBUG : VS_LOG_ERROR, "request %s: %s %.*s: %d %s", worker->response.request_id, request->method,
 		       (int)strcspn(request->target, "?") % 200, request->target, worker->response.status,
 		       worker->response.error.text);
 	send(worker, wire, strcmp(request->method, "HEAD") != 0);

@@ -294,6 +294,9 @@ static int look_at_data(struct vs_keeper *keeper, struct vs_error *error)
 	rc = vs_store_each(keeper->store, list, keeper, error);
 	if (rc == VS_ENOMEM)
 		return vs_error_set(error, rc, "no memory for the list of namespaces");
+	/* Namespaces need not wait until the catalogue's log can be copied back. */
+	if (rc == 0 && vs_store_index(keeper->store, NULL, error) == VS_EIO)
+		rc = VS_EIO;
 	if (rc == 0)
 		drop_unlisted(keeper);
 	else
