@@ -96,7 +96,8 @@ static int flush(struct import *import, struct vs_error *error)
 	bool existing = vs_args_switch(import->args, VS_FLAG_SKIP_EXISTING);
 	int rc;
 	import->where[0] = '\0';
-	vs_store_set_tail(import->store, tail_bound(import)); /* await_indexer may have lifted it for a batch */
+	if (!import->dry)
+		vs_store_set_tail(import->store, tail_bound(import)); /* await_indexer may have lifted it for a batch */
 	import->options.skip = existing           ? VS_BATCH_SKIP_EXISTING
 	                       : import->doubt > 0 ? VS_BATCH_SKIP_SAME
 	                                           : VS_BATCH_SKIP_NONE;
