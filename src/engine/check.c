@@ -4,11 +4,11 @@
  * truth; columns by their checksums. All in one snapshot, beside running readers and writers.
  */
 #include <json-c/json_object.h>
-#include <json-c/json_tokener.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "engine/json.h"
 #include "engine/namespace.h"
 #include "store/live.h"
 
@@ -21,6 +21,7 @@ struct check {
 	void (*report)(void *context, const char *finding);
 	void *context;
 	struct vs_check_result *result;
+	struct vs_error *error;
 };
 
 __attribute__((format(printf, 3, 4)))
@@ -73,6 +74,7 @@ static int check_row(void *context, const struct vs_meta_row *row)
 {
 	struct check *check = context;
 	struct json_object *metadata;
+	int rc;
 
 	if (row->slot >= check->state.next_slot) {
 		finding(check, true, "meta.db: record '%.60s' has slot %u, past the last committed one", row->id, row->slot);
@@ -81,8 +83,10 @@ static int check_row(void *context, const struct vs_meta_row *row)
 	vs_bitmap_set(&check->present, row->slot);
 	if (row->deleted_at == 0)
 		vs_bitmap_set(&check->live, row->slot);
-	metadata = json_tokener_parse(row->metadata);
-	if (!json_object_is_type(metadata, json_type_object))
+	rc = vs_json_parse(check->ns->json, row->metadata, row->metadata_len, "metadata", &metadata, check->error);
+	if (rc == VS_ENOMEM)
+		return rc;
+	if (rc < 0)
 		finding(check, true, "meta.db: metadata of record '%.60s' is no JSON object", row->id);
 	json_object_put(metadata);
 	check_vector(check, row);
@@ -112,7 +116,7 @@ static bool same_bits(const struct vs_bitmap *a, const struct vs_bitmap *b)
 }
 
 /* What readers make of live.bits and the change log must be what the rows say. */
-static void check_live(struct check *check)
+static int check_live(struct check *check)
 {
 	struct vs_generation *generation = &check->ns->generation;
 	struct vs_bitmap stored = VS_BITMAP_INIT;
@@ -121,15 +125,20 @@ static void check_live(struct check *check)
 	int rc = vs_live_load(generation->dir, check->state.generation, &stored, &seq, &error);
 
 	vs_bitmap_release(&stored);
+	if (rc == VS_ENOMEM)
+		return vs_error_set(check->error, rc, "%s", error.text);
 	if (rc < 0 && rc != VS_ENOTFOUND)
 		finding(check, false, "live.bits: %s; it will be written again", error.text);
 	generation->live_known = false; /* as a process would that starts now */
 	rc = vs_generation_refresh_live(generation, &check->state, &error);
+	if (rc == VS_ENOMEM)
+		return vs_error_set(check->error, rc, "%s", error.text);
 	if (rc < 0)
 		finding(check, true, "live.bits: %s", error.text);
 	else if (!same_bits(&generation->live, &check->live))
 		finding(check, true, "live.bits: with the changes since, it disagrees with the records; delete it");
 	generation->live_known = false;
+	return 0;
 }
 
 static int check_graph(struct check *check, struct vs_error *error)
@@ -144,6 +153,8 @@ static int check_graph(struct check *check, struct vs_error *error)
 	    !vs_metric_indexed(check->state.metric))
 		return 0;
 	rc = vs_graph_open(generation->dir, &generation->vectors.space, check->state.generation, &graph, &why);
+	if (rc == VS_ENOMEM)
+		return vs_error_set(error, rc, "%s", why.text);
 	if (rc < 0) {
 		finding(check, false, "graph.hnsw: %s; the indexer will make it again, the exact scan answers", why.text);
 		return 0;
@@ -181,10 +192,12 @@ static void check_columns(struct check *check)
 int vs_namespace_check(struct vs_namespace *ns, void (*report)(void *context, const char *finding), void *context,
                        struct vs_check_result *result, struct vs_error *error)
 {
-	struct check check = { .ns = ns, .report = report, .context = context, .result = result };
+	struct check check = { .ns = ns, .report = report, .context = context, .result = result, .error = error };
 	int rc;
 
 	*result = (struct vs_check_result){ 0, 0 };
+	if (ns->json == NULL && (ns->json = vs_json_open()) == NULL)
+		return vs_error_set(error, VS_ENOMEM, "no memory to check metadata");
 	rc = vs_namespace_begin(ns, &check.state, error);
 	if (rc < 0)
 		return rc;
@@ -192,7 +205,7 @@ int vs_namespace_check(struct vs_namespace *ns, void (*report)(void *context, co
 		check.view = vs_vectors_view(&ns->generation.vectors);
 	rc = check_truth(&check, error);
 	if (rc == 0)
-		check_live(&check);
+		rc = check_live(&check);
 	if (rc == 0)
 		rc = check_graph(&check, error);
 	if (rc == 0)

@@ -15,43 +15,11 @@
 #include <unistd.h>
 
 #include "base/fault.h"
+#include "cases.h"
 #include "work.h"
 
 #define FOLLOWING (WORK_RECORDS - 2) /* the record that the process with the fault writes afterwards */
-#define BEFORE_MAX 6
 #define STEPS_MAX 1024
-
-struct step_case {
-	const char *name;
-	const char *ns;
-	unsigned dim;
-	bool cold;  /* opening counts, too */
-	bool heavy; /* one fault per step is enough for every day */
-	struct work_op before[BEFORE_MAX];
-	struct work_op op;
-};
-
-static const struct step_case cases[] = {
-	{ "create", "default", 6, true, false, { { 0 } }, { WORK_UPSERT, 0, 1, 1 } },
-	{ "open", "default", 6, true, false, { { WORK_UPSERT, 0, 20, 0 } }, { WORK_UPSERT, 20, 1, 0 } },
-	{ "upsert", "default", 6, false, false, { { WORK_UPSERT, 0, 20, 0 } }, { WORK_UPSERT, 20, 1, 0 } },
-	{ "batch", "default", 6, false, false, { { WORK_UPSERT, 0, 20, 0 } }, { WORK_UPSERT, 10, 60, 2 } },
-	{ "grow", "default", 256, false, false, { { WORK_UPSERT, 0, 960, 0 } }, { WORK_UPSERT, 955, 10, 2 } },
-	{ "delete", "default", 6, false, false, { { WORK_UPSERT, 0, 600, 0 } }, { WORK_DELETE, 100, 200, 0 } },
-	{ "delete-where", "default", 6, false, false, { { WORK_UPSERT, 0, 40, 0 }, { WORK_SOFT_DELETE, 8, 4, 0 } },
-	  { WORK_DELETE_WHERE, 5, 10, 0 } },
-	{ "soft-delete", "default", 6, false, false, { { WORK_UPSERT, 0, 40, 0 } }, { WORK_SOFT_DELETE, 5, 10, 0 } },
-	{ "restore", "default", 6, false, false, { { WORK_UPSERT, 0, 40, 0 }, { WORK_SOFT_DELETE, 0, 12, 0 } },
-	  { WORK_RESTORE, 5, 10, 0 } },
-	{ "upkeep", "default", 6, false, false,
-	  { { WORK_UPSERT, 0, 40, 0 }, { WORK_INDEX, 0, 0, 0 }, { WORK_UPSERT, 20, 40, 3 } }, { WORK_INDEX_HERE, 0, 0, 0 } },
-	{ "trim", "default", 6, false, true, { { WORK_UPSERT, 0, 1300, 0 } }, { WORK_INDEX_HERE, 0, 0, 0 } },
-	{ "link", "default", 4, false, true, { { WORK_UPSERT, 0, 2000, 0 } }, { WORK_INDEX_HERE, 0, 0, 0 } },
-	{ "link-tail", "default", 4, false, true,
-	  { { WORK_UPSERT, 0, 2000, 0 }, { WORK_INDEX, 0, 0, 0 }, { WORK_UPSERT, 1990, 20, 1 } }, { WORK_INDEX_HERE, 0, 0, 0 } },
-	{ "namespace", "other", 6, true, false, { { 0 } }, { WORK_UPSERT, 0, 1, 0 } },
-};
-#define CASES (sizeof(cases) / sizeof(cases[0]))
 
 /* The first two at every step, the others in turn, unless soaking; at a heavy case's steps all in turn. */
 static const char *const faults[] = { "EIO", "KILL", "ENOSPC", "SHORT", "EINTR", "EIO+", "ENOSPC+" };
@@ -71,7 +39,7 @@ static bool soak;
 static bool first_only;
 
 struct run {
-	const struct step_case *of;
+	const struct fault_case *of;
 	const char *data;
 	const char *fault;
 	bool interrupted; /* EINTR: nothing may come of it */
@@ -115,7 +83,7 @@ static int follow(struct work *work, const struct run *run, struct vs_error *err
 static int run_case(void *context)
 {
 	const struct run *run = context;
-	const struct step_case *of = run->of;
+	const struct fault_case *of = run->of;
 	struct vs_error error = { .code = 0 };
 	struct work work = { .ns = NULL };
 	int rc = of->cold ? 0 : work_open(&work, run->data, of->ns, of->dim, &error);
@@ -147,7 +115,7 @@ static int run_case(void *context)
 /* ---- one step ------------------------------------------------------------------------------------------- */
 
 struct expected {
-	const struct step_case *of;
+	const struct fault_case *of;
 	const char *data;
 	struct work_model models[2]; /* before and after */
 	bool either;
@@ -164,7 +132,7 @@ static int verify_case(void *context)
 }
 
 struct lane {
-	const struct step_case *of;
+	const struct fault_case *of;
 	char template[80];
 	char data[80];
 	struct expected expected;
@@ -280,7 +248,7 @@ static int make_template(void *context)
 	return 0;
 }
 
-static unsigned long run_all(const struct step_case *of, const char *folder)
+static unsigned long run_all(const struct fault_case *of, const char *folder)
 {
 	struct lane *lane = calloc(1, sizeof(*lane));
 	unsigned long findings;

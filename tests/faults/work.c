@@ -90,43 +90,34 @@ void work_close(struct work *work)
 
 static int upsert(struct work *work, const struct work_op *op, struct vs_error *error)
 {
-	struct vs_record_input *inputs = calloc(op->count, sizeof(*inputs));
-	float *vectors = calloc((size_t)op->count * work->dim, sizeof(*vectors));
-	char(*ids)[16] = calloc(op->count, sizeof(*ids));
-	char(*metadata)[128] = calloc(op->count, sizeof(*metadata));
+	/* Static, so that only the allocations of others can fail. */
+	static struct vs_record_input inputs[WORK_RECORDS];
+	static float vectors[WORK_RECORDS][WORK_DIM_MAX];
+	static char ids[WORK_RECORDS][16];
+	static char metadata[WORK_RECORDS][128];
 	struct vs_upsert_result result;
-	int rc;
 
 	for (unsigned i = 0; i < op->count; i++) {
-		float *vector = vectors + (size_t)i * work->dim;
+		float *vector = vectors[i];
 		vector_of(op->from + i, op->salt, work->dim, vector);
 		id_of(op->from + i, ids[i]);
 		metadata_of(op->from + i, op->salt, metadata[i]);
 		inputs[i] = (struct vs_record_input){ ids[i], strlen(ids[i]), vector, work->dim, metadata[i], strlen(metadata[i]) };
 	}
-	rc = vs_namespace_upsert(work->ns, inputs, op->count, NULL, &result, error);
-	free(inputs);
-	free(vectors);
-	free(ids);
-	free(metadata);
-	return rc;
+	return vs_namespace_upsert(work->ns, inputs, op->count, NULL, &result, error);
 }
 
 static int take_away(struct work *work, const struct work_op *op, enum vs_removal kind, struct vs_error *error)
 {
-	struct vs_id *which = calloc(op->count, sizeof(*which));
-	char(*ids)[16] = calloc(op->count, sizeof(*ids));
+	static struct vs_id which[WORK_RECORDS];
+	static char ids[WORK_RECORDS][16];
 	size_t done;
-	int rc;
 
 	for (unsigned i = 0; i < op->count; i++) {
 		id_of(op->from + i, ids[i]);
 		which[i] = (struct vs_id){ ids[i], strlen(ids[i]) };
 	}
-	rc = vs_namespace_remove(work->ns, kind, which, op->count, &done, error);
-	free(which);
-	free(ids);
-	return rc;
+	return vs_namespace_remove(work->ns, kind, which, op->count, &done, error);
 }
 
 static int index_all(struct work *work, bool here, struct vs_error *error)

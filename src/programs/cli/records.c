@@ -41,7 +41,7 @@ static int copy_text(struct vs_arena *arena, const struct vs_text *text, const c
 	return 0;
 }
 
-int vs_records_decode(struct json_tokener *json, const char *text, size_t len, struct vs_arena *arena,
+int vs_records_decode(struct vs_json *json, const char *text, size_t len, struct vs_arena *arena,
                       struct vs_record_input *record, struct vs_error *error)
 {
 	static const char *const names[] = { "id", "vector", "metadata", NULL };

@@ -12,7 +12,7 @@
 #include "engine/vecstore.h"
 #include "programs/cli/input.h"
 
-struct json_tokener;
+struct vs_json;
 
 enum vs_records_format { VS_RECORDS_JSONL, VS_RECORDS_FVECS };
 
@@ -22,7 +22,7 @@ struct vs_records {
 	struct vs_input *ids; /* fvecs: one id a line; NULL: row numbers. The caller's */
 	unsigned long row;    /* fvecs: of the next record; the caller may set it to go on from another file */
 	unsigned long first;  /* fvecs: row of the file's first record */
-	struct json_tokener *json;
+	struct vs_json *json;
 };
 
 int vs_records_open(struct vs_records *records, const char *path, enum vs_records_format format, struct vs_input *ids,
@@ -34,7 +34,7 @@ int vs_records_next(struct vs_records *records, struct vs_arena *arena, struct v
                     struct vs_error *error);
 
 /* One JSON line; len bytes. For vs_records_next and tests. */
-int vs_records_decode(struct json_tokener *json, const char *text, size_t len, struct vs_arena *arena,
+int vs_records_decode(struct vs_json *json, const char *text, size_t len, struct vs_arena *arena,
                       struct vs_record_input *record, struct vs_error *error);
 
 /* Where the record (or fault) last read stands: its line, or its place in the file counted from 0. */
