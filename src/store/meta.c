@@ -238,6 +238,13 @@ struct listener {
 	void *context;
 };
 
+static bool has_ending(const char *text, const char *ending)
+{
+	size_t len = strlen(text);
+
+	return len >= strlen(ending) && strcmp(text + len - strlen(ending), ending) == 0;
+}
+
 static int quick_check(struct vs_meta *meta, const struct listener *listener, struct vs_error *error)
 {
 	sqlite3_stmt *statement = NULL;
@@ -251,6 +258,11 @@ static int quick_check(struct vs_meta *meta, const struct listener *listener, st
 
 		if (text == NULL || strcmp(text, "ok") == 0)
 			continue;
+		/* What SQLite 3.40 makes of a page that found no memory (SQLITE_NOMEM). */
+		if (strstr(text, "error code=7\n") != NULL || has_ending(text, "error code=7")) {
+			rc = vs_error_set(error, VS_ENOMEM, "%s: out of memory", meta->sql.path);
+			break;
+		}
 		snprintf(problem, sizeof(problem), "meta.db: %s", text);
 		listener->report(listener->context, problem);
 	}

@@ -51,6 +51,15 @@ long allocation_blocks(void)
 #endif
 }
 
+unsigned long allocation_next(unsigned long at, bool soak)
+{
+#ifdef __SANITIZE_ADDRESS__
+	return at + (soak ? 1 : 8 + at / 32);
+#else
+	return at + (soak ? 1 : 1 + at / 128);
+#endif
+}
+
 static bool due(void)
 {
 	unsigned long call = vs_add_relaxed(&calls, 1) + 1;

@@ -12,5 +12,7 @@ void allocation_fail(unsigned long at, bool on);
 unsigned long allocation_calls(void);
 /* Blocks that were allocated and not freed. Always 0 beside a sanitizer, which tells of leaks by itself. */
 long allocation_blocks(void);
+/* Which allocation to let fail after this one: the next; of thousands, which are much alike, ever fewer, unless soaking. */
+unsigned long allocation_next(unsigned long at, bool soak);
 
 #endif

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 fault_common = tests/faults/folders.c tests/faults/work.c tests/faults/work.h
-fault_tests = tests/faults/damage tests/faults/memory tests/faults/power tests/faults/rivals tests/faults/steps
+fault_tests = tests/faults/answers tests/faults/damage tests/faults/memory tests/faults/power tests/faults/rivals tests/faults/steps
 EXTRA_PROGRAMS += $(fault_tests)
 EXTRA_DIST += tests/faults/planted tests/faults/README.md
 
@@ -12,10 +12,13 @@ TESTS += tests/faults/planted
 endif
 endif
 
+allocation = tests/faults/allocation.c tests/faults/allocation.h
+
+tests_faults_answers_SOURCES = tests/faults/answers.c $(allocation) $(fault_common)
+tests_faults_answers_LDADD = $(service_libs)
 tests_faults_damage_SOURCES = tests/faults/damage.c $(fault_common)
 tests_faults_damage_LDADD = $(core_libs)
-tests_faults_memory_SOURCES = tests/faults/memory.c tests/faults/cases.h tests/faults/allocation.c tests/faults/allocation.h \
-	$(fault_common)
+tests_faults_memory_SOURCES = tests/faults/memory.c tests/faults/cases.h $(allocation) $(fault_common)
 tests_faults_memory_LDADD = $(core_libs)
 tests_faults_power_SOURCES = tests/faults/power.c tests/faults/image.c tests/faults/image.h $(fault_common)
 tests_faults_power_LDADD = $(core_libs)

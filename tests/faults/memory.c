@@ -3,7 +3,7 @@
  * R8 of doc/reliability.md: each call that changes something, with each of its allocations failing, SQLite's and json-c's
  * too: no crash, no leak, no false acknowledgement, all or nothing, and the same handle goes on working.
  *
- *   memory [CASE]            VECSTORE_FAULT_SOAK=1: both kinds of failure at each allocation, and everything verified
+ *   memory [CASE]            VECSTORE_FAULT_SOAK=1: each allocation, by itself and with all after it; all is verified
  *                            VECSTORE_FAULT_FIRST=1: end at the first finding
  */
 #include <stdarg.h>
@@ -164,9 +164,11 @@ static unsigned long run_lane(unsigned number, unsigned lanes, void *context)
 	for (unsigned i = 0; i < 2; i++)
 		work_apply(&lane->models[i], &following);
 	(void)run_at(lane, 0, false);
-	for (unsigned long at = number * WORK_THIN + 1; more && !(first_only && lane->findings > 0); at += lanes * WORK_THIN) {
+	for (unsigned long at = 1, turn = 0; more && !(first_only && lane->findings > 0); at = allocation_next(at, soak)) {
+		if (turn++ % lanes != number)
+			continue;
 		more = run_at(lane, at, false);
-		if (more && (soak || at / lanes % 4 == 0))
+		if (more && (soak || turn / lanes % 4 == 0))
 			(void)run_at(lane, at, true);
 	}
 	work_remove(lane->data);
