@@ -156,6 +156,20 @@ VS_VNNI VS_INLINE __mmask16 bits_of(const uint64_t *words, __mmask16 asked, __m5
 	return _mm512_mask_test_epi32_mask(asked, halves, bits);
 }
 
+/* 16 entries by one load, for which ThreadSanitizer has no word. */
+VS_VNNI VS_INLINE __m512i entries_load(const uint32_t *list)
+{
+#ifdef __SANITIZE_THREAD__
+	uint32_t entries[16];
+
+	for (uint32_t i = 0; i < 16; i++)
+		entries[i] = vs_load_acquire(&list[i]);
+	return _mm512_loadu_si512(entries);
+#else
+	return _mm512_load_si512(list);
+#endif
+}
+
 /* The same, 16 neighbours at a time: most time of a walk under a filter goes into looking which of them pass. x86 loads
  * what the writer stored in its order, and aligned entries whole. */
 VS_VNNI VS_INLINE void hop_over_vnni(struct vs_walk *walk, const struct accepted *accepted, uint32_t slot, bool first,
@@ -164,7 +178,7 @@ VS_VNNI VS_INLINE void hop_over_vnni(struct vs_walk *walk, const struct accepted
 	const uint32_t *list = list_of(walk, slot);
 
 	for (uint32_t i = 0; i < 2 * walk->graph->m; i += 16) {
-		__m512i next = _mm512_sub_epi32(_mm512_load_si512(list + i), _mm512_set1_epi32(1));
+		__m512i next = _mm512_sub_epi32(entries_load(list + i), _mm512_set1_epi32(1));
 		__mmask16 near = _mm512_cmplt_epu32_mask(next, _mm512_set1_epi32((int)accepted->below));
 		__mmask16 passing = bits_of(accepted->words, near, next);
 		uint32_t slots[16];
