@@ -130,9 +130,12 @@ static void node_publish(struct vs_walk *walk, struct vs_walk *pair, struct vs_n
 		__builtin_prefetch(vs_graph_list(walk->graph, node->chosen[0][i]) + 16, 1);
 	}
 	VS_POINT("graph-publish");
-	for (uint32_t level = 0; level <= node->level; level++)
+	for (uint32_t level = 0; level <= node->level; level++) {
 		for (uint32_t i = 0; i < node->counts[level]; i++)
 			vs_graph_list_add(walk, pair, locks, level, node->chosen[level][i], node->ids[level]);
+		if (node->level > 0)
+			VS_POINT("graph-level");
+	}
 }
 
 static uint64_t node_entry(const struct node *node)
@@ -185,6 +188,8 @@ static bool linked_raise(struct linker *linker)
 	for (unsigned i = 0; i < linker->count; i++)
 		if (linker->workers[i].at < low)
 			low = linker->workers[i].at;
+	if (VS_PLANTED("linked-early"))
+		low = linker->end;
 	if (!linker->raise || low <= vs_load_relaxed(&state->linked))
 		return false;
 	if (linker->graph->code_stride > 0)
@@ -367,6 +372,7 @@ static int tail_link(struct linker *linker, const struct vs_bitmap *present, uin
 	linker->topped = NULL;
 	linker->raise = true;
 	code = files_grow(linker, end, linked, end, error);
+	VS_POINT("graph-grown");
 	if (code == 0 && linked < ALONE) {
 		uint32_t first = end < ALONE ? end : ALONE;
 		code = range_link(linker, linked, first, 1, error);

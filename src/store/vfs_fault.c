@@ -88,6 +88,8 @@ static int file_write(sqlite3_file *base, const void *data, int len, sqlite3_int
 	const char *at = data;
 	int done = 0;
 	check_lock(file);
+	if (file->flags & SQLITE_OPEN_MAIN_DB && file->shared)
+		VS_POINT("checkpoint-write");
 	/* As pwrite would be called: after a short one for the rest. */
 	while (done < len) {
 		unsigned long want = (unsigned long)(len - done);
