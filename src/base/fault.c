@@ -16,7 +16,7 @@
 
 #define NAMES_MAX 2048 /* of the first calls */
 
-enum fault_what { FAULT_NONE, FAULT_EIO, FAULT_ENOSPC, FAULT_SHORT, FAULT_EINTR, FAULT_KILL };
+enum fault_what { FAULT_NONE, FAULT_EIO, FAULT_ENOSPC, FAULT_EROFS, FAULT_SHORT, FAULT_EINTR, FAULT_KILL };
 
 /* Set once (or by vs_fault_reset, single-threaded), then only read; the counters are atomics. */
 static struct {
@@ -45,6 +45,7 @@ static enum fault_what what_find(const char *word)
 		enum fault_what what;
 	} table[] = { { "EIO", FAULT_EIO },
 		          { "ENOSPC", FAULT_ENOSPC },
+		          { "EROFS", FAULT_EROFS },
 		          { "SHORT", FAULT_SHORT },
 		          { "EINTR", FAULT_EINTR },
 		          { "KILL", FAULT_KILL } };
@@ -124,6 +125,8 @@ int vs_fault_step(const char *call, unsigned long *len)
 	switch (fault.what) {
 	case FAULT_EIO:
 		return EIO;
+	case FAULT_EROFS:
+		return EROFS;
 	case FAULT_EINTR:
 		return EINTR;
 	case FAULT_KILL:

@@ -2,9 +2,9 @@
 /*
  * base/fault: faults on purpose, in builds configured with --enable-faults; nothing otherwise.
  *
- *   VECSTORE_FAULT=N:WHAT   at the Nth call (1-based) of base/file, or of SQLite by store/vfs_fault, do WHAT: EIO, ENOSPC,
- *                           SHORT (half the bytes, then ENOSPC), EINTR, or KILL (SIGKILL to itself). With N+:WHAT (EIO and
- *                           ENOSPC only) every call from the Nth on fails.
+ *   VECSTORE_FAULT=N:WHAT   at the Nth call (1-based) of base/file, or of SQLite by store/vfs_fault, do WHAT: EIO, ENOSPC, EROFS,
+ *                           SHORT (half the bytes, then ENOSPC), EINTR, or KILL (SIGKILL to itself). With N+:WHAT (EIO,
+ *                           ENOSPC and EROFS only) every call from the Nth on fails.
  *   VECSTORE_POINT=NAME[:N] SIGKILL to itself at the Nth (default first) pass of VS_POINT("NAME")
  *   VECSTORE_PAUSE=NAME[:N] SIGSTOP to itself there; it goes on at SIGCONT
  *   VECSTORE_CLOCK_MS=N     the wall clock is N milliseconds late (N < 0) or early

@@ -156,8 +156,6 @@ static void node_link(struct worker *worker, uint32_t slot)
 	bool higher;
 
 	node_init(linker, &node, slot);
-	if (graph->code_stride > 0)
-		vs_int8_encode(&graph->space, vs_view_row(linker->view, slot), vs_graph_code(graph, slot));
 	vs_walk_init(&walk, graph, linker->view, worker->scratch);
 	walk.salt = vs_graph_hash(slot) >> 1;
 	vs_walk_init(&pair, graph, linker->view, worker->pair);
@@ -335,6 +333,18 @@ static int files_grow(struct linker *linker, uint32_t slots, uint32_t from, uint
 	return vs_graph_file_grow(&graph->upper, (uint32_t)records, graph->record_stride, error);
 }
 
+/* Before threads link: what a writer left that was killed may be linked to already, and must not change while others compare
+ * with it. */
+static void codes_encode(const struct linker *linker, uint32_t from, uint32_t to)
+{
+	const struct vs_graph *graph = linker->graph;
+
+	if (graph->code_stride == 0)
+		return;
+	for (uint32_t slot = vs_bitmap_next(linker->set, from); slot < to; slot = vs_bitmap_next(linker->set, slot + 1))
+		vs_int8_encode(&graph->space, vs_view_row(linker->view, slot), vs_graph_code(graph, slot));
+}
+
 /* I4: links again what another boot left damaged, then takes the files over into this boot. */
 static int damage_mend(struct linker *linker, const struct vs_bitmap *present, unsigned threads, struct vs_error *error)
 {
@@ -349,6 +359,8 @@ static int damage_mend(struct linker *linker, const struct vs_bitmap *present, u
 		linker->raise = false;
 		code = files_grow(linker, linked, 0, linked, error);
 	}
+	if (code == 0)
+		codes_encode(linker, 0, linked);
 	if (code == 0)
 		code = range_link(linker, 0, linked, threads, error);
 	if (code == 0) {
@@ -373,6 +385,8 @@ static int tail_link(struct linker *linker, const struct vs_bitmap *present, uin
 	linker->raise = true;
 	code = files_grow(linker, end, linked, end, error);
 	VS_POINT("graph-grown");
+	if (code == 0)
+		codes_encode(linker, linked, end);
 	if (code == 0 && linked < ALONE) {
 		uint32_t first = end < ALONE ? end : ALONE;
 		code = range_link(linker, linked, first, 1, error);

@@ -170,6 +170,8 @@ static unsigned long run_lane(unsigned number, unsigned lanes, void *context)
 		more = run_at(lane, at, false);
 		if (more && (soak || turn / lanes % 4 == 0))
 			(void)run_at(lane, at, true);
+		if (lane->of->heavy && !soak)
+			at += at / 32;
 	}
 	work_remove(lane->data);
 	printf("memory: %s, lane %u: %lu runs, %lu findings\n", lane->of->name, number, lane->runs, lane->findings);

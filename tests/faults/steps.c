@@ -22,7 +22,7 @@
 #define STEPS_MAX 1024
 
 /* The first two at every step, the others in turn, unless soaking; at a heavy case's steps all in turn. */
-static const char *const faults[] = { "EIO", "KILL", "ENOSPC", "SHORT", "EINTR", "EIO+", "ENOSPC+" };
+static const char *const faults[] = { "EIO", "KILL", "ENOSPC", "SHORT", "EINTR", "EIO+", "ENOSPC+", "EROFS", "EROFS+" };
 #define FAULTS (sizeof(faults) / sizeof(faults[0]))
 
 /* What the process with the fault tells. */
@@ -44,6 +44,7 @@ struct run {
 	const char *fault;
 	bool interrupted; /* EINTR: nothing may come of it */
 	bool failing;     /* EIO */
+	int code;         /* what the user must be told; 0: depends */
 };
 
 static int complain(const char *what, const struct vs_error *error)
@@ -103,6 +104,9 @@ static int run_case(void *context)
 	work_fault(NULL);
 	if (rc != 0 && (error.text[0] == '\0' || error.code != rc))
 		return complain("an error without words", &error);
+	/* Where something is written. What fails to be read is an I/O error. */
+	if (rc != 0 && run->code != 0 && rc != run->code && strcmp(told->hit, "xRead") != 0)
+		return complain("another error than the fault's", &error);
 	if (rc != 0 && run->interrupted)
 		return complain("an interrupted call is not tried again", &error);
 	if (rc == 0 && run->failing && is_sync(told->hit))
@@ -149,6 +153,13 @@ static void finding(struct lane *lane, const char *fault, int status)
 	lane->findings++;
 }
 
+static int code_of(const char *fault)
+{
+	if (strncmp(fault, "ENOSPC", 6) == 0 || strcmp(fault, "SHORT") == 0)
+		return VS_ENOSPC;
+	return strncmp(fault, "EROFS", 5) == 0 ? VS_EREADONLY : 0;
+}
+
 /* One run; false when the call has fewer steps. */
 static bool run_step(struct lane *lane, unsigned long step, const char *what)
 {
@@ -156,7 +167,7 @@ static bool run_step(struct lane *lane, unsigned long step, const char *what)
 	struct expected *expected = &lane->expected;
 	bool sticky = what[strlen(what) - 1] == '+';
 	char fault[32];
-	struct run run = { lane->of, lane->data, fault, strcmp(what, "EINTR") == 0, strncmp(what, "EIO", 3) == 0 };
+	struct run run = { lane->of, lane->data, fault, strcmp(what, "EINTR") == 0, strncmp(what, "EIO", 3) == 0, code_of(what) };
 	bool killed;
 	int status;
 
