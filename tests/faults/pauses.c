@@ -115,7 +115,7 @@ static bool sees(struct work *work, const struct work_model *model, const char *
 {
 	char what[WORK_WHY] = "";
 
-	if (work_compare(work, model, what) == 1 && work_answers(work, model, what))
+	if (work_compare(work, model, what) == 1 && work_answers(work, model, what) && work_walks(work, what))
 		return true;
 	snprintf(why, WORK_WHY, "%s: %.300s", who, what);
 	return false;

@@ -21,7 +21,8 @@
 #define FOLLOWING (WORK_RECORDS - 2) /* the record that the process with the fault writes afterwards */
 #define STEPS_MAX 1024
 
-/* The first two at every step, the others in turn, unless soaking; at a heavy case's steps all in turn. */
+/* The first two at every step, the others in turn, unless soaking; at a heavy case's steps all in turn. Each write
+ * is a short one, too. */
 static const char *const faults[] = { "EIO", "KILL", "ENOSPC", "SHORT", "EINTR", "EIO+", "ENOSPC+", "EROFS", "EROFS+" };
 #define FAULTS (sizeof(faults) / sizeof(faults[0]))
 
@@ -198,6 +199,11 @@ static bool run_step(struct lane *lane, unsigned long step, const char *what)
 	return true;
 }
 
+static bool is_write(unsigned long step)
+{
+	return step < STEPS_MAX && (strcmp(told->names[step], "pwrite") == 0 || strcmp(told->names[step], "xWrite") == 0);
+}
+
 /* In a row of reads one is as good as the other, for every day. */
 static bool worth_while(unsigned long step)
 {
@@ -223,6 +229,8 @@ static unsigned long run_lane(unsigned lane_number, unsigned lanes, void *contex
 			continue;
 		for (size_t i = 0; more && i < FAULTS; i++) {
 			bool turn = lane->of->heavy ? step / lanes % FAULTS == i : i < 2 || step / lanes % (FAULTS - 2) == i - 2;
+			if (!lane->of->heavy && strcmp(faults[i], "SHORT") == 0)
+				turn = turn || is_write(step);
 			if ((turn || soak) && !(first_only && lane->findings > 0))
 				more = run_step(lane, step, faults[i]);
 		}

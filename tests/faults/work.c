@@ -256,7 +256,7 @@ static bool check_clean(struct work *work, bool derived, char why[WORK_WHY])
 }
 
 /* The share of the ten nearest that the walk finds too, over 20 questions. */
-static bool recall_good(struct work *work, char why[WORK_WHY])
+static bool recall_good(struct work *work, unsigned ef, char why[WORK_WHY])
 {
 	unsigned found = 0;
 	unsigned all = 0;
@@ -278,6 +278,7 @@ static bool recall_good(struct work *work, char why[WORK_WHY])
 		for (size_t k = 0; k < count; k++)
 			snprintf(exact[k], sizeof(exact[k]), "%s", results.items[k].record.id);
 		query.exact = false;
+		query.ef = ef;
 		if (vs_namespace_search(work->ns, &query, &results, &error) != 0)
 			return fail(why, "search: %s", error.text);
 		if (results.count != count)
@@ -290,6 +291,12 @@ static bool recall_good(struct work *work, char why[WORK_WHY])
 	if (found * 10 < all * 9)
 		return fail(why, "recall is %u of %u", found, all);
 	return true;
+}
+
+/* Where records are few, all their codes are compared, unless the pool is as small as this. */
+bool work_walks(struct work *work, char why[WORK_WHY])
+{
+	return recall_good(work, 20, why);
 }
 
 /* Exact search offers each live record once, and nothing else. */
@@ -318,7 +325,7 @@ bool work_answers(struct work *work, const struct work_model *model, char why[WO
 		if (number >= WORK_RECORDS || model->records[number].version == 0 || model->records[number].deleted)
 			return fail(why, "exact search gives %s, which is gone", results.items[k].record.id);
 	}
-	return recall_good(work, why);
+	return recall_good(work, 0, why);
 }
 
 static bool verify_open(struct work *work, const struct work_model *models, unsigned count, char why[WORK_WHY])
