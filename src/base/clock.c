@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/clock.h"
+#include "base/fault.h"
 
 #include <stdio.h>
 #include <time.h>
@@ -8,7 +9,7 @@ int64_t vs_clock_wall_ms(void)
 {
 	struct timespec now;
 	clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000 + vs_fault_clock_ms();
 }
 
 uint64_t vs_clock_mono_ns(void)

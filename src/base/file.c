@@ -370,6 +370,7 @@ int vs_file_rename(const char *from, const char *to, struct vs_error *error)
 	if (rc)
 		return vs_error_errno(error, errno, "%s: cannot be renamed to %s", from, to);
 	TRACE(VS_TRACE_RENAME, from, to, 0, NULL, 0);
+	VS_POINT("file-renamed");
 	return VS_PLANTED("rename-without-sync") ? 0 : sync_parent(to, error);
 }
 

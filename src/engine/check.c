@@ -4,7 +4,6 @@
  * columns, liveness, graph. All in one snapshot, beside running readers and writers.
  */
 #include <json-c/json_object.h>
-#include <json-c/json_tokener.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,6 +12,7 @@
 #include "base/clock.h"
 #include "engine/check.h"
 #include "engine/columns_check.h"
+#include "engine/json.h"
 #include "store/live.h"
 
 #define PROGRESS_ROWS 4096
@@ -30,6 +30,7 @@ struct check {
 	struct vs_rows *rows;     /* as a process would see them that starts now */
 	struct vs_arena arena;
 	uint64_t differing;       /* rows whose copies say something else */
+	struct vs_error *error;
 };
 
 enum { PROBLEM = 0 }; /* damage of the truth; else bits of enum vs_damage, that can be mended */
@@ -104,6 +105,7 @@ static int check_row(void *context, const struct vs_meta_row *row)
 {
 	struct check *check = context;
 	struct json_object *metadata;
+	int rc;
 
 	if (row->slot >= check->state.next_slot) {
 		finding(check, PROBLEM, "meta.db: record '%.60s' has slot %u, past the last committed one", row->id, row->slot);
@@ -112,8 +114,10 @@ static int check_row(void *context, const struct vs_meta_row *row)
 	vs_bitmap_set(&check->present, row->slot);
 	if (row->deleted_at == 0)
 		vs_bitmap_set(&check->live, row->slot);
-	metadata = json_tokener_parse(row->metadata);
-	if (!json_object_is_type(metadata, json_type_object))
+	rc = vs_json_parse(check->ns->json, row->metadata, row->metadata_len, "metadata", &metadata, check->error);
+	if (rc == VS_ENOMEM)
+		return rc;
+	if (rc < 0)
 		finding(check, PROBLEM, "meta.db: metadata of record '%.60s' is no JSON object", row->id);
 	json_object_put(metadata);
 	check_vector(check, row);
@@ -149,7 +153,7 @@ static bool same_bits(const struct vs_bitmap *a, const struct vs_bitmap *b)
 }
 
 /* What readers make of live.bits and the change log must be what the rows say. */
-static void check_live(struct check *check)
+static int check_live(struct check *check)
 {
 	struct vs_generation *generation = &check->ns->generation;
 	struct vs_bitmap stored = VS_BITMAP_INIT;
@@ -158,16 +162,21 @@ static void check_live(struct check *check)
 	int rc = vs_live_load(generation->dir, check->state.generation, &stored, &seq, &error);
 
 	vs_bitmap_release(&stored);
+	if (rc == VS_ENOMEM)
+		return vs_error_set(check->error, rc, "%s", error.text);
 	if (rc < 0 && rc != VS_ENOTFOUND)
 		finding(check, VS_DAMAGE_LIVE, "live.bits: %s; the rows are read until it is written again", error.text);
 	generation->live_known = false; /* as a process would that starts now */
 	rc = vs_generation_refresh_live(generation, &check->state, &error);
+	if (rc == VS_ENOMEM)
+		return vs_error_set(check->error, rc, "%s", error.text);
 	if (rc < 0)
 		finding(check, PROBLEM, "live.bits: %s", error.text);
 	else if (!same_bits(&generation->live, &check->live))
 		finding(check, VS_DAMAGE_LIVE | VS_DAMAGE_WRONG,
 		        "live.bits: with the changes since, it disagrees with the records; running workers may have read it");
 	generation->live_known = false;
+	return 0;
 }
 
 static void judge_graph(struct check *check, const struct vs_graph_summary *summary)
@@ -205,6 +214,8 @@ static int check_graph(struct check *check, uint32_t *claimed, struct vs_error *
 	    !vs_metric_indexed(check->state.metric))
 		return 0;
 	rc = vs_graph_open(generation->dir, &generation->vectors.space, check->state.generation, &graph, &why);
+	if (rc == VS_ENOMEM)
+		return vs_error_set(error, rc, "%s", why.text);
 	if (rc < 0) {
 		finding(check, VS_DAMAGE_FILES, "graph.hnsw: %s; the indexer will make it again, the exact scan answers", why.text);
 		return 0;
@@ -289,7 +300,7 @@ static int run_inside(struct check *check, uint32_t *claimed, struct vs_error *e
 	open_columns(check);
 	rc = check_truth(check, error);
 	if (rc == 0)
-		check_live(check);
+		rc = check_live(check);
 	if (rc == 0)
 		rc = check_graph(check, claimed, error);
 	if (rc == 0)
@@ -301,13 +312,15 @@ static int run_inside(struct check *check, uint32_t *claimed, struct vs_error *e
 
 int vs_check_run(struct vs_namespace *ns, struct vs_check_run *run, struct vs_error *error)
 {
-	struct check check = { .ns = ns, .run = run };
+	struct check check = { .ns = ns, .run = run, .error = error };
 	uint32_t claimed = 0;
 	int rc;
 
 	run->result = (struct vs_check_result){ 0 };
 	run->wrong = 0;
 	run->damage = 0;
+	if (ns->json == NULL && (ns->json = vs_json_open()) == NULL)
+		return vs_error_set(error, VS_ENOMEM, "no memory to check metadata");
 	rc = vs_namespace_begin(ns, &check.state, error);
 	if (rc < 0)
 		return rc;

@@ -191,8 +191,10 @@ int vs_generation_refresh_live(struct vs_generation *generation, const struct vs
 	if (vs_bitmap_resize(&generation->live, state->next_slot) < 0)
 		return vs_error_set(error, VS_ENOMEM, "no memory for the liveness of %u slots", state->next_slot);
 	rc = vs_meta_changes(generation->meta, generation->live_seq, apply_change, &generation->live, error);
-	if (rc < 0)
+	if (rc == VS_ECORRUPT || (rc < 0 && VS_PLANTED("scan-after-failure")))
 		return scan_live(generation, state, error);
+	if (rc < 0) /* SQLite may have ended the transaction */
+		return rc;
 	generation->live_seq = state->seq;
 	generation->live_known = true;
 	return 0;

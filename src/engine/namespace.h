@@ -9,7 +9,7 @@
 #include "store/catalog.h"
 
 struct vs_upkeep;
-struct json_tokener;
+struct vs_json;
 
 struct vs_store {
 	char path[VS_GENERATION_PATH];
@@ -23,7 +23,7 @@ struct vs_namespace {
 	char folder[VS_GENERATION_PATH]; /* DATA/ns/<opaque id> */
 	struct vs_generation generation;
 	struct vs_arena arena;      /* what the last call handed out */
-	struct json_tokener *json;  /* checks metadata; NULL until needed */
+	struct vs_json *json;  /* checks metadata; NULL until needed */
 	struct vs_upkeep *upkeep;   /* not NULL: this process is the namespace's indexer */
 };
 

@@ -193,7 +193,7 @@ static int put_record(struct vs_meta *meta, struct vs_meta_state *state, const s
 	row.slot = slot;
 	row.id = record->id;
 	row.id_len = record->id_len;
-	row.updated_at = now;
+	row.updated_at = now > row.created_at || VS_PLANTED("clock-believed") ? now : row.created_at; /* the clock may go back */
 	row.deleted_at = 0;
 	row.metadata = record->metadata != NULL ? record->metadata : "{}";
 	row.metadata_len = record->metadata != NULL ? record->metadata_len : 2;

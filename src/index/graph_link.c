@@ -147,9 +147,12 @@ static void node_publish(struct vs_walk *walk, struct vs_walk *pair, struct vs_n
 		__builtin_prefetch(vs_graph_list(walk->graph, node->chosen[0][i]) + 16, 1);
 	}
 	VS_POINT("graph-publish");
-	for (uint32_t level = 0; level <= node->level; level++)
+	for (uint32_t level = 0; level <= node->level; level++) {
 		for (uint32_t i = 0; i < node->counts[level]; i++)
 			vs_graph_list_add(walk, pair, locks, level, node->chosen[level][i], node->ids[level]);
+		if (node->level > 0)
+			VS_POINT("graph-level");
+	}
 }
 
 static uint64_t node_entry(const struct node *node)
@@ -170,8 +173,6 @@ static void node_link(struct worker *worker, uint32_t slot)
 	bool higher;
 
 	node_init(linker, &node, slot);
-	if (graph->code_stride > 0)
-		vs_int8_encode(&graph->space, vs_view_row(linker->view, slot), vs_graph_code(graph, slot));
 	vs_walk_init(&walk, graph, linker->view, worker->scratch);
 	walk.salt = vs_graph_hash(slot) >> 1;
 	vs_walk_init(&pair, graph, linker->view, worker->pair);
@@ -202,6 +203,8 @@ static bool linked_raise(struct linker *linker)
 	for (unsigned i = 0; i < linker->count; i++)
 		if (linker->workers[i].at < low)
 			low = linker->workers[i].at;
+	if (VS_PLANTED("linked-early"))
+		low = linker->end;
 	if (!linker->raise || low <= vs_load_relaxed(&state->linked))
 		return false;
 	if (linker->graph->code_stride > 0)
@@ -347,6 +350,18 @@ static int files_grow(struct linker *linker, uint32_t slots, uint32_t from, uint
 	return vs_graph_file_grow(&graph->upper, (uint32_t)records, graph->record_stride, error);
 }
 
+/* Before threads link: what a writer left that was killed may be linked to already, and must not change while others compare
+ * with it. */
+static void codes_encode(const struct linker *linker, uint32_t from, uint32_t to)
+{
+	const struct vs_graph *graph = linker->graph;
+
+	if (graph->code_stride == 0)
+		return;
+	for (uint32_t slot = vs_bitmap_next(linker->set, from); slot < to; slot = vs_bitmap_next(linker->set, slot + 1))
+		vs_int8_encode(&graph->space, vs_view_row(linker->view, slot), vs_graph_code(graph, slot));
+}
+
 /* I4: links again what another boot left damaged, then takes the files over into this boot. */
 static int damage_mend(struct linker *linker, const struct vs_bitmap *present, unsigned threads, struct vs_error *error)
 {
@@ -362,6 +377,8 @@ static int damage_mend(struct linker *linker, const struct vs_bitmap *present, u
 		linker->raise = false;
 		code = files_grow(linker, linked, 0, linked, error);
 	}
+	if (code == 0)
+		codes_encode(linker, 0, linked);
 	if (code == 0)
 		code = range_link(linker, 0, linked, threads, error);
 	if (code == 0) {
@@ -385,6 +402,9 @@ static int tail_link(struct linker *linker, const struct vs_bitmap *present, uin
 	linker->topped = NULL;
 	linker->raise = true;
 	code = files_grow(linker, end, linked, end, error);
+	VS_POINT("graph-grown");
+	if (code == 0)
+		codes_encode(linker, linked, end);
 	if (code == 0 && linked < ALONE) {
 		uint32_t first = end < ALONE ? end : ALONE;
 		code = range_link(linker, linked, first, 1, error);

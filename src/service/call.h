@@ -11,7 +11,7 @@
 #include "service/target.h"
 
 struct json_object;
-struct json_tokener;
+struct vs_json;
 struct vs_cache;
 struct vs_split;
 
@@ -26,7 +26,7 @@ struct vs_call {
 	struct vs_text id; /* the {id} of the path; data NULL when the route has none */
 	struct vs_principal principal;
 	struct json_object *body; /* released after the call; strings taken from it live until then */
-	struct json_tokener *json;
+	struct vs_json *json;
 	struct vs_metrics *metrics;
 	struct vs_cache *cache; /* NULL: off */
 	bool retried; /* the handler's second and last try */

@@ -2,16 +2,19 @@
 #include "service/json_in.h"
 
 #include <json-c/json_object.h>
-#include <json-c/json_tokener.h>
 #include <json-c/linkhash.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/error.h"
+#include "base/fault.h"
 #include "engine/vecstore.h"
 #include "service/base64.h"
+#include "service/json_out.h"
 
 /* "records[3]." and "vector": the field's whole name, in name[64]. */
 static const char *full_name(const struct vs_fields *fields, const char *name, char *full)
@@ -170,6 +173,12 @@ static const char *find_bad_number(struct json_object *value)
 	}
 }
 
+static void free_text(struct json_object *object, void *text)
+{
+	(void)object;
+	free(text);
+}
+
 int vs_fields_object(const struct vs_fields *fields, const char *name, struct vs_text *value, struct vs_error *error)
 {
 	struct json_object *found = find(fields, name);
@@ -181,10 +190,14 @@ int vs_fields_object(const struct vs_fields *fields, const char *name, struct vs
 	const char *why = find_bad_number(found);
 	if (why)
 		return vs_error_at(error, VS_EINVAL, FULL(fields, name), -1, "%s", why);
-	value->data =
-	    json_object_to_json_string_length(found, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &value->len);
-	if (!value->data)
+	struct vs_buf text = VS_BUF_INIT;
+	vs_json_value(&text, found);
+	if (text.failed && !VS_PLANTED("metadata-cut")) {
+		vs_buf_release(&text);
 		return vs_error_set(error, VS_ENOMEM, "no memory for metadata");
+	}
+	json_object_set_userdata(found, text.data, free_text);
+	*value = (struct vs_text){ text.data, text.len };
 	return 0;
 }
 

@@ -16,14 +16,12 @@
 #include "service/json_vectors.h"
 #include "service/split.h"
 
-#define LARGE_BODY (1u << 20) /* bytes */
-
 struct vs_service {
 	bool insecure;
 	struct vs_handles handles;
 	struct vs_metrics *metrics;
 	struct vs_cache *cache; /* NULL: off */
-	struct json_tokener *json;
+	struct vs_json *json;
 };
 
 int vs_service_open(const struct vs_service_options *options, struct vs_service **service, struct vs_error *error)
@@ -237,16 +235,6 @@ static int dispatch(struct vs_call *call, struct vs_error *error)
 	return rc;
 }
 
-/* json-c's buffer keeps the size of the longest string it ever read. */
-static void forget_large_body(struct vs_service *service)
-{
-	struct json_tokener *fresh = vs_json_open();
-	if (!fresh)
-		return;
-	vs_json_close(service->json);
-	service->json = fresh;
-}
-
 static double seconds_since(uint64_t start)
 {
 	return (double)(vs_clock_mono_ns() - start) * 1e-9;
@@ -272,8 +260,6 @@ void vs_service_handle(struct vs_service *service, const struct vs_request *requ
 		put_error(response, &error);
 	}
 	json_object_put(call.body);
-	if (request->body_len > LARGE_BODY)
-		forget_large_body(service);
 	unsigned row = call.operation ? (unsigned)(call.operation - vs_operations) : VS_OPERATIONS;
 	vs_metrics_request(service->metrics, row, response->status, seconds_since(start));
 	vs_metrics_end(service->metrics);

@@ -295,6 +295,13 @@ uint64_t vs_sql_bytes(struct vs_sql *sql)
 	return file_bytes(sql, SQLITE_FCNTL_FILE_POINTER) + vs_sql_wal_bytes(sql);
 }
 
+static bool has_ending(const char *text, const char *ending)
+{
+	size_t len = strlen(text);
+
+	return len >= strlen(ending) && strcmp(text + len - strlen(ending), ending) == 0;
+}
+
 int vs_sql_check(struct vs_sql *sql, void (*report)(void *context, const char *problem), void *context,
                  struct vs_error *error)
 {
@@ -305,8 +312,14 @@ int vs_sql_check(struct vs_sql *sql, void (*report)(void *context, const char *p
 		return vs_sql_error(sql, rc, error);
 	while ((rc = vs_sql_step(sql, statement, error)) == 1) {
 		const char *text = (const char *)sqlite3_column_text(statement, 0);
-		if (text != NULL && strcmp(text, "ok") != 0)
-			report(context, text);
+		if (text == NULL || strcmp(text, "ok") == 0)
+			continue;
+		/* What SQLite 3.40 makes of a page that found no memory (SQLITE_NOMEM). */
+		if (strstr(text, "error code=7\n") != NULL || has_ending(text, "error code=7")) {
+			rc = vs_error_set(error, VS_ENOMEM, "%s: out of memory", sql->path);
+			break;
+		}
+		report(context, text);
 	}
 	sqlite3_finalize(statement);
 	return rc;

@@ -212,6 +212,7 @@ int vs_vectors_append(struct vs_vectors *vectors, uint32_t first, const float *c
 	rc = stage(vectors, error);
 	if (rc == 0)
 		rc = grow(vectors, offset_of(vectors, (uint64_t)first + count), error);
+	VS_POINT("vectors-grown");
 	most = vectors->staging_cap / vectors->stride;
 	for (size_t done = 0, n; rc == 0 && done < count; done += n) {
 		n = count - done < most ? count - done : most;

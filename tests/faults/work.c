@@ -90,43 +90,34 @@ void work_close(struct work *work)
 
 static int upsert(struct work *work, const struct work_op *op, struct vs_error *error)
 {
-	struct vs_record_input *inputs = calloc(op->count, sizeof(*inputs));
-	float *vectors = calloc((size_t)op->count * work->dim, sizeof(*vectors));
-	char(*ids)[16] = calloc(op->count, sizeof(*ids));
-	char(*metadata)[128] = calloc(op->count, sizeof(*metadata));
+	/* Static, so that only the allocations of others can fail. */
+	static struct vs_record_input inputs[WORK_RECORDS];
+	static float vectors[WORK_RECORDS][WORK_DIM_MAX];
+	static char ids[WORK_RECORDS][16];
+	static char metadata[WORK_RECORDS][128];
 	struct vs_upsert_result result;
-	int rc;
 
 	for (unsigned i = 0; i < op->count; i++) {
-		float *vector = vectors + (size_t)i * work->dim;
+		float *vector = vectors[i];
 		vector_of(op->from + i, op->salt, work->dim, vector);
 		id_of(op->from + i, ids[i]);
 		metadata_of(op->from + i, op->salt, metadata[i]);
 		inputs[i] = (struct vs_record_input){ ids[i], strlen(ids[i]), vector, work->dim, metadata[i], strlen(metadata[i]) };
 	}
-	rc = vs_namespace_upsert(work->ns, inputs, op->count, NULL, &result, error);
-	free(inputs);
-	free(vectors);
-	free(ids);
-	free(metadata);
-	return rc;
+	return vs_namespace_upsert(work->ns, inputs, op->count, NULL, &result, error);
 }
 
 static int take_away(struct work *work, const struct work_op *op, enum vs_removal kind, struct vs_error *error)
 {
-	struct vs_id *which = calloc(op->count, sizeof(*which));
-	char(*ids)[16] = calloc(op->count, sizeof(*ids));
+	static struct vs_id which[WORK_RECORDS];
+	static char ids[WORK_RECORDS][16];
 	size_t done;
-	int rc;
 
 	for (unsigned i = 0; i < op->count; i++) {
 		id_of(op->from + i, ids[i]);
 		which[i] = (struct vs_id){ ids[i], strlen(ids[i]) };
 	}
-	rc = vs_namespace_remove(work->ns, kind, which, op->count, &done, error);
-	free(which);
-	free(ids);
-	return rc;
+	return vs_namespace_remove(work->ns, kind, which, op->count, &done, error);
 }
 
 static int index_all(struct work *work, bool here, struct vs_error *error)
@@ -307,7 +298,7 @@ static bool check_clean(struct work *work, bool derived, char why[WORK_WHY])
 }
 
 /* The share of the ten nearest that the walk finds too, over 20 questions. */
-static bool recall_good(struct work *work, char why[WORK_WHY])
+static bool recall_good(struct work *work, unsigned ef, char why[WORK_WHY])
 {
 	unsigned found = 0;
 	unsigned all = 0;
@@ -329,6 +320,7 @@ static bool recall_good(struct work *work, char why[WORK_WHY])
 		for (size_t k = 0; k < count; k++)
 			snprintf(exact[k], sizeof(exact[k]), "%s", results.items[k].record.id);
 		query.exact = false;
+		query.ef = ef;
 		if (vs_namespace_search(work->ns, &query, &results, &error) != 0)
 			return fail(why, "search: %s", error.text);
 		if (results.count != count)
@@ -341,6 +333,12 @@ static bool recall_good(struct work *work, char why[WORK_WHY])
 	if (found * 10 < all * 9)
 		return fail(why, "recall is %u of %u", found, all);
 	return true;
+}
+
+/* Where records are few, all their codes are compared, unless the pool is as small as this. */
+bool work_walks(struct work *work, char why[WORK_WHY])
+{
+	return recall_good(work, 20, why);
 }
 
 /* Exact search offers each live record once, and nothing else. */
@@ -369,7 +367,7 @@ bool work_answers(struct work *work, const struct work_model *model, char why[WO
 		if (number >= WORK_RECORDS || model->records[number].version == 0 || model->records[number].deleted)
 			return fail(why, "exact search gives %s, which is gone", results.items[k].record.id);
 	}
-	return recall_good(work, why);
+	return recall_good(work, 0, why);
 }
 
 static bool verify_open(struct work *work, const struct work_model *models, unsigned count, char why[WORK_WHY])

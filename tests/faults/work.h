@@ -76,6 +76,8 @@ bool work_verify(const char *data, const char *name, unsigned dim, const struct 
 int work_compare(struct work *work, const struct work_model *model, char why[WORK_WHY]);
 /* Whether exact search offers each live record once and nothing else, and the walk finds most of what it finds. */
 bool work_answers(struct work *work, const struct work_model *model, char why[WORK_WHY]);
+/* Whether a walk through the graph with a small pool finds most of it, too. */
+bool work_walks(struct work *work, char why[WORK_WHY]);
 
 /* ---- folders and processes ---- */
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-unit_tests += tests/unit/test_namespace tests/unit/test_search tests/unit/test_upkeep
+unit_tests += tests/unit/test_handles tests/unit/test_namespace tests/unit/test_search tests/unit/test_upkeep
+tests_unit_test_handles_SOURCES = tests/unit/test_handles.c tests/unit/engine_fixture.h
 tests_unit_test_namespace_SOURCES = tests/unit/test_namespace.c tests/unit/engine_fixture.h
 tests_unit_test_search_SOURCES = tests/unit/test_search.c tests/unit/engine_fixture.h
 tests_unit_test_upkeep_SOURCES = tests/unit/test_upkeep.c tests/unit/engine_fixture.h
