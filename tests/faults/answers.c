@@ -253,7 +253,7 @@ static struct asked asked;
 
 static int open_asked(const struct question *of, const char *data, struct vs_error *error)
 {
-	struct vs_service_options options = { .data = data, .metric = VS_COSINE };
+	struct vs_service_options options = { .data = data, .fresh = VS_NAMESPACE_OPTIONS };
 
 	if (of->method != NULL)
 		return vs_service_open(&options, &asked.service, error);
