@@ -89,7 +89,10 @@ struct vs_record_input {
 	uint32_t dimension;
 	const char *metadata; /* a JSON object, or NULL for {} */
 	size_t metadata_len;
+	int64_t if_version; /* 0: in any case; else only when the record has this version, or see below */
 };
+/* Conditions besides a version: there is no record with this id; there is one. */
+enum { VS_IF_MISSING = -1, VS_IF_PRESENT = -2 };
 
 struct vs_upsert_options {
 	bool atomic; /* all or nothing; else the good ones are stored and on_error hears of the others */
@@ -107,7 +110,7 @@ struct vs_upsert_result {
 };
 
 /* Stores count records in one durable commit; later ones win over earlier ones of the same id. With atomic, the
- * first fault ends it: error->field is "records[i]…" for count > 1. VS_EBUSY when another writer holds the namespace for
+ * first fault ends it: error->field is "records[i]…" for count > 1. VS_EVERSION when a condition fails. VS_EBUSY when another writer holds the namespace for
  * more than five seconds. */
 int vs_namespace_upsert(struct vs_namespace *ns, const struct vs_record_input *records, size_t count,
                         const struct vs_upsert_options *options, struct vs_upsert_result *result,
@@ -122,7 +125,10 @@ enum vs_removal { VS_DELETE, VS_SOFT_DELETE, VS_RESTORE };
  * those that were live; for VS_RESTORE, those that were soft-deleted). Unknown ids are no error. */
 int vs_namespace_remove(struct vs_namespace *ns, enum vs_removal kind, const struct vs_id *ids, size_t count,
                         size_t *done, struct vs_error *error);
-/* The same for every live record that the filter accepts. VS_DELETE only. */
+/* One of them for one record, if the condition holds (as if_version above): else VS_EVERSION. */
+int vs_record_remove(struct vs_namespace *ns, enum vs_removal kind, const struct vs_id *id, int64_t if_version,
+                     bool *done, struct vs_error *error);
+/* The first for every live record that the filter accepts. VS_DELETE only. */
 int vs_namespace_remove_where(struct vs_namespace *ns, const char *filter, size_t *done, struct vs_error *error);
 
 /* A record as stored: valid until the next call on the namespace. */
@@ -142,6 +148,20 @@ struct vs_record {
 /* VS_ENOTFOUND when there is none. Soft-deleted records are found. */
 int vs_record_get(struct vs_namespace *ns, const char *id, size_t id_len, bool with_vector, struct vs_record *record,
                   struct vs_error *error);
+
+struct vs_patch {
+	const char *id;
+	size_t id_len;
+	const char *metadata; /* a JSON merge patch (RFC 7396): an object whose nulls remove */
+	size_t metadata_len;
+	int64_t if_version; /* as in struct vs_record_input */
+	bool with_vector;
+};
+/* Merges a patch into the metadata of a live record, whose version goes up by one; what it does not name stays as it was
+ * written, and so does the vector. *record (NULL allowed) is what was stored. VS_ENOTFOUND, VS_EVERSION; VS_ETOOBIG when
+ * the metadata become too large. */
+int vs_record_patch(struct vs_namespace *ns, const struct vs_patch *patch, struct vs_record *record,
+                    struct vs_error *error);
 
 struct vs_page_options {
 	const char *filter; /* NULL: all */

@@ -93,6 +93,21 @@ int vs_fields_number(const struct vs_fields *fields, const char *name, uint32_t 
 	return 0;
 }
 
+int vs_fields_integer(const struct vs_fields *fields, const char *name, int64_t min, int64_t max, bool *present,
+                      int64_t *value, struct vs_error *error)
+{
+	struct json_object *found = find(fields, name);
+	*present = found != NULL;
+	if (!found)
+		return 0;
+	if (!json_object_is_type(found, json_type_int) || json_object_get_int64(found) < min ||
+	    json_object_get_int64(found) > max || json_object_get_uint64(found) > INT64_MAX)
+		return vs_error_at(error, VS_EINVAL, FULL(fields, name), -1, "must be a whole number from %lld to %lld",
+		                   (long long)min, (long long)max);
+	*value = json_object_get_int64(found);
+	return 0;
+}
+
 /* json-c clamps integers to 64 bits: was this one, or may it have been? */
 static bool is_clamped(struct json_object *number)
 {
@@ -170,6 +185,18 @@ static const char *find_bad_number(struct json_object *value)
 	}
 }
 
+int vs_json_object_text(struct json_object *object, const char *where, struct vs_text *value, struct vs_error *error)
+{
+	const char *why = find_bad_number(object);
+	if (why)
+		return vs_error_at(error, VS_EINVAL, where, -1, "%s", why);
+	value->data =
+	    json_object_to_json_string_length(object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &value->len);
+	if (!value->data)
+		return vs_error_set(error, VS_ENOMEM, "no memory for metadata");
+	return 0;
+}
+
 int vs_fields_object(const struct vs_fields *fields, const char *name, struct vs_text *value, struct vs_error *error)
 {
 	struct json_object *found = find(fields, name);
@@ -178,14 +205,7 @@ int vs_fields_object(const struct vs_fields *fields, const char *name, struct vs
 		return 0;
 	if (!json_object_is_type(found, json_type_object))
 		return wrong_type(fields, name, "a JSON object", error);
-	const char *why = find_bad_number(found);
-	if (why)
-		return vs_error_at(error, VS_EINVAL, FULL(fields, name), -1, "%s", why);
-	value->data =
-	    json_object_to_json_string_length(found, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &value->len);
-	if (!value->data)
-		return vs_error_set(error, VS_ENOMEM, "no memory for metadata");
-	return 0;
+	return vs_json_object_text(found, FULL(fields, name), value, error);
 }
 
 static int vector_from_array(const struct vs_fields *fields, const char *name, struct json_object *array, float *out,

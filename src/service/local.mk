@@ -5,11 +5,13 @@ libvecstore_service_la_SOURCES += \
 	src/service/cache.c src/service/cache.h \
 	src/service/cache_file.c src/service/cache_file.h \
 	src/service/call.h \
+	src/service/condition.c src/service/condition.h \
 	src/service/handles.c src/service/handles.h \
 	src/service/json_in.c src/service/json_in.h \
 	src/service/json_out.c src/service/json_out.h \
 	src/service/metrics.c src/service/metrics.h src/service/metrics.tbl \
 	src/service/operations.tbl \
+	src/service/patch.c \
 	src/service/query.c \
 	src/service/query_cache.c src/service/query_cache.h \
 	src/service/records.c \

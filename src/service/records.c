@@ -7,7 +7,7 @@
 #include "base/arena.h"
 #include "base/utf8.h"
 #include "service/base64.h"
-#include "service/call.h"
+#include "service/condition.h"
 #include "service/json_out.h"
 
 #define PAGE_DEFAULT 100
@@ -21,6 +21,7 @@ int vs_handle_record(struct vs_call *call, struct vs_error *error)
 	struct vs_record record;
 	struct vs_namespace *ns = NULL;
 	bool with_vector = false;
+	bool unchanged = false;
 	int rc = vs_target_check(&call->target, parameters, error);
 	if (!rc)
 		rc = vs_target_bool(&call->target, "include_vector", &with_vector, error);
@@ -30,9 +31,16 @@ int vs_handle_record(struct vs_call *call, struct vs_error *error)
 		rc = vs_record_get(ns, call->id.data, call->id.len, with_vector, &record, error);
 	else if (!rc)
 		rc = vs_error_at(error, VS_ENOTFOUND, "id", -1, "no record has this id");
+	if (!rc)
+		rc = vs_condition_read(call, record.version, &unchanged, error);
 	if (rc)
 		return rc;
-	snprintf(call->response->etag, sizeof(call->response->etag), "\"%" PRId64 "\"", record.version);
+	vs_condition_tag(call, record.version);
+	/* Hiding a record leaves its version as it was. */
+	if (unchanged && record.deleted_at == 0) {
+		call->response->status = 304;
+		return 0;
+	}
 	vs_json_record(&call->response->body, &record);
 	vs_buf_putc(&call->response->body, '\n');
 	return 0;

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "service/call.h"
+#include "service/condition.h"
 #include "service/json_in.h"
 #include "service/json_out.h"
 
@@ -14,6 +14,7 @@ struct removal {
 	struct vs_id *ids;     /* NULL: by filter */
 	size_t count;
 	bool many; /* ids[] was given: the answer counts */
+	int64_t if_version; /* of one */
 	struct vs_text filter;
 	struct vs_text ns;
 };
@@ -50,8 +51,8 @@ static int set_id(struct vs_call *call, const struct vs_text *id, struct removal
 
 static int decode_body(struct vs_call *call, struct removal *removal, struct vs_error *error)
 {
-	static const char *const known[] = { "id", "ids", "namespace", "filter", NULL };
-	static const char *const known_by_id[] = { "id", "ids", "namespace", NULL };
+	static const char *const known[] = { "id", "ids", "namespace", "if_version", "filter", NULL };
+	static const char *const known_by_id[] = { "id", "ids", "namespace", "if_version", NULL };
 	bool filters = removal->kind == VS_DELETE;
 	struct vs_text id = { NULL, 0 };
 	struct json_object *array = NULL;
@@ -65,6 +66,14 @@ static int decode_body(struct vs_call *call, struct removal *removal, struct vs_
 	if ((id.data != NULL) + (array != NULL) + (removal->filter.data != NULL) != 1)
 		return vs_error_at(error, VS_EINVAL, "id", -1, "exactly one of %s must be given",
 		                   filters ? "id, ids and filter" : "id and ids");
+	if (id.data)
+		rc = vs_condition_decode(call, &fields, &removal->if_version, error);
+	else if (json_object_object_get(call->body, "if_version"))
+		rc = vs_error_at(error, VS_EINVAL, "if_version", -1, "means one record: give its id");
+	else
+		rc = vs_condition_refuse(call, error);
+	if (rc)
+		return rc;
 	if (array)
 		return decode_ids(call, array, removal, error);
 	return id.data ? set_id(call, &id, removal, error) : 0;
@@ -73,18 +82,21 @@ static int decode_body(struct vs_call *call, struct removal *removal, struct vs_
 static int decode(struct vs_call *call, struct removal *removal, struct vs_error *error)
 {
 	static const char *const parameters[] = { "namespace", NULL };
-	static const char *const known[] = { "namespace", NULL };
+	static const char *const known[] = { "namespace", "if_version", NULL };
+	struct vs_fields fields = { NULL, "" };
 	int rc = vs_target_check(&call->target, parameters, error);
 	if (!rc && !call->id.data)
 		return decode_body(call, removal, error);
 	if (!rc && call->request->body_len > 0) {
 		rc = vs_call_json(call, error);
-		struct vs_fields fields = { call->body, "" };
+		fields.object = call->body;
 		if (!rc)
 			rc = vs_fields_check(&fields, known, error);
 		if (!rc)
 			rc = vs_fields_text(&fields, "namespace", &removal->ns, error);
 	}
+	if (!rc)
+		rc = vs_condition_decode(call, fields.object ? &fields : NULL, &removal->if_version, error);
 	return rc ? rc : set_id(call, &call->id, removal, error);
 }
 
@@ -100,6 +112,17 @@ static int find_record(struct vs_namespace *ns, const struct vs_id *id, bool *fo
 		return rc;
 	}
 	return 0;
+}
+
+/* ns NULL: there are no records. */
+static int remove_one(struct vs_namespace *ns, const struct removal *removal, size_t *done, struct vs_error *error)
+{
+	bool removed = false;
+	if (!ns && removal->if_version != 0 && removal->if_version != VS_IF_MISSING)
+		return vs_error_at(error, VS_EVERSION, "if_version", -1, "there is no record with this id");
+	int rc = ns ? vs_record_remove(ns, removal->kind, &removal->ids[0], removal->if_version, &removed, error) : 0;
+	*done = removed;
+	return rc;
 }
 
 /* For one record whether, for many how many. */
@@ -129,12 +152,14 @@ static int handle(struct vs_call *call, enum vs_removal kind, const char *done_n
 		rc = vs_filter_check(removal.filter.data, error);
 	if (!rc)
 		rc = vs_call_namespace(call, &removal.ns, false, &ns, error);
-	if (!rc && ns && removal.ids && removal.count > 0)
+	if (!rc && removal.ids && !removal.many)
+		rc = remove_one(ns, &removal, &done, error);
+	else if (!rc && ns && removal.ids && removal.count > 0)
 		rc = vs_namespace_remove(ns, kind, removal.ids, removal.count, &done, error);
 	else if (!rc && ns && !removal.ids)
 		rc = vs_namespace_remove_where(ns, removal.filter.data, &done, error);
 	found = done > 0;
-	if (!rc && ns && !found && removal.count == 1 && !removal.many)
+	if (!rc && ns && !found && removal.ids && !removal.many)
 		rc = find_record(ns, &removal.ids[0], &found, error);
 	if (rc)
 		return rc;

@@ -44,13 +44,15 @@ struct vs_request {
 	const char *host;         /* Host header; NULL: none */
 	const char *origin;       /* Origin header, which browsers send; NULL: none */
 	const char *ns;           /* X-Namespace header; NULL: none */
+	const char *if_match;     /* If-Match header; NULL: none */
+	const char *if_none_match;
 	const void *body;
 	size_t body_len;
 	struct vs_arena *arena; /* reset by the program after sending */
 };
 
 struct vs_response {
-	int status;
+	int status; /* 304: without a body */
 	const char *content_type;
 	const char *allow;     /* Allow header of a 405; NULL: none */
 	int retry_after;       /* seconds; 0: no Retry-After header */

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "service/call.h"
+#include "service/condition.h"
 #include "service/json_in.h"
 #include "service/json_out.h"
 #include "service/split.h"
@@ -15,7 +15,7 @@
 static int decode_record(const struct vs_fields *fields, const char *more, struct vs_arena *arena,
                          struct vs_record_input *record, struct vs_error *error)
 {
-	const char *known[] = { "id", "vector", "metadata", more, NULL };
+	const char *known[] = { "id", "vector", "metadata", "if_version", more, NULL };
 	struct vs_text id = { NULL, 0 };
 	struct vs_text metadata;
 	int rc = vs_fields_check(fields, known, error);
@@ -29,6 +29,8 @@ static int decode_record(const struct vs_fields *fields, const char *more, struc
 		rc = vs_fields_missing(fields, "vector", error);
 	if (!rc)
 		rc = vs_fields_object(fields, "metadata", &metadata, error);
+	if (!rc)
+		rc = vs_condition_field(fields, &record->if_version, error);
 	if (rc)
 		return rc;
 	record->id = id.data;
@@ -53,6 +55,8 @@ int vs_handle_upsert(struct vs_call *call, struct vs_error *error)
 	fields.object = call->body;
 	if (!rc)
 		rc = decode_record(&fields, "namespace", call->request->arena, &record, error);
+	if (!rc)
+		rc = vs_condition_decode(call, &fields, &record.if_version, error);
 	if (!rc)
 		rc = vs_fields_text(&fields, "namespace", &name, error);
 	if (!rc)
@@ -347,7 +351,7 @@ static int store(struct batch *batch, const struct vs_text *name, struct vs_upse
 	if (!rc)
 		return 0;
 	size_t at = 0;
-	bool one = batch->count == 1 && (why.code == VS_EINVAL || why.code == VS_ETOOBIG);
+	bool one = batch->count == 1 && (why.code == VS_EINVAL || why.code == VS_ETOOBIG || why.code == VS_EVERSION);
 	if (sscanf(why.field, "records[%zu]", &at) == 1 && at < batch->count)
 		move_error(batch, batch->places[at], &why);
 	else if (one)
@@ -364,6 +368,8 @@ int vs_handle_batch_upsert(struct vs_call *call, struct vs_error *error)
 	struct vs_upsert_result result = { 0 };
 	struct vs_text name = { NULL, 0 };
 	int rc = vs_target_check(&call->target, batch.lines ? line_parameters : json_parameters, error);
+	if (!rc)
+		rc = vs_condition_refuse(call, error);
 	if (!rc)
 		rc = batch.lines ? decode_lines(&batch, error) : decode_array(&batch, &name, error);
 	if (!rc)

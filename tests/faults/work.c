@@ -102,7 +102,12 @@ static int upsert(struct work *work, const struct work_op *op, struct vs_error *
 		vector_of(op->from + i, op->salt, work->dim, vector);
 		id_of(op->from + i, ids[i]);
 		metadata_of(op->from + i, op->salt, metadata[i]);
-		inputs[i] = (struct vs_record_input){ ids[i], strlen(ids[i]), vector, work->dim, metadata[i], strlen(metadata[i]) };
+		inputs[i] = (struct vs_record_input){ .id = ids[i],
+			                                  .id_len = strlen(ids[i]),
+			                                  .vector = vector,
+			                                  .dimension = work->dim,
+			                                  .metadata = metadata[i],
+			                                  .metadata_len = strlen(metadata[i]) };
 	}
 	rc = vs_namespace_upsert(work->ns, inputs, op->count, NULL, &result, error);
 	free(inputs);

@@ -114,6 +114,8 @@ static void fill_request(struct vs_worker *worker, const struct vs_wire *wire, s
 		.host = wire->get(wire->context, "HTTP_HOST"),
 		.origin = wire->get(wire->context, "HTTP_ORIGIN"),
 		.ns = wire->get(wire->context, "HTTP_X_NAMESPACE"),
+		.if_match = wire->get(wire->context, "HTTP_IF_MATCH"),
+		.if_none_match = wire->get(wire->context, "HTTP_IF_NONE_MATCH"),
 		.arena = &worker->arena,
 	};
 	/* A proxy's address says nothing of who asked it. */
@@ -130,12 +132,14 @@ static const char *reason(int status)
 		const char *text;
 	} known[] = {
 		{ 200, "OK" },
+		{ 304, "Not Modified" },
 		{ 400, "Bad Request" },
 		{ 401, "Unauthorized" },
 		{ 403, "Forbidden" },
 		{ 404, "Not Found" },
 		{ 405, "Method Not Allowed" },
 		{ 409, "Conflict" },
+		{ 412, "Precondition Failed" },
 		{ 413, "Content Too Large" },
 		{ 415, "Unsupported Media Type" },
 		{ 500, "Internal Server Error" },
@@ -154,10 +158,12 @@ static void send(struct vs_worker *worker, const struct vs_wire *wire, bool with
 	struct vs_buf *head = &worker->head;
 	vs_buf_reset(head);
 	vs_buf_printf(head,
-	              "Status: %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nX-Request-Id: %s\r\n"
-	              "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n",
-	              response->status, reason(response->status), response->content_type, response->body.len,
-	              response->request_id);
+	              "Status: %d %s\r\nX-Request-Id: %s\r\nCache-Control: no-store\r\n"
+	              "X-Content-Type-Options: nosniff\r\n",
+	              response->status, reason(response->status), response->request_id);
+	if (response->status != 304)
+		vs_buf_printf(head, "Content-Type: %s\r\nContent-Length: %zu\r\n", response->content_type,
+		              response->body.len);
 	if (response->allow)
 		vs_buf_printf(head, "Allow: %s\r\n", response->allow);
 	if (response->etag[0])

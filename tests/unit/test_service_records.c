@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The record surface of the service: conditions, patches, pages, counts, facets, expiry, many operations at once. */
+#include "service_fixture.h"
+
+static void put_some(struct state *s)
+{
+	assert_answer(s, 200,
+	              post(s, "/v1/batch-upsert",
+	                   "{\"records\":[{\"id\":\"a\",\"vector\":[1,0],\"metadata\":{\"n\":1,\"o\":{\"x\":1,\"y\":[2]}}},"
+	                   "{\"id\":\"b\",\"vector\":[0,1],\"metadata\":{\"n\":2,\"t\":[\"u\",\"v\",\"u\"]}},"
+	                   "{\"id\":\"c\",\"vector\":[1,1],\"metadata\":{\"n\":2.0}}]}"),
+	              "{\"inserted\":3,\"updated\":0,\"errors\":[]}");
+}
+
+static const char *ask_if(struct state *s, const char *method, const char *target, const char *match, const char *none,
+                          const char *body)
+{
+	const char *answer;
+	s->request.if_match = match;
+	s->request.if_none_match = none;
+	answer = ask(s, method, target, body);
+	s->request.if_match = s->request.if_none_match = NULL;
+	return answer;
+}
+
+static void test_conditional_gets(void **state)
+{
+	struct state *s = *state;
+	put_some(s);
+	assert_answer(s, 200, ask_if(s, "GET", "/v1/records/a", NULL, "\"2\"", NULL), "\"version\":1");
+	static const char *const same[] = { "\"1\"", "W/\"1\"", " \"7\" , \"1\"", "*", "\"x\",W/\"1\"" };
+	for (size_t i = 0; i < sizeof(same) / sizeof(same[0]); i++) {
+		assert_answer(s, 304, ask_if(s, "GET", "/v1/records/a", NULL, same[i], NULL), "");
+		assert_int_equal(s->response.body.len, 0);
+		assert_string_equal(s->response.etag, "\"1\"");
+	}
+	assert_answer(s, 200, ask_if(s, "GET", "/v1/records/a", NULL, "1", NULL), "\"version\":1");
+	assert_answer(s, 200, ask_if(s, "GET", "/v1/records/a", "\"1\"", NULL, NULL), "\"version\":1");
+	assert_answer(s, 412, ask_if(s, "GET", "/v1/records/a", "\"2\"", NULL, NULL), "version_mismatch");
+	assert_answer(s, 404, ask_if(s, "GET", "/v1/records/z", NULL, "*", NULL), "not_found");
+	post(s, "/v1/soft-delete/a", NULL);
+	assert_answer(s, 200, ask_if(s, "GET", "/v1/records/a", NULL, "\"1\"", NULL), "deleted_at");
+}
+
+static void test_conditional_writes(void **state)
+{
+	struct state *s = *state;
+	static const char upsert[] = "{\"id\":\"a\",\"vector\":[1,0]}";
+	assert_answer(s, 412, ask_if(s, "POST", "/v1/upsert", "*", NULL, upsert), "version_mismatch");
+	assert_answer(s, 200, ask_if(s, "POST", "/v1/upsert", NULL, "*", upsert), "\"version\":1");
+	assert_answer(s, 412, ask_if(s, "POST", "/v1/upsert", NULL, "*", upsert), "version_mismatch");
+	assert_answer(s, 200, ask_if(s, "POST", "/v1/upsert", "\"1\"", NULL, upsert), "\"version\":2");
+	assert_answer(s, 412, ask_if(s, "POST", "/v1/upsert", "\"1\"", NULL, upsert), "has version 2, not 1");
+	assert_answer(s, 412, ask_if(s, "POST", "/v1/upsert", "W/\"2\"", NULL, upsert), "version_mismatch");
+	assert_answer(s, 412, ask_if(s, "POST", "/v1/upsert", "\"x\"", NULL, upsert), "version_mismatch");
+	static const char *const bad[] = { "", "2", "\"2", "\"1\", \"2\"", "**" };
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_answer(s, 400, ask_if(s, "POST", "/v1/upsert", bad[i], NULL, upsert), "\"field\":\"If-Match\"");
+	assert_answer(s, 400, ask_if(s, "POST", "/v1/upsert", NULL, "\"2\"", upsert), "\"field\":\"If-None-Match\"");
+	assert_answer(s, 400, ask_if(s, "POST", "/v1/upsert", "*", "*", upsert), "\"field\":\"if_version\"");
+	assert_answer(s, 400,
+	              ask_if(s, "POST", "/v1/upsert", "*", NULL, "{\"id\":\"a\",\"vector\":[1,0],\"if_version\":2}"),
+	              "only one of");
+	assert_answer(s, 412, post(s, "/v1/upsert", "{\"id\":\"a\",\"vector\":[1,0],\"if_version\":0}"), "version_mismatch");
+	assert_answer(s, 200, post(s, "/v1/upsert", "{\"id\":\"a\",\"vector\":[1,0],\"if_version\":2}"), "\"version\":3");
+	static const char *const bad_version[] = { "-1", "1.5", "\"3\"", "true", "[]", "9223372036854775808" };
+	for (size_t i = 0; i < sizeof(bad_version) / sizeof(bad_version[0]); i++) {
+		char body[100];
+		snprintf(body, sizeof(body), "{\"id\":\"a\",\"vector\":[1,0],\"if_version\":%s}", bad_version[i]);
+		assert_answer(s, 400, post(s, "/v1/upsert", body), "\"field\":\"if_version\"");
+	}
+	assert_answer(s, 412, ask_if(s, "DELETE", "/v1/delete/a", "\"1\"", NULL, NULL), "version_mismatch");
+	assert_answer(s, 412, post(s, "/v1/soft-delete", "{\"id\":\"a\",\"if_version\":1}"), "version_mismatch");
+	assert_answer(s, 400, post(s, "/v1/delete", "{\"ids\":[\"a\"],\"if_version\":3}"), "\"field\":\"if_version\"");
+	assert_answer(s, 400, ask_if(s, "POST", "/v1/delete", "\"3\"", NULL, "{\"filter\":\"n = 1\"}"),
+	              "\"field\":\"If-Match\"");
+	assert_answer(s, 200, ask_if(s, "DELETE", "/v1/delete/a", "\"3\"", NULL, NULL), "\"deleted\":true");
+	assert_answer(s, 412, post(s, "/v1/delete", "{\"id\":\"a\",\"if_version\":3}"), "version_mismatch");
+}
+
+static void test_conditions_in_batches(void **state)
+{
+	struct state *s = *state;
+	put_some(s);
+	assert_answer(s, 412,
+	              post(s, "/v1/batch-upsert",
+	                   "{\"records\":[{\"id\":\"n\",\"vector\":[1,0]},{\"id\":\"a\",\"vector\":[1,0],\"if_version\":4}]}"),
+	              "\"field\":\"records[1].if_version\"");
+	assert_answer(s, 404, ask(s, "GET", "/v1/records/n", NULL), "not_found");
+	assert_answer(s, 200,
+	              post(s, "/v1/batch-upsert",
+	                   "{\"atomic\":false,\"records\":[{\"id\":\"n\",\"vector\":[1,0],\"if_version\":0},"
+	                   "{\"id\":\"a\",\"vector\":[1,0],\"if_version\":4},{\"id\":\"b\",\"vector\":[1,0],\"if_version\":1}]}"),
+	              "{\"inserted\":1,\"updated\":1,\"errors\":[{\"index\":1,\"id\":\"a\",\"error\":\"records[1].if_version: ");
+	assert_non_null(strstr(s->response.body.data, "\"code\":\"version_mismatch\""));
+	assert_answer(s, 412, post(s, "/v1/batch-upsert", "{\"records\":[{\"id\":\"a\",\"vector\":[1,0],\"if_version\":4}]}"),
+	              "\"field\":\"records[0].if_version\"");
+	assert_answer(s, 400, ask_if(s, "POST", "/v1/batch-upsert", "*", NULL, "{\"records\":[]}"),
+	              "\"field\":\"If-Match\"");
+}
+
+static void test_patches(void **state)
+{
+	struct state *s = *state;
+	assert_answer(s, 404, ask(s, "PATCH", "/v1/records/a", "{}"), "\"field\":\"id\"");
+	put_some(s);
+	assert_answer(s, 200, ask(s, "PATCH", "/v1/records/a", "{\"n\":null,\"o\":{\"y\":3},\"new\":\"w\"}"),
+	              "{\"id\":\"a\",\"metadata\":{\"o\":{\"x\":1,\"y\":3},\"new\":\"w\"},\"version\":2,");
+	assert_string_equal(s->response.etag, "\"2\"");
+	assert_answer(s, 200, ask(s, "PATCH", "/v1/records/a?include_vector=1", "{\"metadata\":{\"metadata\":1},\"if_version\":2}"),
+	              "{\"id\":\"a\",\"vector\":[1,0],\"metadata\":{\"o\":{\"x\":1,\"y\":3},\"new\":\"w\",\"metadata\":1},\"version\":3,");
+	assert_answer(s, 412, ask_if(s, "PATCH", "/v1/records/a", "\"2\"", NULL, "{}"), "version_mismatch");
+	assert_answer(s, 200, ask_if(s, "PATCH", "/v1/records/a", "\"3\"", NULL, "{}"), "\"version\":4");
+	static const char body[] = "{\"n\":5}";
+	assert_answer(s, 200,
+	              ask_bytes(s, "PATCH", "/v1/records/a", "application/merge-patch+json", body, strlen(body)), "\"n\":5");
+	assert_answer(s, 415, ask_bytes(s, "POST", "/v1/upsert", "application/merge-patch+json", body, strlen(body)), "");
+	assert_answer(s, 415, ask_bytes(s, "PATCH", "/v1/records/a", "text/plain", body, strlen(body)), "");
+	assert_answer(s, 400, ask(s, "PATCH", "/v1/records/a", "[]"), "\"field\":\"body\"");
+	assert_answer(s, 400, ask(s, "PATCH", "/v1/records/a", "{\"n\":NaN}"), "\"field\":\"body\"");
+	assert_answer(s, 400, ask(s, "PATCH", "/v1/records/a", "{\"metadata\":3}"), "\"field\":\"metadata\"");
+	assert_answer(s, 400, ask(s, "PATCH", "/v1/records/a", "{\"metadata\":null}"), "\"field\":\"metadata\"");
+	assert_answer(s, 400, ask(s, "PATCH", "/v1/records/a", "{\"metadata\":{},\"vector\":[1,0]}"), "\"field\":\"vector\"");
+	assert_answer(s, 400, ask(s, "PATCH", "/v1/records/a?x=1", "{}"), "\"field\":\"x\"");
+	assert_answer(s, 200, ask(s, "GET", "/v1/records/a", NULL), "\"version\":5");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_conditional_gets, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_conditional_writes, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_conditions_in_batches, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_patches, set_up, tear_down),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
