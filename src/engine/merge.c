@@ -6,18 +6,10 @@
 
 #include "base/arena.h"
 #include "base/error.h"
-#include "engine/filter_json.h"
+#include "engine/members.h"
 
-struct span {
-	const char *data;
-	size_t len;
-};
-
-struct member {
-	struct span raw; /* the name as it stands, with its quotes */
-	struct span name;
-	struct span value;
-	enum vs_filter_kind kind;
+struct change {
+	struct vs_member member;
 	bool used;
 };
 
@@ -26,69 +18,7 @@ struct merge {
 	struct vs_buf *out;
 };
 
-/* Reads the members of one object. */
-struct reader {
-	struct vs_filter_json json;
-	bool begun;
-};
-
-static char peek(struct vs_filter_json *json)
-{
-	while (json->at < json->end && (*json->at == ' ' || *json->at == '\n' || *json->at == '\t' || *json->at == '\r'))
-		json->at++;
-	return json->at < json->end ? *json->at : '\0';
-}
-
-static bool take(struct vs_filter_json *json, char c)
-{
-	if (peek(json) != c)
-		return false;
-	json->at++;
-	return true;
-}
-
-static bool read_value(struct vs_filter_json *json, struct span *span, struct vs_filter_value *value)
-{
-	(void)peek(json);
-	span->data = json->at;
-	if (!vs_filter_json_scan(json, 0, value))
-		return false;
-	span->len = (size_t)(json->at - span->data);
-	return true;
-}
-
-/* 1 and the next member, 0 at the object's end, negative when it is no JSON or memory is out. */
-static int next_member(struct merge *merge, struct reader *reader, struct member *member)
-{
-	struct vs_filter_json *json = &reader->json;
-	struct vs_filter_value value;
-	size_t bad;
-
-	if (!reader->begun && !take(json, '{'))
-		return VS_EINVAL;
-	if (take(json, '}'))
-		return 0;
-	if (reader->begun && !take(json, ','))
-		return VS_EINVAL;
-	reader->begun = true;
-	if (peek(json) != '"' || !read_value(json, &member->raw, &value))
-		return VS_EINVAL;
-	member->name = (struct span){ value.text.data, value.text.len };
-	if (value.escaped) {
-		char *name = vs_arena_alloc(&merge->arena, value.text.len);
-		if (name == NULL)
-			return VS_ENOMEM;
-		member->name.len = vs_filter_json_unescape(value.text.data, value.text.len, name, &bad);
-		member->name.data = name;
-	}
-	if (!take(json, ':') || !read_value(json, &member->value, &value))
-		return VS_EINVAL;
-	member->kind = value.kind;
-	member->used = false;
-	return 1;
-}
-
-static int compare_names(const struct member *a, const struct member *b)
+static int compare_names(const struct vs_member *a, const struct vs_member *b)
 {
 	size_t len = a->name.len < b->name.len ? a->name.len : b->name.len;
 	int order = memcmp(a->name.data, b->name.data, len);
@@ -96,56 +26,61 @@ static int compare_names(const struct member *a, const struct member *b)
 	return order != 0 ? order : (a->name.len > b->name.len) - (a->name.len < b->name.len);
 }
 
-static int compare_members(const void *a, const void *b)
+static int compare_changes(const void *a, const void *b)
 {
-	return compare_names(*(struct member *const *)a, *(struct member *const *)b);
+	const struct change *const *first = a;
+	const struct change *const *second = b;
+
+	return compare_names(&(*first)->member, &(*second)->member);
 }
 
 /* The members of a patch, in their order and by name. */
 struct patch {
-	struct member *members;
-	struct member **sorted;
+	struct change *changes;
+	struct change **sorted;
 	size_t count;
 };
 
-static int read_patch(struct merge *merge, struct span text, struct patch *patch)
+static int read_patch(struct merge *merge, struct vs_span text, struct patch *patch)
 {
-	struct reader reader = { { text.data, text.data + text.len }, false };
-	struct vs_buf members = VS_BUF_INIT;
-	struct member member;
+	struct vs_members reader = vs_members_of(text);
+	struct vs_buf changes = VS_BUF_INIT;
+	struct change change = { .used = false };
 	int rc;
 
-	while ((rc = next_member(merge, &reader, &member)) == 1)
-		vs_buf_append(&members, &member, sizeof(member));
-	if (rc == 0 && members.failed)
+	while ((rc = vs_members_next(&reader, &merge->arena, &change.member)) == 1)
+		vs_buf_append(&changes, &change, sizeof(change));
+	if (rc == 0 && changes.failed)
 		rc = VS_ENOMEM;
-	patch->count = members.len / sizeof(member);
-	patch->members = vs_arena_calloc(&merge->arena, patch->count, sizeof(member));
+	patch->count = changes.len / sizeof(change);
+	patch->changes = vs_arena_calloc(&merge->arena, patch->count, sizeof(change));
 	patch->sorted = vs_arena_calloc(&merge->arena, patch->count, sizeof(*patch->sorted));
-	if (rc == 0 && (patch->members == NULL || patch->sorted == NULL))
+	if (rc == 0 && (patch->changes == NULL || patch->sorted == NULL))
 		rc = VS_ENOMEM;
 	if (rc == 0 && patch->count > 0) {
-		memcpy(patch->members, members.data, members.len);
+		memcpy(patch->changes, changes.data, changes.len);
 		for (size_t i = 0; i < patch->count; i++)
-			patch->sorted[i] = &patch->members[i];
-		qsort(patch->sorted, patch->count, sizeof(*patch->sorted), compare_members);
+			patch->sorted[i] = &patch->changes[i];
+		qsort(patch->sorted, patch->count, sizeof(*patch->sorted), compare_changes);
 	}
-	vs_buf_release(&members);
+	vs_buf_release(&changes);
 	return rc;
 }
 
-static struct member *find(const struct patch *patch, const struct member *wanted)
+static struct change *find(const struct patch *patch, const struct vs_member *wanted)
 {
-	struct member **found = NULL;
+	struct change key = { *wanted, false };
+	const struct change *at = &key;
+	struct change **found = NULL;
 
 	if (patch->count > 0)
-		found = bsearch(&wanted, patch->sorted, patch->count, sizeof(*patch->sorted), compare_members);
+		found = bsearch(&at, patch->sorted, patch->count, sizeof(*patch->sorted), compare_changes);
 	return found != NULL ? *found : NULL;
 }
 
-static int merge_objects(struct merge *merge, const struct span *target, struct span text);
+static int merge_objects(struct merge *merge, const struct vs_span *target, struct vs_span text);
 
-static void put_name(struct merge *merge, struct span raw, bool *first)
+static void put_name(struct merge *merge, struct vs_span raw, bool *first)
 {
 	if (!*first)
 		vs_buf_putc(merge->out, ',');
@@ -155,8 +90,8 @@ static void put_name(struct merge *merge, struct span raw, bool *first)
 }
 
 /* What the patch makes of the value that stood there; target NULL: none did. */
-static int put_patched(struct merge *merge, struct span raw, const struct member *target, const struct member *patch,
-                       bool *first)
+static int put_patched(struct merge *merge, struct vs_span raw, const struct vs_member *target,
+                       const struct vs_member *patch, bool *first)
 {
 	if (patch->kind == VS_FILTER_NULL)
 		return 0;
@@ -168,17 +103,17 @@ static int put_patched(struct merge *merge, struct span raw, const struct member
 	return 0;
 }
 
-static int put_target(struct merge *merge, struct span text, const struct patch *patch, bool *first)
+static int put_target(struct merge *merge, struct vs_span text, const struct patch *patch, bool *first)
 {
-	struct reader reader = { { text.data, text.data + text.len }, false };
-	struct member member;
+	struct vs_members reader = vs_members_of(text);
+	struct vs_member member;
 	int rc;
 
-	while ((rc = next_member(merge, &reader, &member)) == 1) {
-		struct member *change = find(patch, &member);
+	while ((rc = vs_members_next(&reader, &merge->arena, &member)) == 1) {
+		struct change *change = find(patch, &member);
 		if (change != NULL) {
 			change->used = true;
-			rc = put_patched(merge, member.raw, &member, change, first);
+			rc = put_patched(merge, member.raw, &member, &change->member, first);
 			if (rc < 0)
 				return rc;
 			continue;
@@ -190,7 +125,7 @@ static int put_target(struct merge *merge, struct span text, const struct patch 
 }
 
 /* Recursion is bounded by the depth of JSON that is accepted. */
-static int merge_objects(struct merge *merge, const struct span *target, struct span text)
+static int merge_objects(struct merge *merge, const struct vs_span *target, struct vs_span text)
 {
 	struct patch patch;
 	bool first = true;
@@ -202,8 +137,8 @@ static int merge_objects(struct merge *merge, const struct span *target, struct 
 	if (target != NULL)
 		rc = put_target(merge, *target, &patch, &first);
 	for (size_t i = 0; rc == 0 && i < patch.count; i++)
-		if (!patch.members[i].used)
-			rc = put_patched(merge, patch.members[i].raw, NULL, &patch.members[i], &first);
+		if (!patch.changes[i].used)
+			rc = put_patched(merge, patch.changes[i].member.raw, NULL, &patch.changes[i].member, &first);
 	vs_buf_putc(merge->out, '}');
 	return rc;
 }
@@ -212,8 +147,8 @@ int vs_json_merge(const char *target, size_t target_len, const char *patch, size
                   struct vs_error *error)
 {
 	struct merge merge = { .arena = VS_ARENA_INIT, .out = out };
-	struct span whole = { target, target_len };
-	int rc = merge_objects(&merge, &whole, (struct span){ patch, patch_len });
+	struct vs_span whole = { target, target_len };
+	int rc = merge_objects(&merge, &whole, (struct vs_span){ patch, patch_len });
 
 	vs_arena_release(&merge.arena);
 	if (rc == 0 && out->failed)

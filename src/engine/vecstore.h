@@ -170,8 +170,10 @@ struct vs_page_options {
 	size_t limit; /* most records in the page */
 	bool with_vector;
 	bool with_deleted; /* also soft-deleted ones */
+	size_t bytes;      /* the page ends early once its records have so many; 0: no bound */
 };
-/* Live records in order of their ids' bytes: stable under writes. each is called per record (valid during the call; it
+/* Live records in order of their ids' bytes, from one snapshot. What stays from page to page is in exactly one of them,
+ * whatever is written meanwhile. A page costs the same wherever it begins. each is called per record (valid during the call; it
  * must not call the namespace). *more: there are more after the last. */
 int vs_record_page(struct vs_namespace *ns, const struct vs_page_options *options,
                    void (*each)(void *context, const struct vs_record *record), void *context, bool *more,

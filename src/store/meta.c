@@ -28,7 +28,7 @@ static const char *const texts[VS_META_STATEMENTS] = {
 	[VS_META_FIND] = "SELECT " ROW " FROM record WHERE id = ?1",
 	[VS_META_GET] = "SELECT " ROW " FROM record WHERE slot = ?1",
 	[VS_META_SCAN] = "SELECT " ROW " FROM record WHERE slot >= ?1 AND slot < ?2 ORDER BY slot",
-	[VS_META_PAGE] = "SELECT " ROW " FROM record WHERE id > ?1 ORDER BY id",
+	[VS_META_WALK] = "SELECT id, slot FROM record WHERE id > ?1 ORDER BY id",
 	[VS_META_CHANGES] = "SELECT seq, op, slot, old_slot FROM change WHERE seq > ?1 ORDER BY seq",
 	/* A slot that is taken is an error (I2), so only a conflict of ids is resolved. */
 	[VS_META_PUT] = "INSERT INTO record (" ROW ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (id) DO UPDATE SET"

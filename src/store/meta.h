@@ -87,9 +87,11 @@ int vs_meta_get(struct vs_meta *meta, uint32_t slot, struct vs_meta_row *row, st
 /* Rows with from <= slot < to in slot order. each returns non-zero to stop; that value is returned. */
 int vs_meta_scan(struct vs_meta *meta, uint32_t from, uint32_t to,
                  int (*each)(void *context, const struct vs_meta_row *row), void *context, struct vs_error *error);
-/* Rows with id > after (all when after is NULL), in order of id's bytes. As vs_meta_scan. */
-int vs_meta_page(struct vs_meta *meta, const char *after, size_t after_len,
-                 int (*each)(void *context, const struct vs_meta_row *row), void *context, struct vs_error *error);
+/* Ids after `after` (all when NULL) and their slots, in order of id's bytes; read from the index alone, about 0.15 µs each.
+ * As vs_meta_scan; each may call vs_meta_get. */
+int vs_meta_walk(struct vs_meta *meta, const char *after, size_t after_len,
+                 int (*each)(void *context, const char *id, size_t id_len, uint32_t slot), void *context,
+                 struct vs_error *error);
 /* Changes with seq > after, in order. VS_ESTALE when the log was trimmed past `after`. As vs_meta_scan. */
 int vs_meta_changes(struct vs_meta *meta, uint64_t after, int (*each)(void *context, const struct vs_change *change),
                     void *context, struct vs_error *error);

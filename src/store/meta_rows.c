@@ -104,17 +104,31 @@ int vs_meta_scan(struct vs_meta *meta, uint32_t from, uint32_t to,
 	return each_row(meta, statement, each, context, error);
 }
 
-int vs_meta_page(struct vs_meta *meta, const char *after, size_t after_len,
-                 int (*each)(void *context, const struct vs_meta_row *row), void *context, struct vs_error *error)
+int vs_meta_walk(struct vs_meta *meta, const char *after, size_t after_len,
+                 int (*each)(void *context, const char *id, size_t id_len, uint32_t slot), void *context,
+                 struct vs_error *error)
 {
-	sqlite3_stmt *statement = meta->statements[VS_META_PAGE];
+	sqlite3_stmt *statement = meta->statements[VS_META_WALK];
 	int rc = enter(meta, error);
 
 	/* No id is empty, so "" stands before them all. */
 	if (rc == 0)
 		rc = vs_sql_bind_text(&meta->sql, statement, 1, after != NULL ? after : "", after != NULL ? after_len : 0,
 		                      error);
-	return rc < 0 ? rc : each_row(meta, statement, each, context, error);
+	if (rc < 0)
+		return rc;
+	while ((rc = vs_sql_step(&meta->sql, statement, error)) == 1) {
+		const char *id = (const char *)sqlite3_column_text(statement, 0);
+		int64_t slot = sqlite3_column_int64(statement, 1);
+		if (id == NULL || slot < 0 || slot >= UINT32_MAX)
+			rc = vs_error_set(error, VS_ECORRUPT, "%s is damaged: its index of ids cannot be read", meta->sql.path);
+		else
+			rc = each(context, id, (size_t)sqlite3_column_bytes(statement, 0), (uint32_t)slot);
+		if (rc != 0)
+			break;
+	}
+	sqlite3_reset(statement);
+	return rc;
 }
 
 static int decode_change(struct vs_meta *meta, sqlite3_stmt *statement, struct vs_change *change,

@@ -288,6 +288,27 @@ def test_pages_with_filter(client):
     assert all(record["vector"] == V for record in records)
 
 
+def test_fields(client):
+    client.upsert("a", V, {"n": 1, "o": {"x": 1, "y": {"z": [1]}}, "a.b": 2, "ü": 3})
+    client.upsert("b", V, {"m": 1})
+    assert client.record("a", fields="o.y,ü").json()["metadata"] == {"o": {"y": {"z": [1]}}, "ü": 3}
+    assert client.record("a", fields="`a.b`,a.b").json()["metadata"] == {"a.b": 2}
+    records = client.pages(limit=1, fields="n,m", include_vector="true")
+    assert [(record["id"], record["metadata"], record["vector"]) for record in records] == [
+        ("a", {"n": 1}, V),
+        ("b", {"m": 1}, V),
+    ]
+    assert client.get("/v1/records?fields=n,,m").json()["position"] == 2
+    assert client.get("/v1/records/a?fields=").json()["field"] == "fields"
+
+
+def test_large_pages_end_early(client):
+    client.batch([{"id": f"{i:02}", "vector": V, "metadata": {"text": "x" * 1_000_000}} for i in range(30)])
+    page = client.page(limit=1000)
+    assert 8 <= len(page["records"]) < 20 and page["next_cursor"]
+    assert [record["id"] for record in client.pages(limit=1000, fields="none")] == [f"{i:02}" for i in range(30)]
+
+
 def test_no_records(client):
     assert client.page() == {"records": [], "next_cursor": None}
     assert client.record("none").status == 404

@@ -225,7 +225,7 @@ static void see(void *context, const struct vs_record *record)
 
 int work_compare(struct work *work, const struct work_model *model, char why[WORK_WHY])
 {
-	struct vs_page_options page = { NULL, NULL, 0, WORK_RECORDS, true, true };
+	struct vs_page_options page = { .limit = WORK_RECORDS, .with_vector = true, .with_deleted = true };
 	struct seen seen = { model, work->dim, 0, true, why };
 	struct vs_error error;
 	unsigned want = 0;

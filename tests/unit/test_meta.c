@@ -342,6 +342,16 @@ static int look(void *context, const struct vs_meta_row *row)
 	return 0;
 }
 
+static int look_at_id(void *context, const char *id, size_t id_len, uint32_t slot)
+{
+	size_t *bytes = context;
+
+	for (size_t i = 0; i < id_len; i++)
+		*bytes += (unsigned char)id[i];
+	*bytes += slot;
+	return 0;
+}
+
 static void count_problem(void *context, const char *problem)
 {
 	assert_non_null(problem);
@@ -360,7 +370,7 @@ static void use_all(void)
 	if (rc == 0)
 		rc = vs_meta_scan(meta, 0, UINT32_MAX, look, &bytes, &error);
 	if (rc == 0)
-		rc = vs_meta_page(meta, NULL, 0, look, &bytes, &error);
+		rc = vs_meta_walk(meta, NULL, 0, look_at_id, &bytes, &error);
 	assert_true(rc == 0 || rc == VS_ECORRUPT || rc == VS_EFORMAT || rc == VS_EIO);
 	if (meta == NULL)
 		return;

@@ -24,8 +24,14 @@ static int teardown(void **state)
 
 static int put(uint32_t slot, const char *id, int64_t version, const char *metadata)
 {
-	struct vs_meta_row fresh = { slot,           id, strlen(id), version,         1000 + version,
-		                         2000 + version, 0,  metadata,   strlen(metadata) };
+	struct vs_meta_row fresh = { .slot = slot,
+		                         .id = id,
+		                         .id_len = strlen(id),
+		                         .version = version,
+		                         .created_at = 1000 + version,
+		                         .updated_at = 2000 + version,
+		                         .metadata = metadata,
+		                         .metadata_len = strlen(metadata) };
 
 	return vs_meta_put(meta, &fresh, &error);
 }
@@ -122,7 +128,14 @@ static int note(void *context, const struct vs_meta_row *one)
 	return --list->most == 0 ? 42 : 0;
 }
 
-static void scan_and_page(void **state)
+static int note_id(void *context, const char *id, size_t id_len, uint32_t slot)
+{
+	struct vs_meta_row row_of = { .slot = slot, .id = id, .id_len = id_len };
+
+	return note(context, &row_of);
+}
+
+static void scan_and_walk(void **state)
 {
 	/* In order of bytes: upper case first, longer after shorter, non-ASCII last. */
 	static const char *const ids[] = { "b", "é", "a", "B", "ab", "\xf0\x9f\x98\x80", "10", "9" };
@@ -137,13 +150,13 @@ static void scan_and_page(void **state)
 	assert_int_equal(vs_meta_scan(meta, 0, UINT32_MAX, note, &list, &error), 42);
 	assert_string_equal(list.text, "b é ");
 	list = (struct list){ "", 99 };
-	assert_int_equal(vs_meta_page(meta, NULL, 0, note, &list, &error), 0);
+	assert_int_equal(vs_meta_walk(meta, NULL, 0, note_id, &list, &error), 0);
 	assert_string_equal(list.text, "10 9 B a ab b é \xf0\x9f\x98\x80 ");
 	list = (struct list){ "", 3 };
-	assert_int_equal(vs_meta_page(meta, "B", 1, note, &list, &error), 42);
+	assert_int_equal(vs_meta_walk(meta, "B", 1, note_id, &list, &error), 42);
 	assert_string_equal(list.text, "a ab b ");
 	list = (struct list){ "", 99 };
-	assert_int_equal(vs_meta_page(meta, "aa", 2, note, &list, &error), 0);
+	assert_int_equal(vs_meta_walk(meta, "aa", 2, note_id, &list, &error), 0);
 	assert_string_equal(list.text, "ab b é \xf0\x9f\x98\x80 ");
 }
 
@@ -222,7 +235,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(put_and_find, setup, teardown),
 		cmocka_unit_test_setup_teardown(large_values, setup, teardown),
 		cmocka_unit_test_setup_teardown(deletion, setup, teardown),
-		cmocka_unit_test_setup_teardown(scan_and_page, setup, teardown),
+		cmocka_unit_test_setup_teardown(scan_and_walk, setup, teardown),
 		cmocka_unit_test_setup_teardown(changes, setup, teardown),
 		cmocka_unit_test_setup_teardown(only_inside_a_transaction, setup, teardown),
 	};

@@ -125,6 +125,36 @@ static void test_patches(void **state)
 	assert_answer(s, 200, ask(s, "GET", "/v1/records/a", NULL), "\"version\":5");
 }
 
+static void test_projections(void **state)
+{
+	struct state *s = *state;
+	put_some(s);
+	assert_answer(s, 200, ask(s, "GET", "/v1/records/a?fields=o.y,none", NULL), "\"metadata\":{\"o\":{\"y\":[2]}},");
+	assert_answer(s, 200, ask(s, "GET", "/v1/records?fields=n&include_vector=1&limit=2", NULL),
+	              "{\"records\":[{\"id\":\"a\",\"vector\":[1,0],\"metadata\":{\"n\":1},");
+	assert_non_null(strstr(s->response.body.data, "{\"id\":\"b\",\"vector\":[0,1],\"metadata\":{\"n\":2},"));
+	assert_null(strstr(s->response.body.data, "\"next_cursor\":null"));
+	assert_answer(s, 400, ask(s, "GET", "/v1/records?fields=", NULL), "\"field\":\"fields\",\"position\":0");
+	assert_answer(s, 400, ask(s, "GET", "/v1/records/a?fields=a..b", NULL), "\"field\":\"fields\",\"position\":2");
+}
+
+static void test_cursors(void **state)
+{
+	struct state *s = *state;
+	static const char *const bad[] = { "", "x", "AQ", "AWE%3D%3D%3D", "AmE", "AWEA", "!!", "AYA" };
+	put_some(s);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		char target[64];
+		snprintf(target, sizeof(target), "/v1/records?cursor=%s", bad[i]);
+		assert_answer(s, 400, ask(s, "GET", target, NULL), "\"field\":\"cursor\"");
+	}
+	assert_answer(s, 200, ask(s, "GET", "/v1/records?limit=1&cursor=AWE", NULL), "{\"records\":[{\"id\":\"b\"");
+	assert_non_null(strstr(s->response.body.data, "\"next_cursor\":\"AWI\"}"));
+	assert_answer(s, 200, ask(s, "GET", "/v1/records?limit=1&cursor=AWI", NULL), "\"next_cursor\":null}");
+	assert_answer(s, 400, ask(s, "GET", "/v1/records?limit=0", NULL), "\"field\":\"limit\"");
+	assert_answer(s, 400, ask(s, "GET", "/v1/records?limit=1001", NULL), "\"field\":\"limit\"");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -132,6 +162,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_conditional_writes, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_conditions_in_batches, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_patches, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_projections, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_cursors, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
