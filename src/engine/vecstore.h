@@ -179,6 +179,31 @@ int vs_record_page(struct vs_namespace *ns, const struct vs_page_options *option
                    void (*each)(void *context, const struct vs_record *record), void *context, bool *more,
                    struct vs_error *error);
 
+/* How many live records the filter accepts; NULL: all. */
+int vs_namespace_count(struct vs_namespace *ns, const char *filter, uint64_t *count, struct vs_error *error);
+
+enum vs_facet_kind { VS_FACET_NULL, VS_FACET_BOOLEAN, VS_FACET_INTEGER, VS_FACET_REAL, VS_FACET_TEXT };
+struct vs_facet_value {
+	enum vs_facet_kind kind;
+	uint64_t count; /* records that have it */
+	bool boolean;
+	int64_t integer;
+	double real;
+	const char *text; /* NUL-terminated */
+	size_t text_len;
+};
+struct vs_facet {
+	const struct vs_facet_value *values; /* most frequent first, then in order; valid until the next call on the namespace */
+	size_t count;
+};
+/* The values that the live records accepted by the filter (NULL: all) have at a field of the metadata, a path as in
+ * filters: the `limit` most frequent, exactly counted. An array counts for each of its different elements; objects and
+ * missing fields do not count. Numbers that filters find equal are one value. */
+int vs_namespace_facet(struct vs_namespace *ns, const char *field, const char *filter, size_t limit,
+                       struct vs_facet *facet, struct vs_error *error);
+/* VS_EINVAL when text is no path of a metadata field. */
+int vs_field_check(const char *text, struct vs_error *error);
+
 /* ---- query ---------------------------------------------------------------------------------------------- */
 
 struct vs_query {

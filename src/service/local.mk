@@ -6,6 +6,7 @@ libvecstore_service_la_SOURCES += \
 	src/service/cache_file.c src/service/cache_file.h \
 	src/service/call.h \
 	src/service/condition.c src/service/condition.h \
+	src/service/count.c \
 	src/service/handles.c src/service/handles.h \
 	src/service/json_in.c src/service/json_in.h \
 	src/service/json_out.c src/service/json_out.h \

@@ -155,6 +155,51 @@ static void test_cursors(void **state)
 	assert_answer(s, 400, ask(s, "GET", "/v1/records?limit=1001", NULL), "\"field\":\"limit\"");
 }
 
+static void test_counts_and_facets(void **state)
+{
+	struct state *s = *state;
+	assert_answer(s, 200, post(s, "/v1/count", "{}"), "{\"count\":0}");
+	assert_answer(s, 200, post(s, "/v1/facet", "{\"field\":\"n\"}"), "{\"values\":[]}");
+	assert_answer(s, 400, post(s, "/v1/facet", "{\"field\":\"@id\"}"), "\"field\":\"field\"");
+	put_some(s);
+	post(s, "/v1/upsert", "{\"id\":\"d\",\"vector\":[1,1],\"metadata\":{\"n\":-0.5,\"t\":\"\\u0007\\\"\",\"f\":true}}");
+	assert_answer(s, 200, post(s, "/v1/count", "{}"), "{\"count\":4}");
+	assert_answer(s, 200, post(s, "/v1/count", "{\"filter\":\"n >= 2\"}"), "{\"count\":2}");
+	assert_answer(s, 200, post(s, "/v1/facet", "{\"field\":\"n\"}"),
+	              "{\"values\":[{\"value\":2,\"count\":2},{\"value\":-0.5,\"count\":1},{\"value\":1,\"count\":1}]}");
+	assert_answer(s, 200, post(s, "/v1/facet", "{\"field\":\"n\",\"limit\":1,\"filter\":\"n < 2\"}"),
+	              "{\"values\":[{\"value\":-0.5,\"count\":1}]}");
+	assert_answer(s, 200, post(s, "/v1/facet", "{\"field\":\"t\"}"),
+	              "{\"values\":[{\"value\":\"\\u0007\\\"\",\"count\":1},{\"value\":\"u\",\"count\":1},"
+	              "{\"value\":\"v\",\"count\":1}]}");
+	assert_answer(s, 200, post(s, "/v1/facet", "{\"field\":\"o.x\"}"), "{\"values\":[{\"value\":1,\"count\":1}]}");
+	static const char *const bad[][2] = {
+		{ "{\"filter\":\"n >\"}", "filter" }, { "{\"filter\":3}", "filter" },   { "{\"limit\":3}", "limit" },
+		{ "{\"namespace\":3}", "namespace" }, { "[]", "body" },               { "", "body" },
+	};
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		char field[40];
+		snprintf(field, sizeof(field), "\"field\":\"%s\"", bad[i][1]);
+		assert_answer(s, 400, post(s, "/v1/count", bad[i][0]), field);
+	}
+	static const char *const bad_facets[][2] = {
+		{ "{}", "field" },
+		{ "{\"field\":null}", "field" },
+		{ "{\"field\":1}", "field" },
+		{ "{\"field\":\"\"}", "field" },
+		{ "{\"field\":\"a\",\"limit\":0}", "limit" },
+		{ "{\"field\":\"a\",\"limit\":10001}", "limit" },
+		{ "{\"field\":\"a\",\"limit\":\"1\"}", "limit" },
+		{ "{\"field\":\"a\",\"filter\":\"x\"}", "filter" },
+		{ "{\"field\":\"a\",\"fields\":[]}", "fields" },
+	};
+	for (size_t i = 0; i < sizeof(bad_facets) / sizeof(bad_facets[0]); i++) {
+		char field[40];
+		snprintf(field, sizeof(field), "\"field\":\"%s\"", bad_facets[i][1]);
+		assert_answer(s, 400, post(s, "/v1/facet", bad_facets[i][0]), field);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -164,6 +209,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_patches, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_projections, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_cursors, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_counts_and_facets, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
