@@ -12,10 +12,10 @@ int vs_namespace_count(struct vs_namespace *ns, const char *filter, uint64_t *co
 	*count = 0;
 	if (rc < 0)
 		return rc;
-	*count = state.active;
+	*count = vs_generation_active(generation, &state);
 	if (filter != NULL)
-		rc = vs_matches_find_live(&generation->matches, generation->meta, &state, filter, &generation->live, &accepted,
-		                          count, error);
+		rc = vs_matches_find_live(&generation->matches, generation->meta, &state, filter,
+		                          vs_generation_visible(generation), &accepted, count, error);
 	vs_namespace_end(ns);
 	return rc;
 }

@@ -245,10 +245,10 @@ static int count_in(struct counting *counting, const char *filter)
 	struct vs_generation *generation = &counting->ns->generation;
 	uint64_t count;
 
-	counting->accept = &generation->live;
+	counting->accept = vs_generation_visible(generation);
 	if (filter != NULL) {
-		int rc = vs_matches_find_live(&generation->matches, generation->meta, counting->state, filter, &generation->live,
-		                              &counting->accept, &count, counting->error);
+		int rc = vs_matches_find_live(&generation->matches, generation->meta, counting->state, filter,
+		                              counting->accept, &counting->accept, &count, counting->error);
 		if (rc < 0)
 			return rc;
 	}

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/fault.h"
 #include "store/live.h"
@@ -94,6 +95,7 @@ void vs_generation_close(struct vs_generation *generation)
 		vs_vectors_close(&generation->vectors);
 	vs_meta_close(generation->meta);
 	vs_bitmap_release(&generation->live);
+	vs_expiry_release(&generation->expiry);
 	vs_matches_release(&generation->matches);
 	vs_columns_close(generation->columns);
 	if (generation->dir[0] != '\0' || generation->current.path[0] != '\0')
@@ -191,6 +193,15 @@ int vs_generation_refresh_live(struct vs_generation *generation, const struct vs
 	return 0;
 }
 
+int vs_generation_refresh_expiry(struct vs_generation *generation, const struct vs_meta_state *state, int64_t now,
+                                 struct vs_error *error)
+{
+	int rc = vs_expiry_refresh(&generation->expiry, generation->meta, state, &generation->live, now, error);
+
+	generation->matches.expired = generation->expiry.last;
+	return rc;
+}
+
 /* A graph that is missing or damaged costs time, not answers: the exact scan takes over until the indexer has mended
  * it. */
 static void refresh_graph(struct vs_generation *generation, const struct vs_meta_state *state)
@@ -213,6 +224,8 @@ int vs_generation_begin(struct vs_generation *generation, struct vs_meta_state *
 	rc = vs_generation_open_vectors(generation, state, false, error);
 	if (rc == 0)
 		rc = vs_generation_refresh_live(generation, state, error);
+	if (rc == 0)
+		rc = vs_generation_refresh_expiry(generation, state, state->expiry != 0 ? vs_clock_wall_ms() : 0, error);
 	if (rc < 0) {
 		vs_meta_end(generation->meta);
 		return rc;

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/file.h"
+#include "engine/expiry.h"
 #include "engine/matches.h"
 #include "index/graph.h"
 #include "math/bitmap.h"
@@ -36,6 +37,7 @@ struct vs_generation {
 	struct vs_bitmap live; /* slots of live records as of change live_seq */
 	uint64_t live_seq;
 	bool live_known;
+	struct vs_expiry expiry;
 	struct vs_columns *columns; /* NULL until the first transaction */
 	struct vs_matches matches;
 };
@@ -63,6 +65,23 @@ int vs_generation_begin_write(struct vs_generation *generation, struct vs_meta_s
  * committed rows. */
 int vs_generation_open_vectors(struct vs_generation *generation, const struct vs_meta_state *state, bool create,
                                struct vs_error *error);
+/* Inside a transaction: hides what has expired by now, milliseconds since 1970. Liveness was brought up to *state. */
+int vs_generation_refresh_expiry(struct vs_generation *generation, const struct vs_meta_state *state, int64_t now,
+                                 struct vs_error *error);
+/* The records that are there for users, as of the last refresh: live and not expired. */
+static inline const struct vs_bitmap *vs_generation_visible(const struct vs_generation *generation)
+{
+	return generation->expiry.last != 0 ? &generation->expiry.visible : &generation->live;
+}
+static inline uint64_t vs_generation_active(const struct vs_generation *generation, const struct vs_meta_state *state)
+{
+	return state->active - generation->expiry.active;
+}
+static inline bool vs_generation_expired(const struct vs_generation *generation, const struct vs_meta_row *row)
+{
+	return vs_expiry_passed(row, generation->expiry.now);
+}
+
 /* Inside a transaction: brings the liveness bitmap up to *state. */
 int vs_generation_refresh_live(struct vs_generation *generation, const struct vs_meta_state *state,
                                struct vs_error *error);

@@ -126,7 +126,7 @@ void vs_namespace_end(struct vs_namespace *ns)
 }
 
 /* A folder is a random number of 16 hex digits, a generation's number only grows, seq counts the changes. The
- * dimension is settled in a commit of its own. */
+ * dimension is settled in a commit of its own. What is expired follows from these and the newest expiry that has passed. */
 struct vs_mark vs_namespace_mark_of(const struct vs_namespace *ns, const struct vs_meta_state *state)
 {
 	const struct vs_graph *graph = ns->generation.graph;
@@ -136,6 +136,7 @@ struct vs_mark vs_namespace_mark_of(const struct vs_namespace *ns, const struct 
 	    (uint64_t)state->generation << 32 | state->dimension,
 	    state->seq,
 	    graph != NULL ? vs_graph_identity(graph) : 0,
+	    (uint64_t)ns->generation.expiry.last,
 	} };
 }
 
@@ -207,6 +208,7 @@ int vs_namespace_record(struct vs_namespace *ns, const struct vs_meta_row *row, 
 		.created_at = row->created_at,
 		.updated_at = row->updated_at,
 		.deleted_at = row->deleted_at,
+		.expires_at = row->expires_at,
 	};
 	if (copy) {
 		record->id = vs_arena_dup(&ns->arena, row->id, row->id_len);
@@ -237,15 +239,15 @@ int vs_namespace_stats(struct vs_namespace *ns, struct vs_namespace_stats *stats
 	if (generation->has_vectors)
 		rc = vs_file_size(&generation->vectors.file, &vector_bytes, error);
 	*stats = (struct vs_namespace_stats){
-		.total = state.active + state.deleted,
-		.active = state.active,
-		.deleted = state.deleted,
+		.active = vs_generation_active(generation, &state),
+		.deleted = state.deleted - generation->expiry.deleted,
 		.dimension = state.dimension,
 		.metric = state.metric,
 		.slots = state.next_slot,
 		.seq = state.seq,
 		.storage_bytes = vs_meta_bytes(generation->meta) + vector_bytes,
 	};
+	stats->total = stats->active + stats->deleted;
 	if (generation->graph != NULL) {
 		uint32_t linked = vs_graph_linked(generation->graph);
 		stats->indexed = linked < state.next_slot ? linked : state.next_slot;

@@ -53,6 +53,12 @@ static int page_slot(struct paging *paging, uint32_t slot)
 	struct vs_meta_row row;
 	int rc = get(paging, slot, &row);
 
+	if (rc == 0 && vs_generation_expired(&paging->ns->generation, &row))
+		return 0;
+	if (rc == 0 && is_full(paging)) {
+		paging->more = true;
+		return PAGE_FULL;
+	}
 	if (rc == 0)
 		rc = vs_namespace_record(paging->ns, &row, true, paging->options->with_vector, false, &record, paging->error);
 	if (rc < 0)
@@ -71,10 +77,6 @@ static int walk_id(void *context, const char *id, size_t id_len, uint32_t slot)
 	(void)id_len;
 	if (paging->wanted != NULL && !vs_bitmap_test(paging->wanted, slot))
 		return 0;
-	if (is_full(paging)) {
-		paging->more = true;
-		return PAGE_FULL;
-	}
 	return page_slot(paging, slot);
 }
 
@@ -148,10 +150,10 @@ static int find_wanted(struct paging *paging, const struct vs_meta_state *state,
 			rc = vs_matches_find(&generation->matches, generation->meta, state, filter, &paging->wanted, paging->error);
 		return rc;
 	}
-	paging->wanted = &generation->live;
-	paging->wanted_count = state->active;
+	paging->wanted = vs_generation_visible(generation);
+	paging->wanted_count = vs_generation_active(generation, state);
 	if (filter != NULL)
-		rc = vs_matches_find_live(&generation->matches, generation->meta, state, filter, &generation->live,
+		rc = vs_matches_find_live(&generation->matches, generation->meta, state, filter, paging->wanted,
 		                          &paging->wanted, &paging->wanted_count, paging->error);
 	*few = are_few(paging, state);
 	return rc;

@@ -76,16 +76,19 @@ int vs_record_remove(struct vs_namespace *ns, enum vs_removal kind, const struct
 static int remove_matches(struct vs_write *write, const char *filter, size_t *done, struct vs_error *error)
 {
 	struct vs_generation *generation = &write->ns->generation;
-	const struct vs_bitmap *matches;
+	const struct vs_bitmap *matches, *visible;
 	int rc = vs_generation_refresh_live(generation, &write->state, error);
 
+	if (rc == 0)
+		rc = vs_generation_refresh_expiry(generation, &write->state, write->now, error);
 	if (rc == 0)
 		rc = vs_matches_find(&generation->matches, generation->meta, &write->state, filter, &matches, error);
 	if (rc < 0)
 		return rc;
+	visible = vs_generation_visible(generation);
 	for (uint32_t slot = vs_bitmap_next(matches, 0); rc == 0 && slot < matches->len; slot = vs_bitmap_next(matches, slot + 1)) {
 		bool removed = false;
-		if (vs_bitmap_test(&generation->live, slot))
+		if (vs_bitmap_test(visible, slot))
 			rc = vs_write_remove_slot(write, VS_DELETE, slot, false, &removed, error);
 		*done += removed;
 	}

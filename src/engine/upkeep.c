@@ -14,6 +14,7 @@
 #include "base/fault.h"
 #include "engine/columns_fill.h"
 #include "engine/namespace.h"
+#include "engine/sweep.h"
 #include "store/live.h"
 
 #define CHECKPOINT_BUSY_MS 100     /* how long a WAL checkpoint may hold writers up, waiting for readers */
@@ -313,6 +314,8 @@ int vs_namespace_index(struct vs_namespace *ns, const struct vs_index_options *o
 	if (rc == 0)
 		rc = refresh_present(ns, &state, error);
 	vs_namespace_end(ns);
+	if (rc == 0)
+		rc = vs_namespace_sweep(ns, &state, &any, error);
 	if (rc == 0)
 		columns = fill_columns(ns, &any, &columns_error);
 	if (rc == 0)

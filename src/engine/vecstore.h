@@ -67,10 +67,10 @@ int vs_namespace_open(struct vs_store *store, const char *name, const struct vs_
                       struct vs_namespace **ns, struct vs_error *error);
 void vs_namespace_close(struct vs_namespace *ns); /* NULL allowed */
 
-/* The state that an answer came from: it is told by the files alone, in every process alike, and is another one after any
- * write, and when the graph was made anew. Only for comparing. */
+/* The state that an answer came from: it is told by the files and the clock alone, in every process alike, and is another
+ * one after any write, when a record has expired, and when the graph was made anew. Only for comparing. */
 struct vs_mark {
-	uint64_t words[4];
+	uint64_t words[5];
 };
 /* The mark of now, which costs a few microseconds: what was answered under an equal one is still right. */
 int vs_namespace_mark(struct vs_namespace *ns, struct vs_mark *mark, struct vs_error *error);
@@ -90,6 +90,7 @@ struct vs_record_input {
 	const char *metadata; /* a JSON object, or NULL for {} */
 	size_t metadata_len;
 	int64_t if_version; /* 0: in any case; else only when the record has this version, or see below */
+	int64_t expires_at; /* milliseconds since 1970, from when on it is as good as deleted; 0: never */
 };
 /* Conditions besides a version: there is no record with this id; there is one. */
 enum { VS_IF_MISSING = -1, VS_IF_PRESENT = -2 };
@@ -143,6 +144,7 @@ struct vs_record {
 	int64_t created_at; /* milliseconds since 1970 */
 	int64_t updated_at;
 	int64_t deleted_at; /* 0: live, else soft-deleted then */
+	int64_t expires_at; /* 0: never */
 };
 
 /* VS_ENOTFOUND when there is none. Soft-deleted records are found. */

@@ -59,15 +59,19 @@ static int check_version(struct vs_place *place, int64_t if_version, const struc
 	                   if_version);
 }
 
-/* *found NULL: there is no record with this id. */
+/* *found: the record with this id; NULL: there is none, or (row->slot is its slot then, and row->expires_at not 0) it has
+ * expired. */
 static int find(struct vs_write *write, const char *id, size_t id_len, struct vs_meta_row *row,
                 struct vs_meta_row **found, struct vs_error *error)
 {
 	struct vs_error why;
 	int rc = vs_meta_find(write->meta, id, id_len, row, &why);
 
-	*found = rc == 0 ? row : NULL;
-	if (rc == 0 || rc == VS_ENOTFOUND)
+	*found = rc == 0 && !vs_expiry_passed(row, write->now) ? row : NULL;
+	if (rc == 0)
+		return 0;
+	*row = (struct vs_meta_row){ 0 };
+	if (rc == VS_ENOTFOUND)
 		return 0;
 	if (error != NULL)
 		*error = why;
@@ -129,7 +133,7 @@ static int check_dimension(const struct vs_write *write, struct vs_place *place,
 int vs_write_put(struct vs_write *write, struct vs_place *place, const struct vs_record_input *record,
                  struct vs_write_done *done, struct vs_error *error)
 {
-	struct vs_meta_row row = { .version = 0, .created_at = write->now };
+	struct vs_meta_row row = { 0 };
 	struct vs_meta_row *found = NULL;
 	int64_t old_slot = -1;
 	int rc = check_dimension(write, place, record->dimension, error);
@@ -142,21 +146,22 @@ int vs_write_put(struct vs_write *write, struct vs_place *place, const struct vs
 		return rc;
 	if (write->state.dimension == 0)
 		write->state.dimension = record->dimension;
-	if (found != NULL) {
+	if (found != NULL || row.expires_at != 0) {
 		old_slot = row.slot;
 		write->state.deleted -= row.deleted_at != 0;
 		write->state.active -= row.deleted_at == 0;
-		done->updated++;
-	} else {
-		row = (struct vs_meta_row){ .version = 0, .created_at = write->now };
-		done->inserted++;
 	}
+	if (found == NULL)
+		row = (struct vs_meta_row){ .version = 0, .created_at = write->now };
+	done->updated += found != NULL;
+	done->inserted += found == NULL;
 	write->state.active++;
 	row.id = record->id;
 	row.id_len = record->id_len;
 	row.version++;
 	row.updated_at = write->now;
 	row.deleted_at = 0;
+	row.expires_at = record->expires_at;
 	row.metadata = record->metadata != NULL ? record->metadata : "{}";
 	row.metadata_len = record->metadata != NULL ? record->metadata_len : 2;
 	done->version = row.version;

@@ -5,6 +5,8 @@
 #include "engine/json.h"
 #include "engine/write.h"
 
+#define EXPIRES_MAX INT64_C(253402300799999) /* the last of 9999 */
+
 static int check_vector(struct vs_place *place, enum vs_metric metric, const struct vs_record_input *record,
                         struct vs_error *error)
 {
@@ -28,6 +30,9 @@ int vs_write_check_metadata(struct vs_namespace *ns, struct vs_place *place, con
 
 	if (record->if_version < VS_IF_PRESENT)
 		return vs_error_at(error, VS_EINVAL, vs_place_field(place, "if_version"), -1, "no version is negative");
+	if (record->expires_at < 0 || record->expires_at > EXPIRES_MAX)
+		return vs_error_at(error, VS_EINVAL, vs_place_field(place, "expires_at"), -1,
+		                   "is no time from 1970 to 9999 in milliseconds");
 	if (text == NULL)
 		return 0;
 	if (len > VS_RECORD_METADATA_MAX)

@@ -27,6 +27,11 @@ int vs_fields_missing(const struct vs_fields *fields, const char *name, struct v
 	return vs_error_at(error, VS_EINVAL, FULL(fields, name), -1, "is missing");
 }
 
+int vs_fields_fault(const struct vs_fields *fields, const char *name, const char *why, struct vs_error *error)
+{
+	return vs_error_at(error, VS_EINVAL, FULL(fields, name), -1, "%s", why);
+}
+
 static int wrong_type(const struct vs_fields *fields, const char *name, const char *type, struct vs_error *error)
 {
 	return vs_error_at(error, VS_EINVAL, FULL(fields, name), -1, "must be %s", type);

@@ -50,7 +50,8 @@ int vs_json_object_text(struct json_object *object, const char *where, struct vs
 int vs_fields_vector(const struct vs_fields *fields, const char *name, struct vs_arena *arena, const float **vector,
                      uint32_t *dimension, struct vs_error *error);
 
-/* VS_EINVAL naming prefix and name: it is missing. */
+/* VS_EINVAL naming prefix and name: what is wrong with it, or that it is missing. */
+int vs_fields_fault(const struct vs_fields *fields, const char *name, const char *why, struct vs_error *error);
 int vs_fields_missing(const struct vs_fields *fields, const char *name, struct vs_error *error);
 
 #endif

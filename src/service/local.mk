@@ -10,6 +10,7 @@ libvecstore_service_la_SOURCES += \
 	src/service/handles.c src/service/handles.h \
 	src/service/json_in.c src/service/json_in.h \
 	src/service/json_out.c src/service/json_out.h \
+	src/service/lifetime.c src/service/lifetime.h \
 	src/service/metrics.c src/service/metrics.h src/service/metrics.tbl \
 	src/service/operations.tbl \
 	src/service/patch.c \

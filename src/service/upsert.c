@@ -9,13 +9,14 @@
 #include "service/condition.h"
 #include "service/json_in.h"
 #include "service/json_out.h"
+#include "service/lifetime.h"
 #include "service/split.h"
 
 /* The fields of a record into *record; `more` may name one field besides those of every record. */
 static int decode_record(const struct vs_fields *fields, const char *more, struct vs_arena *arena,
                          struct vs_record_input *record, struct vs_error *error)
 {
-	const char *known[] = { "id", "vector", "metadata", "if_version", more, NULL };
+	const char *known[] = { "id", "vector", "metadata", "if_version", "expires_at", "ttl_seconds", more, NULL };
 	struct vs_text id = { NULL, 0 };
 	struct vs_text metadata;
 	int rc = vs_fields_check(fields, known, error);
@@ -31,6 +32,8 @@ static int decode_record(const struct vs_fields *fields, const char *more, struc
 		rc = vs_fields_object(fields, "metadata", &metadata, error);
 	if (!rc)
 		rc = vs_condition_field(fields, &record->if_version, error);
+	if (!rc)
+		rc = vs_lifetime_decode(fields, &record->expires_at, error);
 	if (rc)
 		return rc;
 	record->id = id.data;

@@ -200,6 +200,54 @@ static void test_counts_and_facets(void **state)
 	}
 }
 
+static void test_expiry(void **state)
+{
+	struct state *s = *state;
+	static const char *const bad[][2] = {
+		{ "\"ttl_seconds\":0", "ttl_seconds" },
+		{ "\"ttl_seconds\":-1", "ttl_seconds" },
+		{ "\"ttl_seconds\":1.5", "ttl_seconds" },
+		{ "\"ttl_seconds\":\"60\"", "ttl_seconds" },
+		{ "\"ttl_seconds\":3155760001", "ttl_seconds" },
+		{ "\"ttl_seconds\":60,\"expires_at\":\"2030-01-01T00:00:00Z\"", "ttl_seconds" },
+		{ "\"expires_at\":\"tomorrow\"", "expires_at" },
+		{ "\"expires_at\":\"2030-02-30T00:00:00Z\"", "expires_at" },
+		{ "\"expires_at\":\"1970-01-01T00:00:00Z\"", "expires_at" },
+		{ "\"expires_at\":1893456000", "expires_at" }, /* seconds */
+		{ "\"expires_at\":253402300800000", "expires_at" },
+		{ "\"expires_at\":true", "expires_at" },
+		{ "\"expires_at\":[]", "expires_at" },
+	};
+	char body[200], field[60];
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		snprintf(body, sizeof(body), "{\"id\":\"a\",\"vector\":[1,0],%s}", bad[i][0]);
+		snprintf(field, sizeof(field), "\"field\":\"%s\"", bad[i][1]);
+		assert_answer(s, 400, post(s, "/v1/upsert", body), field);
+		snprintf(body, sizeof(body), "{\"records\":[{\"id\":\"a\",\"vector\":[1,0],%s}]}", bad[i][0]);
+		snprintf(field, sizeof(field), "\"field\":\"records[0].%s\"", bad[i][1]);
+		assert_answer(s, 400, post(s, "/v1/batch-upsert", body), field);
+	}
+	put_some(s);
+	assert_answer(s, 200, post(s, "/v1/upsert", "{\"id\":\"d\",\"vector\":[1,0],\"expires_at\":\"2099-12-31T23:00:00-01:00\"}"),
+	              "\"version\":1");
+	assert_answer(s, 200, ask(s, "GET", "/v1/records/d", NULL), "\"expires_at\":\"2100-01-01T00:00:00.000Z\"}");
+	assert_answer(s, 200, ask(s, "PATCH", "/v1/records/d", "{\"n\":1}"), "\"expires_at\":\"2100-01-01T00:00:00.000Z\"}");
+	assert_answer(s, 200, post(s, "/v1/query", "{\"vector\":[1,0]}"), "\"total_candidates\":4,");
+	assert_answer(s, 200, post(s, "/v1/query", "{\"vector\":[1,0]}"), "\"cache_hit\":true");
+	assert_answer(s, 200, post(s, "/v1/upsert", "{\"id\":\"a\",\"vector\":[1,0],\"expires_at\":100000000000}"), "\"version\":2");
+	assert_answer(s, 404, ask(s, "GET", "/v1/records/a", NULL), "not_found");
+	assert_answer(s, 404, ask(s, "PATCH", "/v1/records/a", "{}"), "not_found");
+	assert_answer(s, 200, ask(s, "DELETE", "/v1/delete/a", NULL), "{\"found\":false,\"deleted\":false}");
+	assert_answer(s, 200, post(s, "/v1/query", "{\"vector\":[1,0]}"), "\"total_candidates\":3,");
+	assert_answer(s, 200, ask(s, "GET", "/v1/stats", NULL), "\"total_vectors\":3,\"active_vectors\":3,");
+	assert_answer(s, 200, post(s, "/v1/upsert", "{\"id\":\"b\",\"vector\":[1,0],\"ttl_seconds\":1}"), "\"version\":2");
+	assert_answer(s, 200, post(s, "/v1/query", "{\"vector\":[1,0],\"limit\":9}"), "\"total_candidates\":3,");
+	assert_answer(s, 200, post(s, "/v1/query", "{\"vector\":[1,0],\"limit\":9}"), "\"cache_hit\":true");
+	usleep(1100000);
+	assert_answer(s, 200, post(s, "/v1/query", "{\"vector\":[1,0],\"limit\":9}"), "\"total_candidates\":2,");
+	assert_answer(s, 200, post(s, "/v1/query", "{\"vector\":[1,0],\"limit\":9}"), "\"cache_hit\":true");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -210,6 +258,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_projections, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_cursors, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_counts_and_facets, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_expiry, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
