@@ -3,7 +3,7 @@ libvecstore_core_la_SOURCES += \
 	src/engine/vecstore.h src/engine/namespace.h src/engine/generation.h src/engine/matches.h \
 	src/engine/store.c src/engine/namespace.c src/engine/generation.c src/engine/matches.c \
 	src/engine/json.h src/engine/json.c src/engine/upsert.c src/engine/remove.c src/engine/patch.c \
-	src/engine/write.h src/engine/write.c src/engine/write_check.c src/engine/merge.h src/engine/merge.c \
+	src/engine/write.h src/engine/write.c src/engine/write_check.c src/engine/execute.c src/engine/merge.h src/engine/merge.c \
 	src/engine/members.h src/engine/members.c src/engine/project.h src/engine/project.c \
 	src/engine/expiry.h src/engine/expiry.c src/engine/sweep.h src/engine/sweep.c \
 	src/engine/count.c src/engine/facet.h src/engine/facet.c src/engine/facet_table.c \

@@ -132,6 +132,27 @@ int vs_record_remove(struct vs_namespace *ns, enum vs_removal kind, const struct
 /* The first for every live record that the filter accepts. VS_DELETE only. */
 int vs_namespace_remove_where(struct vs_namespace *ns, const char *filter, size_t *done, struct vs_error *error);
 
+/* One of many operations. VS_OP_NONE is passed over. */
+enum vs_op_kind { VS_OP_NONE, VS_OP_UPSERT, VS_OP_DELETE, VS_OP_SOFT_DELETE, VS_OP_RESTORE, VS_OP_UPDATE_METADATA };
+struct vs_op {
+	enum vs_op_kind kind;
+	/* UPSERT: all of it. UPDATE_METADATA: metadata are a merge patch. Of all: the id, and the condition. */
+	struct vs_record_input record;
+};
+struct vs_execute_result {
+	size_t succeeded; /* removals of what is not there, too */
+	size_t failed;
+	size_t inserted, updated; /* by VS_OP_UPSERT */
+	size_t patched;
+	size_t deleted, hidden, restored; /* that were there */
+	int64_t version;                  /* of the last record that was upserted */
+};
+/* Does count operations in order, each on what those before it have made, in one durable commit. options as for upserts:
+ * with atomic the first that is refused ends it, and nothing is done; error->field is "operations[i]…". */
+int vs_namespace_execute(struct vs_namespace *ns, const struct vs_op *ops, size_t count,
+                         const struct vs_upsert_options *options, struct vs_execute_result *result,
+                         struct vs_error *error);
+
 /* A record as stored: valid until the next call on the namespace. */
 struct vs_record {
 	const char *id; /* NUL-terminated */

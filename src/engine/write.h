@@ -67,6 +67,10 @@ int vs_write_run(struct vs_namespace *ns, size_t cap,
 int vs_write_commit(struct vs_write *write, struct vs_error *error);
 void vs_write_rollback(struct vs_write *write);
 
+/* vs_namespace_execute, whose list of operations is called so in errors; NULL: there is a single one. */
+int vs_write_execute(struct vs_namespace *ns, const char *list, const struct vs_op *ops, size_t count,
+                     const struct vs_upsert_options *options, struct vs_execute_result *result, struct vs_error *error);
+
 /* What can be told of a record before the lock is taken; VS_EINVAL or VS_ETOOBIG with the field. */
 int vs_write_check(struct vs_namespace *ns, struct vs_place *place, const struct vs_record_input *record,
                    struct vs_error *error);

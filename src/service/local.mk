@@ -7,6 +7,7 @@ libvecstore_service_la_SOURCES += \
 	src/service/call.h \
 	src/service/condition.c src/service/condition.h \
 	src/service/count.c \
+	src/service/execute.c \
 	src/service/handles.c src/service/handles.h \
 	src/service/json_in.c src/service/json_in.h \
 	src/service/json_out.c src/service/json_out.h \
@@ -16,6 +17,7 @@ libvecstore_service_la_SOURCES += \
 	src/service/patch.c \
 	src/service/query.c \
 	src/service/query_cache.c src/service/query_cache.h \
+	src/service/record_in.c src/service/record_in.h \
 	src/service/records.c \
 	src/service/remove.c \
 	src/service/route.c src/service/route.h \

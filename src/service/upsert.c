@@ -9,39 +9,8 @@
 #include "service/condition.h"
 #include "service/json_in.h"
 #include "service/json_out.h"
-#include "service/lifetime.h"
+#include "service/record_in.h"
 #include "service/split.h"
-
-/* The fields of a record into *record; `more` may name one field besides those of every record. */
-static int decode_record(const struct vs_fields *fields, const char *more, struct vs_arena *arena,
-                         struct vs_record_input *record, struct vs_error *error)
-{
-	const char *known[] = { "id", "vector", "metadata", "if_version", "expires_at", "ttl_seconds", more, NULL };
-	struct vs_text id = { NULL, 0 };
-	struct vs_text metadata;
-	int rc = vs_fields_check(fields, known, error);
-	if (!rc)
-		rc = vs_fields_text(fields, "id", &id, error);
-	if (!rc && !id.data)
-		rc = vs_fields_missing(fields, "id", error);
-	if (!rc)
-		rc = vs_fields_vector(fields, "vector", arena, &record->vector, &record->dimension, error);
-	if (!rc && !record->vector)
-		rc = vs_fields_missing(fields, "vector", error);
-	if (!rc)
-		rc = vs_fields_object(fields, "metadata", &metadata, error);
-	if (!rc)
-		rc = vs_condition_field(fields, &record->if_version, error);
-	if (!rc)
-		rc = vs_lifetime_decode(fields, &record->expires_at, error);
-	if (rc)
-		return rc;
-	record->id = id.data;
-	record->id_len = id.len;
-	record->metadata = metadata.data;
-	record->metadata_len = metadata.len;
-	return 0;
-}
 
 int vs_handle_upsert(struct vs_call *call, struct vs_error *error)
 {
@@ -57,7 +26,7 @@ int vs_handle_upsert(struct vs_call *call, struct vs_error *error)
 		rc = vs_call_json(call, error);
 	fields.object = call->body;
 	if (!rc)
-		rc = decode_record(&fields, "namespace", call->request->arena, &record, error);
+		rc = vs_record_decode(&fields, "namespace", call->request->arena, &record, error);
 	if (!rc)
 		rc = vs_condition_decode(call, &fields, &record.if_version, error);
 	if (!rc)
@@ -171,7 +140,7 @@ static int add_record(struct batch *batch, struct json_object *object, struct vs
 	if (json_object_is_type(object, json_type_object)) {
 		strcat(prefix, ".");
 		struct vs_fields fields = { object, prefix };
-		rc = decode_record(&fields, NULL, batch->call->request->arena, &batch->records[batch->count], &why);
+		rc = vs_record_decode(&fields, NULL, batch->call->request->arena, &batch->records[batch->count], &why);
 		if (rc)
 			(void)vs_fields_text(&fields, "id", &id, NULL);
 	} else {

@@ -248,6 +248,65 @@ static void test_expiry(void **state)
 	assert_answer(s, 200, post(s, "/v1/query", "{\"vector\":[1,0],\"limit\":9}"), "\"cache_hit\":true");
 }
 
+static void test_many_operations(void **state)
+{
+	struct state *s = *state;
+	assert_answer(s, 200, post(s, "/v1/batch-execute", "{\"operations\":[]}"),
+	              "{\"succeeded\":0,\"failed\":0,\"errors\":[],\"duration_ms\":");
+	put_some(s);
+	assert_answer(s, 200,
+	              post(s, "/v1/batch-execute",
+	                   "{\"operations\":[{\"op\":\"upsert\",\"id\":\"d\",\"vector\":[1,0],\"metadata\":{\"n\":4},\"ttl_seconds\":60},"
+	                   "{\"op\":\"update_metadata\",\"id\":\"d\",\"metadata\":{\"m\":1},\"if_version\":1},"
+	                   "{\"op\":\"delete\",\"id\":\"a\"},{\"op\":\"delete\",\"id\":\"none\"},"
+	                   "{\"op\":\"soft_delete\",\"id\":\"b\"},{\"op\":\"restore\",\"id\":\"b\"}]}"),
+	              "{\"succeeded\":6,\"failed\":0,\"errors\":[],\"duration_ms\":");
+	assert_answer(s, 200, ask(s, "GET", "/v1/records/d", NULL), "\"metadata\":{\"n\":4,\"m\":1},\"version\":2");
+	assert_answer(s, 404, ask(s, "GET", "/v1/records/a", NULL), "");
+	static const struct {
+		const char *op;
+		int status;
+		const char *field;
+	} bad[] = {
+		{ "3", 400, "operations[1]" },
+		{ "{}", 400, "operations[1].op" },
+		{ "{\"op\":3}", 400, "operations[1].op" },
+		{ "{\"op\":\"drop\",\"id\":\"b\"}", 400, "operations[1].op" },
+		{ "{\"op\":\"delete\"}", 400, "operations[1].id" },
+		{ "{\"op\":\"delete\",\"id\":3}", 400, "operations[1].id" },
+		{ "{\"op\":\"delete\",\"id\":\"\"}", 400, "operations[1].id" },
+		{ "{\"op\":\"delete\",\"id\":\"b\",\"metadata\":{}}", 400, "operations[1].metadata" },
+		{ "{\"op\":\"restore\",\"id\":\"b\",\"if_version\":\"1\"}", 400, "operations[1].if_version" },
+		{ "{\"op\":\"upsert\",\"id\":\"b\"}", 400, "operations[1].vector" },
+		{ "{\"op\":\"upsert\",\"id\":\"b\",\"vector\":[1,0,0]}", 400, "operations[1].vector" },
+		{ "{\"op\":\"upsert\",\"id\":\"b\",\"vector\":[0,0]}", 400, "operations[1].vector" },
+		{ "{\"op\":\"upsert\",\"id\":\"b\",\"vector\":[1,0],\"ttl_seconds\":0}", 400, "operations[1].ttl_seconds" },
+		{ "{\"op\":\"update_metadata\",\"id\":\"b\"}", 400, "operations[1].metadata" },
+		{ "{\"op\":\"update_metadata\",\"id\":\"b\",\"metadata\":[]}", 400, "operations[1].metadata" },
+		{ "{\"op\":\"update_metadata\",\"id\":\"none\",\"metadata\":{}}", 404, "operations[1].id" },
+		{ "{\"op\":\"delete\",\"id\":\"b\",\"if_version\":9}", 412, "operations[1].if_version" },
+	};
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		char body[300], field[80];
+		snprintf(body, sizeof(body), "{\"operations\":[{\"op\":\"delete\",\"id\":\"c\"},%s]}", bad[i].op);
+		snprintf(field, sizeof(field), "\"field\":\"%s\"", bad[i].field);
+		assert_answer(s, bad[i].status, post(s, "/v1/batch-execute", body), field);
+	}
+	assert_answer(s, 200, ask(s, "GET", "/v1/records/c", NULL), "\"version\":1");
+	assert_answer(s, 400, post(s, "/v1/batch-execute", "{}"), "\"field\":\"operations\"");
+	assert_answer(s, 400, post(s, "/v1/batch-execute", "{\"operations\":{}}"), "\"field\":\"operations\"");
+	assert_answer(s, 400, post(s, "/v1/batch-execute", "{\"operations\":[],\"atomic\":1}"), "\"field\":\"atomic\"");
+	assert_answer(s, 200,
+	              post(s, "/v1/batch-execute",
+	                   "{\"atomic\":false,\"operations\":[{\"op\":\"delete\",\"id\":\"c\"},{\"op\":\"drop\",\"id\":\"x\"},"
+	                   "{\"op\":\"update_metadata\",\"id\":\"none\",\"metadata\":{}}]}"),
+	              "{\"succeeded\":1,\"failed\":2,\"errors\":[{\"index\":1,\"operation\":\"drop\",\"id\":\"x\",\"error\":\"operations[1].op: ");
+	assert_non_null(strstr(s->response.body.data, "{\"index\":2,\"operation\":\"update_metadata\",\"id\":\"none\",\"error\":"));
+	assert_answer(s, 404, ask(s, "GET", "/v1/records/c", NULL), "");
+	assert_answer(s, 200, post(s, "/v1/batch-execute", "{\"atomic\":false,\"operations\":[3]}"),
+	              "{\"succeeded\":0,\"failed\":1,\"errors\":[{\"index\":0,\"error\":");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -259,6 +318,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_cursors, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_counts_and_facets, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_expiry, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_many_operations, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -203,6 +203,107 @@ static void a_patch_may_not_grow_metadata_beyond_bounds(void **state)
 	free(half);
 }
 
+static struct vs_op op(enum vs_op_kind kind, const char *id, const char *metadata, int64_t if_version)
+{
+	return (struct vs_op){ kind,
+		                   { .id = id,
+		                     .id_len = strlen(id),
+		                     .vector = right,
+		                     .dimension = 3,
+		                     .metadata = metadata,
+		                     .metadata_len = metadata != NULL ? strlen(metadata) : 0,
+		                     .if_version = if_version } };
+}
+
+static size_t refused[8], refused_count;
+static int refused_codes[8];
+
+static void note_refused(void *context, size_t index, const struct vs_error *error)
+{
+	(void)context;
+	refused_codes[refused_count] = error->code;
+	refused[refused_count++] = index;
+}
+
+static void operations_are_done_in_order(void **state)
+{
+	struct fixture *fixture = *state;
+	const struct vs_op ops[] = {
+		op(VS_OP_UPSERT, "a", "{\"n\":1}", VS_IF_MISSING),
+		op(VS_OP_UPDATE_METADATA, "a", "{\"m\":2}", 1), /* whose vector is in this transaction */
+		op(VS_OP_UPSERT, "b", NULL, 0),
+		op(VS_OP_NONE, "", NULL, 0),
+		op(VS_OP_SOFT_DELETE, "b", NULL, 0),
+		op(VS_OP_RESTORE, "b", NULL, 1),
+		op(VS_OP_UPSERT, "c", NULL, 0),
+		op(VS_OP_DELETE, "c", NULL, 1),
+		op(VS_OP_DELETE, "none", NULL, 0),
+		op(VS_OP_UPSERT, "c", "{\"n\":3}", VS_IF_MISSING),
+	};
+	struct vs_execute_result result;
+	struct vs_record record;
+	struct vs_error error;
+
+	assert_ok(vs_namespace_execute(fixture->ns, ops, 10, NULL, &result, &error), error);
+	assert_int_equal(result.succeeded, 9);
+	assert_int_equal(result.failed, 0);
+	assert_int_equal(result.inserted, 4);
+	assert_int_equal(result.patched, 1);
+	assert_int_equal(result.deleted, 1);
+	assert_int_equal(result.hidden, 1);
+	assert_int_equal(result.restored, 1);
+	assert_ok(vs_record_get(fixture->ns, "a", 1, true, &record, &error), error);
+	assert_string_equal(record.metadata, "{\"n\":1,\"m\":2}");
+	assert_int_equal(record.version, 2);
+	assert_memory_equal(record.vector, right, sizeof(right));
+	assert_ok(vs_record_get(fixture->ns, "c", 1, false, &record, &error), error);
+	assert_int_equal(record.version, 1);
+	assert_int_equal(check(fixture).problems, 0);
+}
+
+static void operations_are_all_or_nothing_unless_told(void **state)
+{
+	struct fixture *fixture = *state;
+	const struct vs_op ops[] = {
+		op(VS_OP_UPSERT, "a", "{}", 0),
+		op(VS_OP_UPDATE_METADATA, "none", "{}", 0),
+		op(VS_OP_UPSERT, "a", "{}", 7),
+		op(VS_OP_UPDATE_METADATA, "a", "{", 0),
+		op((enum vs_op_kind)9, "a", NULL, 0),
+		op(VS_OP_DELETE, "", NULL, 0),
+		op(VS_OP_SOFT_DELETE, "a", NULL, 1),
+	};
+	struct vs_upsert_options options = { false, note_refused, NULL };
+	struct vs_execute_result result;
+	struct vs_namespace_stats stats;
+	struct vs_error error;
+
+	assert_int_equal(vs_namespace_execute(fixture->ns, ops, 7, NULL, &result, &error), VS_EINVAL);
+	assert_string_equal(error.field, "operations[3].metadata");
+	assert_int_equal(vs_namespace_execute(fixture->ns, ops, 2, NULL, &result, &error), VS_ENOTFOUND);
+	assert_string_equal(error.field, "operations[1].id");
+	assert_int_equal(result.succeeded, 0);
+	assert_int_equal(slots(fixture), 0);
+	refused_count = 0;
+	assert_ok(vs_namespace_execute(fixture->ns, ops, 7, &options, &result, &error), error);
+	assert_int_equal(result.succeeded, 2);
+	assert_int_equal(result.failed, 5);
+	assert_int_equal(refused_count, 5); /* each once, though there was a dry run */
+	static const size_t indexes[] = { 3, 4, 5, 1, 2 }; /* those of the checks first */
+	static const int codes[] = { VS_EINVAL, VS_EINVAL, VS_EINVAL, VS_ENOTFOUND, VS_EVERSION };
+	for (size_t i = 0; i < 5; i++) {
+		assert_int_equal(refused[i], indexes[i]);
+		assert_int_equal(refused_codes[i], codes[i]);
+	}
+	assert_ok(vs_namespace_stats(fixture->ns, &stats, &error), error);
+	assert_int_equal(stats.deleted, 1);
+	assert_int_equal(stats.slots, 1);
+	refused_count = 0;
+	assert_ok(vs_namespace_execute(fixture->ns, ops + 4, 2, &options, &result, &error), error);
+	assert_int_equal(result.failed, 2);
+	assert_int_equal(check(fixture).problems, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -212,6 +313,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(removals_heed_their_condition, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(a_patch_changes_metadata_alone, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(filters_follow_a_patch, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(operations_are_done_in_order, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(operations_are_all_or_nothing_unless_told, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(a_patch_may_not_grow_metadata_beyond_bounds, fixture_setup, fixture_teardown),
 	};
 
