@@ -14,6 +14,7 @@ libvecstore_service_la_SOURCES += \
 	src/service/lifetime.c src/service/lifetime.h \
 	src/service/metrics.c src/service/metrics.h src/service/metrics.tbl \
 	src/service/operations.tbl \
+	src/service/pages.c \
 	src/service/patch.c \
 	src/service/query.c \
 	src/service/query_cache.c src/service/query_cache.h \
@@ -22,8 +23,10 @@ libvecstore_service_la_SOURCES += \
 	src/service/remove.c \
 	src/service/route.c src/service/route.h \
 	src/service/service.c src/service/service.h \
+	src/service/shape.c src/service/shape.h \
 	src/service/split.c src/service/split.h \
 	src/service/status.c \
+	src/service/stream.c src/service/stream.h \
 	src/service/target.c src/service/target.h \
 	src/service/upsert.c
 EXTRA_DIST += src/service/README.md

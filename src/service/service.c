@@ -168,6 +168,7 @@ static void put_error(struct vs_response *response, const struct vs_error *error
 	response->status = vs_error_http(error->code);
 	response->content_type = "application/json";
 	response->etag[0] = '\0';
+	response->stream = NULL;
 	response->retry_after = response->status == 503 ? 1 : 0;
 	vs_buf_reset(&response->body);
 	vs_buf_putc(&response->body, '{');

@@ -307,6 +307,67 @@ static void test_many_operations(void **state)
 	              "{\"succeeded\":0,\"failed\":1,\"errors\":[{\"index\":0,\"error\":");
 }
 
+/* The whole answer, piece after piece. */
+static char *all_lines(struct state *s, const char *target, unsigned *pieces)
+{
+	struct vs_request request = s->request;
+	struct vs_buf all = VS_BUF_INIT;
+	request.method = "GET";
+	request.target = target;
+	request.accept = "text/html, Application/X-NDJSON;q=0.9";
+	request.arena = &s->arena;
+	vs_service_handle(s->service, &request, &s->response);
+	*pieces = 0;
+	do {
+		vs_buf_append(&all, s->response.body.data, s->response.body.len);
+		++*pieces;
+	} while (vs_service_more(&s->response));
+	vs_arena_reset(&s->arena);
+	return all.data;
+}
+
+static void test_lines(void **state)
+{
+	struct state *s = *state;
+	struct vs_buf body = VS_BUF_INIT;
+	unsigned pieces, lines = 0;
+	char *all = all_lines(s, "/v1/records", &pieces);
+	assert_string_equal(all, "{\"next_cursor\":null}\n");
+	assert_string_equal(s->response.content_type, NDJSON);
+	free(all);
+	put_some(s);
+	all = all_lines(s, "/v1/records?fields=n&filter=n%3E1", &pieces);
+	assert_int_equal(strncmp(all, "{\"id\":\"b\",\"metadata\":{\"n\":2},", 29), 0);
+	assert_non_null(strstr(all, "}\n{\"id\":\"c\",\"metadata\":{\"n\":2.0},"));
+	assert_non_null(strstr(all, "}\n{\"next_cursor\":null}\n"));
+	assert_int_equal(pieces, 1);
+	free(all);
+	all = all_lines(s, "/v1/records?limit=2", &pieces);
+	assert_non_null(strstr(all, "}\n{\"next_cursor\":\"AWI\"}\n"));
+	free(all);
+	vs_buf_puts(&body, "{\"records\":[");
+	for (unsigned i = 0; i < 2500; i++)
+		vs_buf_printf(&body, "%s{\"id\":\"r%04u\",\"vector\":[1,%u]}", i > 0 ? "," : "", i, i);
+	vs_buf_puts(&body, "]}");
+	assert_answer(s, 200, post(s, "/v1/batch-upsert", body.data), "\"inserted\":2500");
+	all = all_lines(s, "/v1/records", &pieces);
+	for (const char *p = all; (p = strchr(p, '\n')) != NULL; p++)
+		lines++;
+	assert_int_equal(lines, 2504);
+	assert_int_equal(pieces, 3);
+	free(all);
+	all = all_lines(s, "/v1/records?limit=1500&cursor=AWM", &pieces);
+	assert_non_null(strstr(all, "{\"id\":\"r1499\","));
+	assert_null(strstr(all, "{\"id\":\"r1500\","));
+	assert_non_null(strstr(all, "}\n{\"next_cursor\":\"AXIxNDk5\"}\n"));
+	free(all);
+	all = all_lines(s, "/v1/records?limit=0", &pieces);
+	assert_int_equal(s->response.status, 400);
+	assert_string_equal(s->response.content_type, JSON);
+	free(all);
+	vs_buf_release(&body);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -319,6 +380,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_counts_and_facets, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_expiry, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_many_operations, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_lines, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

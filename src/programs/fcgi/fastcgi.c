@@ -132,11 +132,10 @@ static size_t wire_read(void *context, void *data, size_t len)
 	return got > 0 ? (size_t)got : 0;
 }
 
-static void wire_write(void *context, const void *data, size_t len)
+static bool wire_write(void *context, const void *data, size_t len)
 {
 	const FCGX_Request *request = context;
-	if (len > 0)
-		(void)FCGX_PutStr(data, (int)len, request->out);
+	return len == 0 || FCGX_PutStr(data, (int)len, request->out) == (int)len;
 }
 
 /* Closing with bytes unread would reset the connection under the answer: take them first, for a while. */
