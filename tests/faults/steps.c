@@ -43,6 +43,15 @@ static const struct step_case cases[] = {
 	{ "soft-delete", "default", 6, false, false, { { WORK_UPSERT, 0, 40, 0 } }, { WORK_SOFT_DELETE, 5, 10, 0 } },
 	{ "restore", "default", 6, false, false, { { WORK_UPSERT, 0, 40, 0 }, { WORK_SOFT_DELETE, 0, 12, 0 } },
 	  { WORK_RESTORE, 5, 10, 0 } },
+	{ "patch", "default", 6, false, false, { { WORK_UPSERT, 0, 20, 0 } }, { WORK_PATCH, 3, 1, 9 } },
+	{ "patch-many", "default", 6, false, false, { { WORK_UPSERT, 0, 40, 0 } }, { WORK_PATCH, 5, 30, 9 } },
+	{ "execute", "default", 6, false, false, { { WORK_UPSERT, 0, 40, 0 }, { WORK_SOFT_DELETE, 4, 9, 0 } },
+	  { WORK_EXECUTE, 2, 50, 3 } },
+	{ "execute-first", "default", 6, true, false, { { 0 } }, { WORK_EXECUTE, 0, 8, 3 } },
+	{ "expire", "default", 6, false, false, { { WORK_UPSERT, 0, 20, 0 } }, { WORK_EXPIRE, 5, 30, 2 } },
+	{ "sweep", "default", 6, false, false,
+	  { { WORK_UPSERT, 0, 40, 0 }, { WORK_INDEX, 0, 0, 0 }, { WORK_EXPIRE, 10, 20, 2 }, { WORK_UPSERT, 12, 2, 3 } },
+	  { WORK_INDEX_HERE, 0, 0, 0 } },
 	{ "upkeep", "default", 6, false, false,
 	  { { WORK_UPSERT, 0, 40, 0 }, { WORK_INDEX, 0, 0, 0 }, { WORK_UPSERT, 20, 40, 3 } }, { WORK_INDEX_HERE, 0, 0, 0 } },
 	{ "trim", "default", 6, false, true, { { WORK_UPSERT, 0, 1300, 0 } }, { WORK_INDEX_HERE, 0, 0, 0 } },
@@ -53,7 +62,8 @@ static const struct step_case cases[] = {
 };
 #define CASES (sizeof(cases) / sizeof(cases[0]))
 
-/* The first two at every step, the others in turn, unless soaking; at a heavy case's steps all in turn. */
+/* The first two at every step, the others in turn (half a write at each of our own writes), unless soaking; at a heavy
+ * case's steps all in turn. */
 static const char *const faults[] = { "EIO", "KILL", "ENOSPC", "SHORT", "EINTR", "EIO+", "ENOSPC+" };
 #define FAULTS (sizeof(faults) / sizeof(faults[0]))
 
@@ -230,6 +240,17 @@ static bool worth_while(unsigned long step)
 	       strcmp(told->names[step + 1], "xRead") != 0;
 }
 
+static bool is_turn(const struct lane *lane, unsigned long step, unsigned lanes, size_t fault)
+{
+	if (soak)
+		return true;
+	if (lane->of->heavy)
+		return step / lanes % FAULTS == fault;
+	if (fault < 2 || step / lanes % (FAULTS - 2) == fault - 2)
+		return true;
+	return step < STEPS_MAX && strcmp(faults[fault], "SHORT") == 0 && strcmp(told->names[step], "pwrite") == 0;
+}
+
 static unsigned long run_lane(unsigned lane_number, unsigned lanes, void *context)
 {
 	struct lane *lane = context;
@@ -242,11 +263,9 @@ static unsigned long run_lane(unsigned lane_number, unsigned lanes, void *contex
 	for (unsigned long step = lane_number + 1; more; step += lanes) {
 		if (!worth_while(step))
 			continue;
-		for (size_t i = 0; more && i < FAULTS; i++) {
-			bool turn = lane->of->heavy ? step / lanes % FAULTS == i : i < 2 || step / lanes % (FAULTS - 2) == i - 2;
-			if ((turn || soak) && !(first_only && lane->findings > 0))
+		for (size_t i = 0; more && i < FAULTS; i++)
+			if (is_turn(lane, step, lanes, i) && !(first_only && lane->findings > 0))
 				more = run_step(lane, step, faults[i]);
-		}
 		lane->steps += more;
 		if (first_only && lane->findings > 0)
 			break;

@@ -30,9 +30,41 @@ static void id_of(unsigned number, char id[16])
 	snprintf(id, 16, "r%04u", number);
 }
 
-static void metadata_of(unsigned number, unsigned salt, char text[128])
+static void metadata_of(unsigned number, unsigned salt, unsigned patch, char text[128])
 {
-	snprintf(text, 128, "{\"n\": %u, \"salt\": %u, \"text\": \"%0*u\"}", number, salt, (int)(20 + number % 40), salt);
+	snprintf(text, 128, "{\"n\":%u,\"salt\":%u,\"text\":\"%0*u\"}", number, patch != 0 ? patch : salt,
+	         (int)(20 + number % 40), salt);
+}
+
+static void patch_of(unsigned salt, char text[128])
+{
+	snprintf(text, 128, "{\"salt\":%u}", salt);
+}
+
+static void apply_upsert(struct work_model *model, unsigned i, unsigned salt)
+{
+	model->records[i].salt = salt;
+	model->records[i].patch = 0;
+	model->records[i].version++;
+	model->records[i].deleted = false;
+}
+
+static void apply_patch(struct work_model *model, unsigned i, unsigned salt)
+{
+	model->records[i].patch = salt;
+	model->records[i].version++;
+}
+
+static void apply_executed(struct work_model *model, unsigned i, unsigned salt)
+{
+	if (i % 4 == 1)
+		model->records[i].version = 0;
+	else if (i % 4 == 2)
+		model->records[i].deleted = model->records[i].version > 0;
+	else
+		apply_upsert(model, i, salt);
+	if (i % 4 == 3)
+		apply_patch(model, i, salt + 1);
 }
 
 void work_apply(struct work_model *model, const struct work_op *op)
@@ -40,11 +72,16 @@ void work_apply(struct work_model *model, const struct work_op *op)
 	for (unsigned i = op->from; i < op->from + op->count; i++) {
 		switch (op->kind) {
 		case WORK_UPSERT:
-			model->records[i].salt = op->salt;
-			model->records[i].version++;
-			model->records[i].deleted = false;
+			apply_upsert(model, i, op->salt);
+			break;
+		case WORK_PATCH:
+			apply_patch(model, i, op->salt);
+			break;
+		case WORK_EXECUTE:
+			apply_executed(model, i, op->salt);
 			break;
 		case WORK_DELETE:
+		case WORK_EXPIRE:
 			model->records[i].version = 0;
 			break;
 		case WORK_DELETE_WHERE: /* live ones only */
@@ -101,13 +138,14 @@ static int upsert(struct work *work, const struct work_op *op, struct vs_error *
 		float *vector = vectors + (size_t)i * work->dim;
 		vector_of(op->from + i, op->salt, work->dim, vector);
 		id_of(op->from + i, ids[i]);
-		metadata_of(op->from + i, op->salt, metadata[i]);
+		metadata_of(op->from + i, op->salt, 0, metadata[i]);
 		inputs[i] = (struct vs_record_input){ .id = ids[i],
 			                                  .id_len = strlen(ids[i]),
 			                                  .vector = vector,
 			                                  .dimension = work->dim,
 			                                  .metadata = metadata[i],
-			                                  .metadata_len = strlen(metadata[i]) };
+			                                  .metadata_len = strlen(metadata[i]),
+			                                  .expires_at = op->kind == WORK_EXPIRE ? 1 + op->salt : 0 };
 	}
 	rc = vs_namespace_upsert(work->ns, inputs, op->count, NULL, &result, error);
 	free(inputs);
@@ -134,6 +172,73 @@ static int take_away(struct work *work, const struct work_op *op, enum vs_remova
 	return rc;
 }
 
+static struct vs_op patch_op(const char *id, const char *patch)
+{
+	return (struct vs_op){ VS_OP_UPDATE_METADATA,
+		                   { .id = id, .id_len = strlen(id), .metadata = patch, .metadata_len = strlen(patch) } };
+}
+
+/* A record by itself, several at once. */
+static int patch(struct work *work, const struct work_op *op, struct vs_error *error)
+{
+	struct vs_op *ops = calloc(op->count, sizeof(*ops));
+	char(*ids)[16] = calloc(op->count, sizeof(*ids));
+	struct vs_execute_result result;
+	char text[128];
+	int rc;
+
+	patch_of(op->salt, text);
+	for (unsigned i = 0; i < op->count; i++) {
+		id_of(op->from + i, ids[i]);
+		ops[i] = patch_op(ids[i], text);
+	}
+	if (op->count == 1) {
+		struct vs_patch one = { .id = ids[0], .id_len = strlen(ids[0]), .metadata = text, .metadata_len = strlen(text) };
+		rc = vs_record_patch(work->ns, &one, NULL, error);
+	} else {
+		rc = vs_namespace_execute(work->ns, ops, op->count, NULL, &result, error);
+	}
+	free(ops);
+	free(ids);
+	return rc;
+}
+
+static int execute(struct work *work, const struct work_op *op, struct vs_error *error)
+{
+	struct vs_op *ops = calloc((size_t)op->count * 2, sizeof(*ops));
+	float *vectors = calloc((size_t)op->count * work->dim, sizeof(*vectors));
+	char(*ids)[16] = calloc(op->count, sizeof(*ids));
+	char(*metadata)[128] = calloc(op->count, sizeof(*metadata));
+	struct vs_execute_result result;
+	char text[128];
+	size_t count = 0;
+	int rc;
+
+	patch_of(op->salt + 1, text);
+	for (unsigned i = 0; i < op->count; i++) {
+		unsigned number = op->from + i;
+		static const enum vs_op_kind kinds[] = { VS_OP_UPSERT, VS_OP_DELETE, VS_OP_SOFT_DELETE, VS_OP_UPSERT };
+		vector_of(number, op->salt, work->dim, vectors + (size_t)i * work->dim);
+		id_of(number, ids[i]);
+		metadata_of(number, op->salt, 0, metadata[i]);
+		ops[count++] = (struct vs_op){ kinds[number % 4],
+			                           { .id = ids[i],
+			                             .id_len = strlen(ids[i]),
+			                             .vector = vectors + (size_t)i * work->dim,
+			                             .dimension = work->dim,
+			                             .metadata = metadata[i],
+			                             .metadata_len = strlen(metadata[i]) } };
+		if (number % 4 == 3)
+			ops[count++] = patch_op(ids[i], text);
+	}
+	rc = vs_namespace_execute(work->ns, ops, count, NULL, &result, error);
+	free(ops);
+	free(vectors);
+	free(ids);
+	free(metadata);
+	return rc;
+}
+
 static int index_all(struct work *work, bool here, struct vs_error *error)
 {
 	static const struct vs_index_options options = { 1, NULL, NULL };
@@ -157,7 +262,12 @@ int work_perform(struct work *work, const struct work_op *op, struct vs_error *e
 
 	switch (op->kind) {
 	case WORK_UPSERT:
+	case WORK_EXPIRE:
 		return upsert(work, op, error);
+	case WORK_PATCH:
+		return patch(work, op, error);
+	case WORK_EXECUTE:
+		return execute(work, op, error);
 	case WORK_DELETE:
 		return take_away(work, op, VS_DELETE, error);
 	case WORK_SOFT_DELETE:
@@ -211,7 +321,7 @@ static void see(void *context, const struct vs_record *record)
 		return;
 	}
 	vector_of(number, seen->model->records[number].salt, seen->dim, vector);
-	metadata_of(number, seen->model->records[number].salt, metadata);
+	metadata_of(number, seen->model->records[number].salt, seen->model->records[number].patch, metadata);
 	if (record->version != seen->model->records[number].version)
 		seen->same = fail(seen->why, "%s has version %d, not %u", record->id, (int)record->version,
 		                  seen->model->records[number].version);

@@ -29,6 +29,9 @@ enum work_kind {
 	WORK_DELETE_WHERE,
 	WORK_SOFT_DELETE,
 	WORK_RESTORE,
+	WORK_PATCH,   /* of live records */
+	WORK_EXECUTE, /* by number: upserts, deletions, soft deletions, upserts with a patch after them */
+	WORK_EXPIRE,  /* upserts of what has expired already: it is as if it were deleted, and the indexer sweeps it */
 	WORK_INDEX,      /* by a fresh handle, until nothing is left to do */
 	WORK_INDEX_HERE, /* by the handle that is open */
 };
@@ -44,6 +47,7 @@ struct work_op {
 struct work_model {
 	struct {
 		unsigned salt;
+		unsigned patch;   /* salt of the metadata; 0: never patched */
 		unsigned version; /* 0: not there */
 		bool deleted;
 	} records[WORK_RECORDS];
