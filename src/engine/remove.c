@@ -22,7 +22,7 @@ struct removal {
 	const struct vs_id *ids;
 	size_t count;
 	int64_t if_version;
-	size_t done;
+	struct vs_removed removed;
 };
 
 static int remove_ids(struct vs_write *write, void *context, struct vs_error *error)
@@ -31,44 +31,38 @@ static int remove_ids(struct vs_write *write, void *context, struct vs_error *er
 	struct vs_place place = { .list = NULL };
 	int rc = 0;
 
-	removal->done = 0;
+	removal->removed = (struct vs_removed){ 0, 0 };
 	for (size_t i = 0; rc == 0 && i < removal->count; i++) {
 		bool found, done;
 		rc = vs_write_remove(write, &place, removal->kind, &removal->ids[i], removal->if_version, &found, &done, error);
-		removal->done += done;
+		removal->removed.found += found;
+		removal->removed.done += done;
 	}
 	return rc;
 }
 
-static int remove_all(struct vs_namespace *ns, struct removal *removal, size_t *done, struct vs_error *error)
+int vs_namespace_remove_if(struct vs_namespace *ns, enum vs_removal kind, const struct vs_id *ids, size_t count,
+                           int64_t if_version, struct vs_removed *removed, struct vs_error *error)
 {
-	int rc = check_ids(removal->ids, removal->count, error);
+	struct removal removal = { .kind = kind, .ids = ids, .count = count, .if_version = if_version };
+	int rc = check_ids(ids, count, error);
 
-	*done = 0;
+	*removed = (struct vs_removed){ 0, 0 };
 	vs_arena_reset(&ns->arena);
 	if (rc == 0)
-		rc = vs_write_run(ns, 0, remove_ids, removal, error);
+		rc = vs_write_run(ns, 0, remove_ids, &removal, error);
 	if (rc == 0)
-		*done = removal->done;
+		*removed = removal.removed;
 	return rc;
 }
 
 int vs_namespace_remove(struct vs_namespace *ns, enum vs_removal kind, const struct vs_id *ids, size_t count,
                         size_t *done, struct vs_error *error)
 {
-	struct removal removal = { .kind = kind, .ids = ids, .count = count };
+	struct vs_removed removed;
+	int rc = vs_namespace_remove_if(ns, kind, ids, count, 0, &removed, error);
 
-	return remove_all(ns, &removal, done, error);
-}
-
-int vs_record_remove(struct vs_namespace *ns, enum vs_removal kind, const struct vs_id *id, int64_t if_version,
-                     bool *done, struct vs_error *error)
-{
-	struct removal removal = { .kind = kind, .ids = id, .count = 1, .if_version = if_version };
-	size_t count;
-	int rc = remove_all(ns, &removal, &count, error);
-
-	*done = rc == 0 && count > 0;
+	*done = removed.done;
 	return rc;
 }
 

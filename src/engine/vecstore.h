@@ -126,10 +126,14 @@ enum vs_removal { VS_DELETE, VS_SOFT_DELETE, VS_RESTORE };
  * those that were live; for VS_RESTORE, those that were soft-deleted). Unknown ids are no error. */
 int vs_namespace_remove(struct vs_namespace *ns, enum vs_removal kind, const struct vs_id *ids, size_t count,
                         size_t *done, struct vs_error *error);
-/* One of them for one record, if the condition holds (as if_version above): else VS_EVERSION. */
-int vs_record_remove(struct vs_namespace *ns, enum vs_removal kind, const struct vs_id *id, int64_t if_version,
-                     bool *done, struct vs_error *error);
-/* The first for every live record that the filter accepts. VS_DELETE only. */
+struct vs_removed {
+	size_t found; /* ids that were there */
+	size_t done;  /* as above */
+};
+/* The same if the condition (as if_version above) holds for each: else nothing is done, and VS_EVERSION. */
+int vs_namespace_remove_if(struct vs_namespace *ns, enum vs_removal kind, const struct vs_id *ids, size_t count,
+                           int64_t if_version, struct vs_removed *removed, struct vs_error *error);
+/* VS_DELETE for every live record that the filter accepts. */
 int vs_namespace_remove_where(struct vs_namespace *ns, const char *filter, size_t *done, struct vs_error *error);
 
 /* One of many operations. VS_OP_NONE is passed over. */

@@ -100,43 +100,29 @@ static int decode(struct vs_call *call, struct removal *removal, struct vs_error
 	return rc ? rc : set_id(call, &call->id, removal, error);
 }
 
-/* Whether the one record is there, though nothing had to be done to it. */
-static int find_record(struct vs_namespace *ns, const struct vs_id *id, bool *found, struct vs_error *error)
-{
-	struct vs_record record;
-	struct vs_error why;
-	int rc = vs_record_get(ns, id->data, id->len, false, &record, &why);
-	*found = rc == 0;
-	if (rc && rc != VS_ENOTFOUND) {
-		*error = why;
-		return rc;
-	}
-	return 0;
-}
-
 /* ns NULL: there are no records. */
-static int remove_one(struct vs_namespace *ns, const struct removal *removal, size_t *done, struct vs_error *error)
+static int remove_ids(struct vs_namespace *ns, const struct removal *removal, struct vs_removed *removed,
+                      struct vs_error *error)
 {
-	bool removed = false;
 	if (!ns && removal->if_version != 0 && removal->if_version != VS_IF_MISSING)
 		return vs_error_at(error, VS_EVERSION, "if_version", -1, "there is no record with this id");
-	int rc = ns ? vs_record_remove(ns, removal->kind, &removal->ids[0], removal->if_version, &removed, error) : 0;
-	*done = removed;
-	return rc;
+	if (!ns || removal->count == 0)
+		return 0;
+	return vs_namespace_remove_if(ns, removal->kind, removal->ids, removal->count, removal->if_version, removed, error);
 }
 
 /* For one record whether, for many how many. */
-static void encode(struct vs_buf *out, const struct removal *removal, bool found, size_t done)
+static void encode(struct vs_buf *out, const struct removal *removal, const struct vs_removed *removed)
 {
 	if (!removal->ids) {
-		vs_buf_printf(out, "{\"%s\":%zu}\n", removal->done_name, done);
+		vs_buf_printf(out, "{\"%s\":%zu}\n", removal->done_name, removed->done);
 	} else if (removal->many) {
-		vs_buf_printf(out, "{\"found\":%zu,\"%s\":%zu}\n", done, removal->done_name, done);
+		vs_buf_printf(out, "{\"found\":%zu,\"%s\":%zu}\n", removed->found, removal->done_name, removed->done);
 	} else {
 		vs_buf_puts(out, "{\"found\":");
-		vs_json_bool(out, found);
+		vs_json_bool(out, removed->found > 0);
 		vs_buf_printf(out, ",\"%s\":", removal->done_name);
-		vs_json_bool(out, done > 0);
+		vs_json_bool(out, removed->done > 0);
 		vs_buf_puts(out, "}\n");
 	}
 }
@@ -144,28 +130,22 @@ static void encode(struct vs_buf *out, const struct removal *removal, bool found
 static int handle(struct vs_call *call, enum vs_removal kind, const char *done_name, struct vs_error *error)
 {
 	struct removal removal = { .kind = kind, .done_name = done_name };
+	struct vs_removed removed = { 0, 0 };
 	struct vs_namespace *ns = NULL;
-	bool found = false;
-	size_t done = 0;
 	int rc = decode(call, &removal, error);
 	if (!rc && removal.filter.data)
 		rc = vs_filter_check(removal.filter.data, error);
 	if (!rc)
 		rc = vs_call_namespace(call, &removal.ns, false, &ns, error);
-	if (!rc && removal.ids && !removal.many)
-		rc = remove_one(ns, &removal, &done, error);
-	else if (!rc && ns && removal.ids && removal.count > 0)
-		rc = vs_namespace_remove(ns, kind, removal.ids, removal.count, &done, error);
-	else if (!rc && ns && !removal.ids)
-		rc = vs_namespace_remove_where(ns, removal.filter.data, &done, error);
-	found = done > 0;
-	if (!rc && ns && !found && removal.ids && !removal.many)
-		rc = find_record(ns, &removal.ids[0], &found, error);
+	if (!rc && removal.ids)
+		rc = remove_ids(ns, &removal, &removed, error);
+	else if (!rc && ns)
+		rc = vs_namespace_remove_where(ns, removal.filter.data, &removed.done, error);
 	if (rc)
 		return rc;
 	if (kind != VS_RESTORE)
-		vs_metrics_add(call->metrics, VS_COUNT_DELETES, done);
-	encode(&call->response->body, &removal, found, done);
+		vs_metrics_add(call->metrics, VS_COUNT_DELETES, removed.done);
+	encode(&call->response->body, &removal, &removed);
 	return 0;
 }
 

@@ -133,7 +133,7 @@ static void writes_take_it_for_deleted(void **state)
 	struct vs_record record;
 	struct vs_error error;
 	size_t removed;
-	bool done;
+	struct vs_removed counts;
 
 	for (const char *name = "abcde"; *name != '\0'; name++) {
 		char one[2] = { *name, '\0' };
@@ -145,7 +145,7 @@ static void writes_take_it_for_deleted(void **state)
 	assert_int_equal(drop(fixture, VS_DELETE, "a"), 0);
 	assert_int_equal(drop(fixture, VS_SOFT_DELETE, "a"), 0);
 	assert_int_equal(drop(fixture, VS_RESTORE, "a"), 0);
-	assert_int_equal(vs_record_remove(fixture->ns, VS_DELETE, &id, 2, &done, &error), VS_EVERSION);
+	assert_int_equal(vs_namespace_remove_if(fixture->ns, VS_DELETE, &id, 1, 2, &counts, &error), VS_EVERSION);
 	assert_ok(vs_namespace_remove_where(fixture->ns, "n = 1", &removed, &error), error);
 	assert_int_equal(removed, 1);
 	put_until(fixture, "b", "{}", 0, &result);

@@ -99,20 +99,25 @@ static void conditions_of_a_batch_are_in_order(void **state)
 static void removals_heed_their_condition(void **state)
 {
 	struct fixture *fixture = *state;
-	struct vs_id id = { "a", 1 };
+	const struct vs_id ids[] = { { "a", 1 }, { "b", 1 } };
+	struct vs_removed removed;
 	struct vs_error error;
-	bool done;
 
-	assert_int_equal(vs_record_remove(fixture->ns, VS_DELETE, &id, 1, &done, &error), VS_EVERSION);
+	assert_int_equal(vs_namespace_remove_if(fixture->ns, VS_DELETE, ids, 1, 1, &removed, &error), VS_EVERSION);
 	assert_ok(put(fixture, "a", right, 3, NULL, &error), error);
-	assert_int_equal(vs_record_remove(fixture->ns, VS_SOFT_DELETE, &id, 2, &done, &error), VS_EVERSION);
-	assert_ok(vs_record_remove(fixture->ns, VS_SOFT_DELETE, &id, 1, &done, &error), error);
-	assert_true(done);
-	assert_ok(vs_record_remove(fixture->ns, VS_RESTORE, &id, VS_IF_PRESENT, &done, &error), error);
-	assert_ok(vs_record_remove(fixture->ns, VS_DELETE, &id, 1, &done, &error), error);
-	assert_true(done);
-	assert_ok(vs_record_remove(fixture->ns, VS_DELETE, &id, 0, &done, &error), error);
-	assert_false(done);
+	assert_int_equal(vs_namespace_remove_if(fixture->ns, VS_SOFT_DELETE, ids, 1, 2, &removed, &error), VS_EVERSION);
+	assert_int_equal(vs_namespace_remove_if(fixture->ns, VS_SOFT_DELETE, ids, 2, 1, &removed, &error), VS_EVERSION);
+	assert_ok(vs_namespace_remove_if(fixture->ns, VS_SOFT_DELETE, ids, 1, 1, &removed, &error), error);
+	assert_int_equal(removed.done, 1);
+	assert_ok(vs_namespace_remove_if(fixture->ns, VS_SOFT_DELETE, ids, 2, 0, &removed, &error), error);
+	assert_int_equal(removed.found, 1);
+	assert_int_equal(removed.done, 0);
+	assert_ok(vs_namespace_remove_if(fixture->ns, VS_RESTORE, ids, 1, VS_IF_PRESENT, &removed, &error), error);
+	assert_ok(vs_namespace_remove_if(fixture->ns, VS_DELETE, ids, 1, 1, &removed, &error), error);
+	assert_int_equal(removed.done, 1);
+	assert_ok(vs_namespace_remove_if(fixture->ns, VS_DELETE, ids, 1, 0, &removed, &error), error);
+	assert_int_equal(removed.found, 0);
+	assert_int_equal(removed.done, 0);
 }
 
 static int patch(struct fixture *fixture, const char *id, const char *metadata, int64_t if_version,
