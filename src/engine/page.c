@@ -105,6 +105,8 @@ static int fetch_ids(struct paging *paging, struct found *found, size_t *count)
 		*next = (struct found){ row.id, row.id_len, slot };
 		if (after.id != NULL && compare_ids(next, &after) <= 0)
 			continue;
+		if (*count == paging->wanted_count)
+			return vs_error_set(paging->error, VS_ECORRUPT, "meta.db is damaged: it holds more live records than it says");
 		next->id = vs_arena_dup(&paging->ns->arena, row.id, row.id_len);
 		if (next->id == NULL)
 			return vs_error_set(paging->error, VS_ENOMEM, "no memory for a page");

@@ -177,7 +177,7 @@ static int find_vector(struct vs_write *write, uint32_t slot, const float **vect
 	struct vs_view view;
 	int rc;
 
-	if (write->count > 0 && slot >= write->first) {
+	if (slot >= write->first && slot - write->first < write->count) {
 		*vector = write->vectors[slot - write->first];
 		return 0;
 	}
