@@ -104,7 +104,7 @@ struct vs_upsert_options {
 #define VS_UPSERT_OPTIONS { true, NULL, NULL }
 
 struct vs_upsert_result {
-	size_t inserted; /* ids that were new */
+	size_t inserted; /* ids that were new, or whose record had expired */
 	size_t updated;  /* ids that were there (a soft-deleted one comes back) */
 	size_t failed;
 	int64_t version; /* of the last record stored */
@@ -172,7 +172,7 @@ struct vs_record {
 	int64_t expires_at; /* 0: never */
 };
 
-/* VS_ENOTFOUND when there is none. Soft-deleted records are found. */
+/* VS_ENOTFOUND when there is none, or it has expired. Soft-deleted records are found. */
 int vs_record_get(struct vs_namespace *ns, const char *id, size_t id_len, bool with_vector, struct vs_record *record,
                   struct vs_error *error);
 

@@ -436,6 +436,18 @@ static void check_counts(void **state)
 	execute("UPDATE state SET next_slot = 3, seq = 3; DELETE FROM change WHERE seq = 2");
 	assert_int_equal(vs_meta_check(meta, count_problem, &problems, &error), 0);
 	assert_int_equal(problems, 1);
+	problems = 0;
+	execute("UPDATE record SET expires_at = 5 + slot"); /* and the state says that none expires */
+	assert_int_equal(vs_meta_check(meta, count_problem, &problems, &error), 0);
+	assert_int_equal(problems, 2);
+	problems = 0;
+	execute("UPDATE state SET expiry = 6");
+	assert_int_equal(vs_meta_check(meta, count_problem, &problems, &error), 0);
+	assert_int_equal(problems, 2);
+	problems = 0;
+	execute("UPDATE state SET expiry = 5");
+	assert_int_equal(vs_meta_check(meta, count_problem, &problems, &error), 0);
+	assert_int_equal(problems, 1);
 }
 
 /* A full disk, played by the limit on a file's size: a clear code, the old state, and writable again at once. */
