@@ -4,4 +4,5 @@ libvecstore_core_la_SOURCES += \
 	src/engine/store.c src/engine/namespace.c src/engine/generation.c src/engine/matches.c \
 	src/engine/json.h src/engine/json.c src/engine/upsert.c src/engine/remove.c src/engine/record.c src/engine/search.c \
 	src/engine/columns_fill.c src/engine/columns_fill.h src/engine/columns_match.c src/engine/columns_match.h \
+	src/engine/compact.c src/engine/compact.h src/engine/compact_copy.c \
 	src/engine/upkeep.c src/engine/check.c
