@@ -197,9 +197,11 @@ static int try_switch(struct vs_compaction *compaction, uint64_t most, struct vs
 		return rc;
 	rc = vs_compact_follow_last(compaction, old, most, done, error);
 	if (rc == 0 && *done) {
-		rc = complete(compaction, old, error);
-		if (VS_PLANTED("compact-unlocked"))
+		if (VS_PLANTED("compact-unlocked")) {
 			vs_meta_rollback(generation->meta);
+			nanosleep(&(struct timespec){ 0, 10000000 }, NULL); /* who waits for the lock naps */
+		}
+		rc = complete(compaction, old, error);
 		VS_POINT("compact-complete");
 		if (rc == 0)
 			rc = vs_generation_switch(compaction->ns->folder, compaction->name, error); /* I5 */
@@ -250,15 +252,17 @@ static int settle(struct vs_compaction *compaction, const struct vs_meta_state *
 	struct vs_meta_state state;
 	uint64_t before;
 	uint64_t after;
+	int rc;
 
 	result->removed_count = old->next_slot - (old->active + old->deleted);
 	if (vs_folder_bytes(ns->generation.dir, &before, NULL) == 0 &&
 	    vs_folder_bytes(compaction->dir, &after, NULL) == 0 && before > after)
 		result->freed_bytes = before - after;
 	remove_generation(ns->generation.dir);
-	if (vs_namespace_begin(ns, &state, error) == 0) /* follows, and so lets go of them, too */
+	rc = vs_namespace_begin(ns, &state, error); /* follows, and so lets go of them, too */
+	if (rc == 0)
 		vs_namespace_end(ns);
-	return 0;
+	return rc;
 }
 
 static int compact(struct vs_compaction *compaction, struct vs_compact_result *result, struct vs_error *error)

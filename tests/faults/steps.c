@@ -49,6 +49,12 @@ static const struct step_case cases[] = {
 	{ "link", "default", 4, false, true, { { WORK_UPSERT, 0, 2000, 0 } }, { WORK_INDEX_HERE, 0, 0, 0 } },
 	{ "link-tail", "default", 4, false, true,
 	  { { WORK_UPSERT, 0, 2000, 0 }, { WORK_INDEX, 0, 0, 0 }, { WORK_UPSERT, 1990, 20, 1 } }, { WORK_INDEX_HERE, 0, 0, 0 } },
+	{ "compact", "default", 6, false, false,
+	  { { WORK_UPSERT, 0, 40, 0 }, { WORK_UPSERT, 10, 15, 1 }, { WORK_DELETE, 20, 10, 0 }, { WORK_SOFT_DELETE, 3, 4, 0 } },
+	  { WORK_COMPACT, 0, 0, 0 } },
+	{ "compact-graph", "default", 4, false, true,
+	  { { WORK_UPSERT, 0, 2000, 0 }, { WORK_INDEX, 0, 0, 0 }, { WORK_UPSERT, 1990, 100, 1 }, { WORK_SOFT_DELETE, 3, 4, 0 } },
+	  { WORK_COMPACT, 0, 0, 0 } },
 	{ "namespace", "other", 6, true, false, { { 0 } }, { WORK_UPSERT, 0, 1, 0 } },
 };
 #define CASES (sizeof(cases) / sizeof(cases[0]))
