@@ -5,6 +5,7 @@ libvecstore_service_la_SOURCES += \
 	src/service/cache.c src/service/cache.h \
 	src/service/cache_file.c src/service/cache_file.h \
 	src/service/call.h \
+	src/service/compact.c \
 	src/service/handles.c src/service/handles.h \
 	src/service/json_in.c src/service/json_in.h \
 	src/service/json_out.c src/service/json_out.h \

@@ -124,8 +124,9 @@ if os.environ.get("VECSTORE_FAULTS") == "1":
         load.fill()
         server.stop()
         server.env["VECSTORE_POINT"] = f"{point}:{passes}"
+        server.env["VECSTORE_COMPACT_AT"] = "1"  # so that this is passed, too
         die_at_point(server, load, 4)
-        del server.env["VECSTORE_POINT"]
+        server.env.clear()
         server.start()
         load.verify()
         server.wait_indexed()
