@@ -8,6 +8,7 @@
  * writer lock, the new one's. The old one's indexer goes on.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -229,6 +230,23 @@ static int switch_over(struct vs_compaction *compaction, struct vs_meta_state *o
 
 /* ---- the whole -------------------------------------------------------------------------------------------- */
 
+/* In the order of the old graph, if there is one: the new one is walked faster then. */
+static int copy(struct vs_compaction *compaction, uint32_t count, struct vs_error *error)
+{
+	const struct vs_graph *graph = compaction->ns->generation.graph;
+	uint32_t *order = NULL;
+	int rc = 0;
+
+	if (graph != NULL) {
+		order = malloc((size_t)count * sizeof(*order));
+		rc = order == NULL ? vs_error_set(error, VS_ENOMEM, "no memory to compact") : vs_graph_order(graph, count, order, error);
+	}
+	if (rc == 0)
+		rc = vs_compact_copy(compaction, order, count, error);
+	free(order);
+	return rc;
+}
+
 static int build(struct vs_compaction *compaction, struct vs_meta_state *old, struct vs_error *error)
 {
 	int rc = vs_compact_make(compaction, old, error);
@@ -236,7 +254,7 @@ static int build(struct vs_compaction *compaction, struct vs_meta_state *old, st
 	if (rc == 0)
 		rc = vs_compact_progress(compaction, VS_COMPACT_COPY, 0, old->next_slot);
 	if (rc == 0)
-		rc = vs_compact_copy(compaction, NULL, old->next_slot, error);
+		rc = copy(compaction, old->next_slot, error);
 	if (rc == 0)
 		rc = link_fresh(compaction, error);
 	if (rc == 0)
