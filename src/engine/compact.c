@@ -19,7 +19,7 @@
 
 #define LOCK_TRIES 50              /* of 20 ms: tidying may hold the lock for a moment */
 #define SPARE (UINT64_C(4) << 20)  /* bytes that must be left over */
-#define FEW_CHANGES 1000           /* left for the end: about 20 ms, in which writers wait */
+#define FEW_CHANGES 1000           /* left for the end, in which writers wait: about 20 ms */
 #define MANY_CHANGES 5000          /* more than that at the end, and it is put off */
 #define ROUNDS_MAX 100
 #define LAST_TRIES 20
