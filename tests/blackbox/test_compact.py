@@ -169,6 +169,24 @@ def test_stopped_and_killed(make_server, number):
     assert server.client.stats()["active_vectors"] == 6000
 
 
+def test_a_request_gives_way_to_the_end(make_server):
+    server = make_server(args=["--compact-at", 0]).start()
+    fill(server.client, 6000)
+    fill(server.client, 1000, n=1)
+    replies = []
+    asking = threading.Thread(target=lambda: replies.append(server.client.post("/v1/compact")))
+    asking.start()
+    wait_for(lambda: replies or len(generations(server.data)) > 1, "a second folder")
+    server.stop()
+    asking.join()
+    assert replies[0].status in (200, 503), replies
+    if replies[0].status == 503:
+        assert "nothing has changed" in replies[0].error()
+        assert generations(server.data) == ["g000001"]
+    server.start()
+    assert server.client.stats()["active_vectors"] == 6000
+
+
 def test_a_new_indexer_tidies_up(make_server):
     server = make_server(args=["--compact-at", 0]).start()
     fill(server.client, 100)

@@ -115,6 +115,7 @@ static void fill_request(struct vs_worker *worker, const struct vs_wire *wire, s
 		.origin = wire->get(wire->context, "HTTP_ORIGIN"),
 		.ns = wire->get(wire->context, "HTTP_X_NAMESPACE"),
 		.arena = &worker->arena,
+		.stopping = worker->stopping,
 	};
 	/* A proxy's address says nothing of who asked it. */
 	if (wire->get(wire->context, "HTTP_X_FORWARDED_FOR") || wire->get(wire->context, "HTTP_FORWARDED"))
