@@ -272,7 +272,7 @@ static int settle(struct vs_compaction *compaction, const struct vs_meta_state *
 	uint64_t after;
 	int rc;
 
-	result->removed_count = old->next_slot - (old->active + old->deleted);
+	result->removed_count = old->next_slot - compaction->state.next_slot;
 	if (vs_folder_bytes(ns->generation.dir, &before, NULL) == 0 &&
 	    vs_folder_bytes(compaction->dir, &after, NULL) == 0 && before > after)
 		result->freed_bytes = before - after;
