@@ -171,20 +171,16 @@ static int follow(struct vs_compaction *compaction, struct vs_error *error)
 	return 0;
 }
 
-/* Under the old generation's writer lock: the new one is complete, durable and closed when this returns. */
+/* Under the old generation's writer lock: the new one is complete and durable when this returns. */
 static int complete(struct vs_compaction *compaction, const struct vs_meta_state *old, struct vs_error *error)
 {
-	struct vs_namespace *fresh = compaction->fresh;
-	int rc;
+	const struct vs_namespace *fresh = compaction->fresh;
 
 	if (vs_bitmap_count(&fresh->generation.live, 0, compaction->state.next_slot) != old->active ||
 	    vs_bitmap_count(&compaction->present, 0, compaction->state.next_slot) != old->active + old->deleted)
 		return vs_error_set(error, VS_EINTERNAL, "%s: the records do not add up, so nothing was changed", compaction->dir);
-	rc = vs_live_store(compaction->dir, compaction->state.generation, &fresh->generation.live, fresh->generation.live_seq,
-	                   error);
-	vs_namespace_close(fresh); /* its indexer's part is free */
-	compaction->fresh = NULL;
-	return rc;
+	return vs_live_store(compaction->dir, compaction->state.generation, &fresh->generation.live,
+	                     fresh->generation.live_seq, error);
 }
 
 /* *done stays false when too much was written while the lock was waited for. */
@@ -301,7 +297,7 @@ static int compact(struct vs_compaction *compaction, struct vs_compact_result *r
 		return rc;
 	snprintf(compaction->dir, sizeof(compaction->dir), "%.*s/%s", VS_GENERATION_PATH - 16, ns->folder, compaction->name);
 	rc = build(compaction, &old, error);
-	vs_compact_release(compaction);
+	vs_compact_release(compaction); /* with it the part of the new one's indexer, for whoever follows */
 	if (rc == 0)
 		return settle(compaction, &old, result, error);
 	/* When only the sync after the rename failed, CURRENT names the new one all the same. */

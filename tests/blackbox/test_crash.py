@@ -50,7 +50,7 @@ def kill_one(server, chooser):
 
 
 def test_kill_at_random(make_server):
-    server = make_server(workers=4).start()
+    server = make_server(workers=4, args=["--compact-at", 1]).start()
     load = CrashLoad(server, SEED)
     load.fill()
     chooser = random.Random(SEED)
