@@ -123,8 +123,8 @@ def test_beside_writers_and_readers(make_server):
     load.resume()
     done, busy = 0, 0
     try:
-        end = time.monotonic() + 8
-        while time.monotonic() < end:
+        end = time.monotonic() + 5
+        while time.monotonic() < end or done + busy < 6:
             command = run("compact", "--data", server.data)
             assert command.returncode == 0 or "compacted already" in command.stderr, command.stderr
             done += command.returncode == 0
@@ -136,7 +136,8 @@ def test_beside_writers_and_readers(make_server):
         reader.join()
     assert not reader.faults, f"seed {SEED}: {reader.faults[:3]}"
     assert load.unanswered == 0, f"seed {SEED}"
-    assert done > 3 and load.answered > 50 and reader.answers > 50, (done, busy, load.answered, reader.answers)
+    assert load.answered > 50 and reader.answers > 50, (done, busy, load.answered, reader.answers)
+    assert server.client.metrics()[COMPACTS] > 0, (done, busy)
     load.verify()
     server.wait_indexed()
     load.verify()
