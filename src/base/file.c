@@ -399,6 +399,17 @@ int vs_dir_create(const char *path, struct vs_error *error)
 	return vs_error_errno(error, errno, "%s: the folder cannot be made", path);
 }
 
+int vs_dir_remove(const char *path, struct vs_error *error)
+{
+	int rc;
+	RETRY(rc, "rmdir", rmdir(path));
+	if (rc && errno != ENOENT)
+		return vs_error_errno(error, errno, "%s: the folder cannot be removed", path);
+	if (!rc)
+		TRACE(VS_TRACE_UNLINK, path, NULL, 0, NULL, 0);
+	return 0;
+}
+
 int vs_dir_sync(const char *path, struct vs_error *error)
 {
 	struct vs_file dir = VS_FILE_INIT;

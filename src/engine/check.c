@@ -29,6 +29,9 @@ static void finding(struct check *check, bool problem, const char *format, ...)
 	char text[400];
 	va_list arguments;
 
+	/* A compaction has removed the derived files of what is being looked at: that is no finding. */
+	if (!problem && vs_generation_moved(&check->ns->generation))
+		return;
 	va_start(arguments, format);
 	vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);

@@ -20,6 +20,53 @@ static int generation_path(char *path, const char *folder, const char *name, str
 	return 0;
 }
 
+int vs_generation_name(uint32_t number, char name[VS_GENERATION_NAME], struct vs_error *error)
+{
+	if (number == 0 || number > VS_GENERATION_LAST)
+		return vs_error_set(error, VS_ETOOBIG, "a namespace has at most %d generations", VS_GENERATION_LAST);
+	snprintf(name, VS_GENERATION_NAME, "g%06u", number % (VS_GENERATION_LAST + 1));
+	return 0;
+}
+
+bool vs_generation_is_name(const char *name)
+{
+	return name[0] == 'g' && strlen(name) == 7 && strspn(name + 1, "0123456789") == 6;
+}
+
+int vs_generation_current(const char *folder, struct vs_file *current, char name[VS_GENERATION_NAME],
+                          struct vs_error *error)
+{
+	char path[VS_GENERATION_PATH];
+	char text[VS_GENERATION_NAME + 1] = "";
+	int rc = generation_path(path, folder, "CURRENT", error);
+
+	if (rc == 0)
+		rc = vs_file_open(current, path, 0, error);
+	if (rc == 0)
+		rc = vs_file_read(current, text, VS_GENERATION_NAME, 0, error);
+	if (rc < 0)
+		return rc;
+	if (text[VS_GENERATION_NAME - 1] != '\n')
+		return vs_error_set(error, VS_ECORRUPT, "%s names no generation", path);
+	text[VS_GENERATION_NAME - 1] = '\0';
+	if (!vs_generation_is_name(text))
+		return vs_error_set(error, VS_ECORRUPT, "%s names no generation", path);
+	memcpy(name, text, VS_GENERATION_NAME);
+	return 0;
+}
+
+int vs_generation_switch(const char *folder, const char *name, struct vs_error *error)
+{
+	char path[VS_GENERATION_PATH];
+	char text[VS_GENERATION_NAME + 1];
+	int rc = generation_path(path, folder, "CURRENT", error);
+
+	if (rc < 0)
+		return rc;
+	snprintf(text, sizeof(text), "%s\n", name);
+	return vs_file_replace(path, text, VS_GENERATION_NAME, error);
+}
+
 int vs_generation_create(const char *folder, enum vs_metric metric, uint32_t dimension, struct vs_error *error)
 {
 	char path[VS_GENERATION_PATH];
@@ -33,25 +80,8 @@ int vs_generation_create(const char *folder, enum vs_metric metric, uint32_t dim
 	if (rc == 0)
 		rc = vs_meta_create(path, 1, metric, dimension, error);
 	if (rc == 0)
-		rc = generation_path(path, folder, "CURRENT", error);
-	if (rc == 0)
-		rc = vs_file_replace(path, "g000001\n", 8, error);
+		rc = vs_generation_switch(folder, "g000001", error);
 	return rc;
-}
-
-/* Reads "gNNNNNN\n" from the open CURRENT. */
-static int current_name(const struct vs_file *current, char name[8], struct vs_error *error)
-{
-	char text[9] = "";
-	int rc = vs_file_read(current, text, 8, 0, error);
-
-	if (rc < 0)
-		return rc;
-	if (text[0] != 'g' || text[7] != '\n' || strspn(text + 1, "0123456789") != 6)
-		return vs_error_set(error, VS_ECORRUPT, "%s names no generation", current->path);
-	memcpy(name, text, 7);
-	name[7] = '\0';
-	return 0;
 }
 
 /* A truth file that the catalogue or meta.db speaks of is missing: that is damage, not an unknown name. */
@@ -64,26 +94,58 @@ static int missing_is_damage(int rc, struct vs_error *error)
 	return VS_ECORRUPT;
 }
 
-int vs_generation_open(const char *folder, struct vs_generation *generation, struct vs_error *error)
+int vs_generation_open_named(const char *folder, const char *name, struct vs_generation *generation,
+                             struct vs_error *error)
 {
-	char path[VS_GENERATION_PATH];
-	char name[8];
 	int rc;
 
 	memset(generation, 0, sizeof(*generation));
 	generation->current.fd = -1;
 	generation->vectors.file.fd = -1;
-	rc = generation_path(path, folder, "CURRENT", error);
-	if (rc == 0)
-		rc = vs_file_open(&generation->current, path, 0, error);
-	if (rc == 0)
-		rc = current_name(&generation->current, name, error);
-	if (rc == 0)
-		rc = generation_path(generation->dir, folder, name, error);
+	rc = generation_path(generation->dir, folder, name, error);
 	if (rc == 0)
 		rc = vs_meta_open(generation->dir, BUSY_MS, &generation->meta, error);
 	if (rc < 0)
 		vs_generation_close(generation);
+	return rc;
+}
+
+/* VS_ESTALE: CURRENT has moved meanwhile, so that the folder may be gone. */
+static int open_current(const char *folder, struct vs_generation *generation, struct vs_error *error)
+{
+	struct vs_file current = VS_FILE_INIT;
+	char name[VS_GENERATION_NAME];
+	int rc = vs_generation_current(folder, &current, name, error);
+
+	/* Whoever moved CURRENT may have been killed before this sync: it must not go back once something was written to
+	 * the generation that it names. */
+	if (rc == 0 && !VS_PLANTED("current-unsynced"))
+		rc = vs_dir_sync(folder, error);
+	if (rc == 0)
+		rc = vs_generation_open_named(folder, name, generation, error);
+	if (current.fd >= 0 && vs_file_unlinked(&current)) {
+		if (rc == 0)
+			vs_generation_close(generation);
+		rc = VS_ESTALE;
+	}
+	if (rc < 0) {
+		vs_file_close(&current);
+		return rc;
+	}
+	generation->current = current;
+	return 0;
+}
+
+int vs_generation_open(const char *folder, struct vs_generation *generation, struct vs_error *error)
+{
+	int rc;
+
+	do {
+		memset(generation, 0, sizeof(*generation));
+		generation->current.fd = -1;
+		generation->vectors.file.fd = -1;
+		rc = open_current(folder, generation, error);
+	} while (rc == VS_ESTALE);
 	return missing_is_damage(rc, error);
 }
 
@@ -98,7 +160,8 @@ void vs_generation_close(struct vs_generation *generation)
 	vs_expiry_release(&generation->expiry);
 	vs_matches_release(&generation->matches);
 	vs_columns_close(generation->columns);
-	if (generation->dir[0] != '\0' || generation->current.path[0] != '\0')
+	/* One of zeros has no file. */
+	if (generation->dir[0] != '\0')
 		vs_file_close(&generation->current);
 	memset(generation, 0, sizeof(*generation));
 	generation->current.fd = -1;

@@ -24,6 +24,8 @@
 struct vs_error;
 
 #define VS_GENERATION_PATH 224
+#define VS_GENERATION_NAME 8 /* "g000001" */
+#define VS_GENERATION_LAST 999999
 #define VS_GRAPH_MIN_SLOTS 2000 /* below, an exact scan is as fast as a walk */
 
 struct vs_generation {
@@ -45,8 +47,21 @@ struct vs_generation {
 /* Makes folder/g000001 with an empty meta.db, then folder/CURRENT. Durable when it returns. */
 int vs_generation_create(const char *folder, enum vs_metric metric, uint32_t dimension, struct vs_error *error);
 
+/* The name of a generation's folder; VS_ETOOBIG past the last. */
+int vs_generation_name(uint32_t number, char name[VS_GENERATION_NAME], struct vs_error *error);
+bool vs_generation_is_name(const char *name);
+/* Opens folder/CURRENT, which the caller closes, and reads what it names. */
+int vs_generation_current(const char *folder, struct vs_file *current, char name[VS_GENERATION_NAME],
+                          struct vs_error *error);
+/* Makes CURRENT name another generation, whose files are synced. Under compact.lock and the writer lock of the old one
+ * (I5). When it fails, vs_generation_moved of the old one tells whether only the sync of the folder did. */
+int vs_generation_switch(const char *folder, const char *name, struct vs_error *error);
+
 /* Opens the generation that folder/CURRENT names. On failure *generation is closed. */
 int vs_generation_open(const char *folder, struct vs_generation *generation, struct vs_error *error);
+/* One that nothing names yet: for whoever makes it. It never counts as moved. */
+int vs_generation_open_named(const char *folder, const char *name, struct vs_generation *generation,
+                             struct vs_error *error);
 void vs_generation_close(struct vs_generation *generation); /* accepts a zeroed or closed one */
 /* CURRENT names another one by now. */
 bool vs_generation_moved(const struct vs_generation *generation);

@@ -9,4 +9,5 @@ libvecstore_core_la_SOURCES += \
 	src/engine/count.c src/engine/facet.h src/engine/facet.c src/engine/facet_table.c \
 	src/engine/record.c src/engine/page.c src/engine/search.c \
 	src/engine/columns_fill.c src/engine/columns_fill.h src/engine/columns_match.c src/engine/columns_match.h \
+	src/engine/compact.c src/engine/compact.h src/engine/compact_copy.c \
 	src/engine/upkeep.c src/engine/check.c

@@ -114,9 +114,12 @@ int vs_namespace_begin(struct vs_namespace *ns, struct vs_meta_state *state, str
 	int rc;
 
 	vs_arena_reset(&ns->arena);
-	rc = follow_current(ns, error);
-	if (rc == 0)
+	do {
+		rc = follow_current(ns, error);
+		if (rc < 0)
+			return rc;
 		rc = vs_generation_begin(&ns->generation, state, error);
+	} while (rc < 0 && vs_generation_moved(&ns->generation)); /* and its files are gone */
 	return rc;
 }
 
@@ -244,6 +247,7 @@ int vs_namespace_stats(struct vs_namespace *ns, struct vs_namespace_stats *stats
 		.dimension = state.dimension,
 		.metric = state.metric,
 		.slots = state.next_slot,
+		.generation = state.generation,
 		.seq = state.seq,
 		.storage_bytes = vs_meta_bytes(generation->meta) + vector_bytes,
 	};

@@ -47,6 +47,9 @@ int vs_namespace_check_vector(enum vs_metric metric, const char *field, const fl
 /* VS_EINVAL with field unless it is an id: 1 to 512 bytes of UTF-8 without NUL. */
 int vs_namespace_check_id(const char *field, const char *id, size_t len, struct vs_error *error);
 
+/* Removes generations that compactions have left behind, unless one is going on. */
+void vs_compact_tidy(struct vs_namespace *ns);
+
 void vs_upkeep_release(struct vs_upkeep *upkeep); /* NULL allowed */
 
 #endif

@@ -49,6 +49,8 @@ int vs_namespace_sweep(struct vs_namespace *ns, const struct vs_meta_state *stat
 
 	if (state->expiry == 0 || vs_clock_wall_ms() < state->expiry)
 		return 0;
+	if (ns->generation.current.fd < 0) /* in the making: it follows the live one, which is swept */
+		return 0;
 	rc = vs_write_begin(&write, ns, 0, error);
 	if (rc < 0)
 		return rc;

@@ -84,6 +84,7 @@ static int upkeep_open(struct vs_namespace *ns, struct vs_error *error)
 		return rc;
 	}
 	ns->upkeep = upkeep;
+	vs_compact_tidy(ns);
 	return 0;
 }
 
@@ -176,7 +177,7 @@ static int link_tail(struct vs_namespace *ns, const struct vs_meta_state *state,
 	if (rc < 0)
 		return rc;
 	view = vs_vectors_view(&ns->generation.vectors);
-	while (rc == 0 && vs_graph_linked(upkeep->writer) < state->next_slot) {
+	while (rc == 0 && vs_graph_linked(upkeep->writer) < state->next_slot && !vs_generation_moved(&ns->generation)) {
 		uint32_t linked = vs_graph_linked(upkeep->writer);
 		uint32_t end = state->next_slot - linked > BATCH_SLOTS ? linked + BATCH_SLOTS : state->next_slot;
 		rc = vs_graph_link(upkeep->writer, &view, end, &upkeep->present, thread_count(options), link_progress, &linking,
@@ -324,6 +325,8 @@ int vs_namespace_index(struct vs_namespace *ns, const struct vs_index_options *o
 		rc = store_live(ns, &state, &any, error);
 	if (rc == 0)
 		rc = checkpoint_wal(ns, &state, &any, error);
+	if ((rc < 0 || columns < 0) && vs_generation_moved(&ns->generation))
+		rc = vs_error_set(error, VS_ESTALE, "namespace %s has another generation now", ns->entry.name);
 	/* After a fault nothing that was open is trusted: the next call opens it again, and repairs. */
 	if (rc < 0 && rc != VS_EBUSY && !VS_PLANTED("present-forgotten")) {
 		vs_upkeep_release(ns->upkeep);

@@ -289,6 +289,7 @@ struct vs_namespace_stats {
 	uint32_t dimension;
 	enum vs_metric metric;
 	uint32_t slots;    /* used up to now, dead ones too */
+	uint32_t generation; /* 1, and one more after each compaction */
 	uint32_t indexed;  /* slots the graph has passed */
 	uint32_t unindexed; /* slots of the tail; 0 while the namespace is too small to need a graph */
 	uint64_t seq;      /* number of the newest change */
@@ -310,6 +311,30 @@ int vs_namespace_index(struct vs_namespace *ns, const struct vs_index_options *o
                        struct vs_error *error);
 /* Folder of the live generation, for watching it. Valid until the next call on the namespace. */
 const char *vs_namespace_folder(const struct vs_namespace *ns);
+
+enum vs_compact_phase {
+	VS_COMPACT_COPY,   /* records to their new slots */
+	VS_COMPACT_LINK,   /* the new graph */
+	VS_COMPACT_FOLLOW, /* what was written meanwhile */
+};
+struct vs_compact_options {
+	unsigned threads; /* for linking; 0: one per core */
+	/* Now and then: how far the phase is. Non-zero stops, nothing has changed then, and is returned. It must not call the
+	 * namespace. NULL: never. */
+	int (*progress)(void *context, enum vs_compact_phase phase, uint64_t done, uint64_t total);
+	void *context;
+};
+#define VS_COMPACT_OPTIONS { 0, NULL, NULL }
+struct vs_compact_result {
+	uint64_t removed_count; /* dead slots: of deleted records, and of the former versions of updated ones */
+	uint64_t freed_bytes;   /* on disk; those that a process has open are free once it has asked or written something */
+};
+/* Writes the namespace anew without its dead slots, beside the old files, and changes over to it. Others read meanwhile, and
+ * write but for the last moment (some ten milliseconds). Records stay what they are, soft-deleted ones too. Without dead
+ * slots there is nothing to do. VS_EBUSY when the namespace is being compacted already; VS_ENOSPC when there is no room for
+ * both beside each other. */
+int vs_namespace_compact(struct vs_namespace *ns, const struct vs_compact_options *options,
+                         struct vs_compact_result *result, struct vs_error *error);
 
 struct vs_check_result {
 	uint64_t problems; /* in truth files: data are damaged */

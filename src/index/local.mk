@@ -7,6 +7,7 @@ libvecstore_core_la_SOURCES += \
 	src/index/graph_filter.c \
 	src/index/graph_impl.h \
 	src/index/graph_link.c \
+	src/index/graph_order.c \
 	src/index/graph_repair.c \
 	src/index/graph_search.c \
 	src/index/graph_select.c src/index/graph_select.h \

@@ -5,6 +5,7 @@ libvecstore_service_la_SOURCES += \
 	src/service/cache.c src/service/cache.h \
 	src/service/cache_file.c src/service/cache_file.h \
 	src/service/call.h \
+	src/service/compact.c \
 	src/service/condition.c src/service/condition.h \
 	src/service/count.c \
 	src/service/execute.c \

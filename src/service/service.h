@@ -51,6 +51,7 @@ struct vs_request {
 	const void *body;
 	size_t body_len;
 	struct vs_arena *arena; /* reset by the program after sending */
+	bool (*stopping)(void); /* the program is to end: work that takes long is given up; NULL: it never is */
 };
 
 struct vs_response {

@@ -13,7 +13,7 @@ import harness
 import oracle
 from harness import run
 
-COMMANDS = ("serve", "import", "query", "check", "bench", "version")
+COMMANDS = ("serve", "import", "query", "check", "compact", "bench", "version")
 
 
 @pytest.fixture(scope="module")

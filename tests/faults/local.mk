@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 fault_common = tests/faults/folders.c tests/faults/work.c tests/faults/work.h
-fault_tests = tests/faults/damage tests/faults/power tests/faults/rivals tests/faults/steps
+fault_tests = tests/faults/beside tests/faults/damage tests/faults/power tests/faults/rivals tests/faults/steps
 EXTRA_PROGRAMS += $(fault_tests)
 EXTRA_DIST += tests/faults/planted tests/faults/README.md
 
@@ -12,6 +12,8 @@ TESTS += tests/faults/planted
 endif
 endif
 
+tests_faults_beside_SOURCES = tests/faults/beside.c $(fault_common)
+tests_faults_beside_LDADD = $(core_libs)
 tests_faults_damage_SOURCES = tests/faults/damage.c $(fault_common)
 tests_faults_damage_LDADD = $(core_libs)
 tests_faults_power_SOURCES = tests/faults/power.c tests/faults/image.c tests/faults/image.h $(fault_common)

@@ -257,6 +257,8 @@ static int index_all(struct work *work, bool here, struct vs_error *error)
 
 int work_perform(struct work *work, const struct work_op *op, struct vs_error *error)
 {
+	static const struct vs_compact_options one_thread = { 1, NULL, NULL };
+	struct vs_compact_result compacted;
 	char filter[64];
 	size_t done;
 
@@ -280,6 +282,8 @@ int work_perform(struct work *work, const struct work_op *op, struct vs_error *e
 	case WORK_INDEX:
 	case WORK_INDEX_HERE:
 		return index_all(work, op->kind == WORK_INDEX_HERE, error);
+	case WORK_COMPACT:
+		return vs_namespace_compact(work->ns, &one_thread, &compacted, error);
 	default:
 		return 0;
 	}

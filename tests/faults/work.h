@@ -34,6 +34,7 @@ enum work_kind {
 	WORK_EXPIRE,  /* upserts of what has expired already: it is as if it were deleted, and the indexer sweeps it */
 	WORK_INDEX,      /* by a fresh handle, until nothing is left to do */
 	WORK_INDEX_HERE, /* by the handle that is open */
+	WORK_COMPACT,    /* by the handle that is open */
 };
 
 /* On the records numbered from, from + 1, …; salt makes other vectors and metadata. */

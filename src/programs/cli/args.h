@@ -23,7 +23,7 @@ enum vs_flag {
 	VS_FLAGS
 };
 
-#define VS_COMMAND_FLAGS 16
+#define VS_COMMAND_FLAGS 24
 
 struct vs_command {
 	const char *name;

@@ -22,29 +22,49 @@ double vs_progress_seconds(const struct vs_progress *progress)
 	return (double)(vs_clock_mono_ns() - progress->begun) / 1e9;
 }
 
-void vs_progress_update(struct vs_progress *progress, uint64_t bytes, uint64_t records)
+/* False when nobody looks, or it was drawn a moment ago. */
+static bool is_due(struct vs_progress *progress)
 {
 	uint64_t now = vs_clock_mono_ns();
 	if (!progress->shown || now - progress->drawn < INTERVAL)
-		return;
+		return false;
 	progress->drawn = now;
+	return true;
+}
+
+static void draw(const struct vs_progress *progress, double share, const char *what)
+{
 	double seconds = vs_progress_seconds(progress);
-	double rate = seconds > 0 ? (double)records / seconds : 0;
-	if (progress->total == 0) {
-		fprintf(stderr, "\r%llu records, %.0f/s\033[K", (unsigned long long)records, rate);
-		return;
-	}
-	double share = (double)bytes / (double)progress->total;
 	if (share > 1)
 		share = 1;
 	char bar[BAR + 1];
 	for (int i = 0; i < BAR; i++)
 		bar[i] = i < (int)(share * BAR) ? '#' : '.';
 	bar[BAR] = '\0';
-	fprintf(stderr, "\r%3d%% [%s] %llu records, %.0f/s", (int)(share * 100), bar, (unsigned long long)records, rate);
+	fprintf(stderr, "\r%3d%% [%s] %s", (int)(share * 100), bar, what);
 	if (share > 0.01)
 		fprintf(stderr, ", %.0f s left", seconds / share - seconds);
 	fputs("\033[K", stderr);
+}
+
+void vs_progress_update(struct vs_progress *progress, uint64_t bytes, uint64_t records)
+{
+	char what[64];
+	if (!is_due(progress))
+		return;
+	double seconds = vs_progress_seconds(progress);
+	double rate = seconds > 0 ? (double)records / seconds : 0;
+	snprintf(what, sizeof what, "%llu records, %.0f/s", (unsigned long long)records, rate);
+	if (progress->total == 0)
+		fprintf(stderr, "\r%s\033[K", what);
+	else
+		draw(progress, (double)bytes / (double)progress->total, what);
+}
+
+void vs_progress_share(struct vs_progress *progress, double share, const char *what)
+{
+	if (is_due(progress))
+		draw(progress, share, what);
 }
 
 void vs_progress_end(struct vs_progress *progress)

@@ -16,6 +16,8 @@ struct vs_progress {
 void vs_progress_begin(struct vs_progress *progress, uint64_t total);
 /* Cheap: draws at most ten times a second. */
 void vs_progress_update(struct vs_progress *progress, uint64_t bytes, uint64_t records);
+/* The same for what is no file: share is 0 to 1. */
+void vs_progress_share(struct vs_progress *progress, double share, const char *what);
 /* Takes the bar away. */
 void vs_progress_end(struct vs_progress *progress);
 double vs_progress_seconds(const struct vs_progress *progress); /* since the beginning */

@@ -118,6 +118,7 @@ static void fill_request(struct vs_worker *worker, const struct vs_wire *wire, s
 		.if_match = wire->get(wire->context, "HTTP_IF_MATCH"),
 		.if_none_match = wire->get(wire->context, "HTTP_IF_NONE_MATCH"),
 		.arena = &worker->arena,
+		.stopping = worker->stopping,
 	};
 	/* A proxy's address says nothing of who asked it. */
 	if (wire->get(wire->context, "HTTP_X_FORWARDED_FOR") || wire->get(wire->context, "HTTP_FORWARDED"))

@@ -25,6 +25,7 @@ struct vs_worker {
 	struct vs_buf body;
 	struct vs_buf head;
 	struct vs_response response;
+	bool (*stopping)(void); /* as in struct vs_request */
 };
 
 /* From here on a file that is cut short while it is mapped (SIGBUS) costs the process, but not the answer: the request in
