@@ -91,7 +91,7 @@ static void read_file(struct bench *bench, const char *path)
 
 static void open_store(struct bench *bench, const char *data)
 {
-	struct vs_namespace_options options = { VS_CREATE, VS_COSINE, 0 };
+	struct vs_namespace_options options = { VS_CREATE, VS_COSINE, 0, VS_QUANTIZATION_INT8 };
 	struct vs_error error;
 
 	bench->data = data;

@@ -10,6 +10,7 @@ CREATE TABLE state (
   generation  INTEGER NOT NULL,           -- agrees with the folder's name and every file's header
   dimension   INTEGER NOT NULL,           -- 0 until the first record fixes it
   metric      INTEGER NOT NULL,           -- enum vs_metric
+  quantization INTEGER NOT NULL,          -- enum vs_quantization
   next_slot   INTEGER NOT NULL DEFAULT 0, -- slots below it are committed; never goes back
   seq         INTEGER NOT NULL DEFAULT 0, -- sequence number of the newest change
   trimmed     INTEGER NOT NULL DEFAULT 0, -- changes up to this one are no longer in table change

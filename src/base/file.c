@@ -138,7 +138,7 @@ void vs_file_close(struct vs_file *file)
 	file->fd = -1;
 }
 
-int vs_file_size(const struct vs_file *file, uint64_t *size, struct vs_error *error)
+int vs_file_look(const struct vs_file *file, uint64_t *size, bool *unlinked, struct vs_error *error)
 {
 	struct stat st;
 	int rc;
@@ -146,7 +146,14 @@ int vs_file_size(const struct vs_file *file, uint64_t *size, struct vs_error *er
 	if (rc)
 		return vs_error_errno(error, errno, "%s: cannot be examined", file->path);
 	*size = (uint64_t)st.st_size;
+	*unlinked = st.st_nlink == 0;
 	return 0;
+}
+
+int vs_file_size(const struct vs_file *file, uint64_t *size, struct vs_error *error)
+{
+	bool unlinked;
+	return vs_file_look(file, size, &unlinked, error);
 }
 
 bool vs_file_unlinked(const struct vs_file *file)

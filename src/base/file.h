@@ -40,6 +40,8 @@ void vs_file_close(struct vs_file *file); /* accepts a closed one */
 int vs_file_size(const struct vs_file *file, uint64_t *size, struct vs_error *error);
 /* True when no directory names this open file any more. */
 bool vs_file_unlinked(const struct vs_file *file);
+/* Both in one call. */
+int vs_file_look(const struct vs_file *file, uint64_t *size, bool *unlinked, struct vs_error *error);
 
 /* All len bytes or an error; a file that ends before is VS_ECORRUPT. EINTR is retried.
  * Offsets past INT64_MAX: VS_EINVAL. */

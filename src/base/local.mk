@@ -6,6 +6,7 @@ libvecstore_core_la_SOURCES += \
 	src/base/buf.c src/base/buf.h \
 	src/base/checksum.c src/base/checksum.h \
 	src/base/clock.c src/base/clock.h \
+	src/base/cpu.c src/base/cpu.h \
 	src/base/error.c src/base/error.h src/base/error.tbl \
 	src/base/fault.c src/base/fault.h \
 	src/base/file.c src/base/file.h \

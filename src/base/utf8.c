@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/utf8.h"
 
+#include <string.h>
+
 /* Bytes of the valid character at p, of which at most `left` may be read; 0 when there is none. */
 static size_t character_len(const unsigned char *p, size_t left)
 {
@@ -35,11 +37,23 @@ static size_t character_len(const unsigned char *p, size_t left)
 	return len;
 }
 
+/* The first place at or after i where not each of 16 bytes is ASCII: most text is, and passes fast. */
+static size_t skip_ascii(const unsigned char *p, size_t i, size_t len)
+{
+	for (; len - i >= 16; i += 16) {
+		uint64_t words[2];
+		memcpy(words, p + i, sizeof(words));
+		if (((words[0] | words[1]) & UINT64_C(0x8080808080808080)) != 0)
+			break;
+	}
+	return i;
+}
+
 int64_t vs_utf8_check(const void *data, size_t len)
 {
 	const unsigned char *p = data;
 
-	for (size_t i = 0; i < len;) {
+	for (size_t i = 0; (i = skip_ascii(p, i, len)) < len;) {
 		size_t n = character_len(p + i, len - i);
 		if (n == 0)
 			return (int64_t)i;

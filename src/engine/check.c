@@ -8,7 +8,9 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
+#include "base/clock.h"
 #include "engine/namespace.h"
 #include "store/live.h"
 
@@ -18,6 +20,9 @@ struct check {
 	struct vs_view view;
 	struct vs_bitmap present; /* slots that have a record */
 	struct vs_bitmap live;    /* of these, not soft-deleted */
+	struct vs_rows *rows;     /* as a process would see them that starts now */
+	struct vs_arena arena;
+	uint64_t differing;       /* rows whose copies say something else */
 	void (*report)(void *context, const char *finding);
 	void *context;
 	struct vs_check_result *result;
@@ -72,6 +77,21 @@ static void check_vector(struct check *check, const struct vs_meta_row *row)
 		finding(check, true, "vectors.f32: slot %u of record '%.60s' has a wrong factor", row->slot, row->id);
 }
 
+/* A copy is believed where it can be read. */
+static void check_copy(struct check *check, const struct vs_meta_row *row)
+{
+	struct vs_meta_row copy;
+
+	vs_arena_reset(&check->arena);
+	if (check->rows == NULL || !vs_rows_find(check->rows, row->slot, &check->arena, &copy))
+		return;
+	check->differing += copy.id_len != row->id_len || memcmp(copy.id, row->id, row->id_len) != 0 ||
+	                    copy.metadata_len != row->metadata_len ||
+	                    memcmp(copy.metadata, row->metadata, row->metadata_len) != 0 || copy.version != row->version ||
+	                    copy.created_at != row->created_at || copy.updated_at != row->updated_at ||
+	                    copy.expires_at != row->expires_at;
+}
+
 static int check_row(void *context, const struct vs_meta_row *row)
 {
 	struct check *check = context;
@@ -89,6 +109,7 @@ static int check_row(void *context, const struct vs_meta_row *row)
 		finding(check, true, "meta.db: metadata of record '%.60s' is no JSON object", row->id);
 	json_object_put(metadata);
 	check_vector(check, row);
+	check_copy(check, row);
 	return 0;
 }
 
@@ -165,6 +186,17 @@ static int check_graph(struct check *check, struct vs_error *error)
 	return 0;
 }
 
+static void check_copies(struct check *check)
+{
+	uint32_t damaged = check->rows != NULL ? vs_rows_damaged(check->rows) : 0;
+
+	if (check->differing > 0)
+		finding(check, true, "rows.dat: %llu copies differ from their records; delete it", (unsigned long long)check->differing);
+	if (damaged > 0)
+		finding(check, false, "rows.dat: %u copies of records are damaged; meta.db is asked until the indexer starts again",
+		        damaged);
+}
+
 /* What columns say is checked whenever it is used; here it is only told. */
 static void check_columns(struct check *check)
 {
@@ -193,6 +225,8 @@ int vs_namespace_check(struct vs_namespace *ns, void (*report)(void *context, co
 		return rc;
 	if (ns->generation.has_vectors)
 		check.view = vs_vectors_view(&ns->generation.vectors);
+	if (vs_rows_open(ns->generation.dir, check.state.generation, &check.rows, NULL) == 0)
+		vs_rows_refresh(check.rows, check.state.next_slot, vs_clock_mono_ns());
 	rc = check_truth(&check, error);
 	if (rc == 0)
 		check_live(&check);
@@ -200,7 +234,11 @@ int vs_namespace_check(struct vs_namespace *ns, void (*report)(void *context, co
 		rc = check_graph(&check, error);
 	if (rc == 0)
 		check_columns(&check);
+	if (rc == 0)
+		check_copies(&check);
 	vs_namespace_end(ns);
+	vs_rows_close(check.rows);
+	vs_arena_release(&check.arena);
 	vs_bitmap_release(&check.present);
 	vs_bitmap_release(&check.live);
 	return rc;

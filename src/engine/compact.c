@@ -139,7 +139,7 @@ static int link_progress(void *context, uint32_t linked, uint32_t slots)
 	return vs_compact_progress(context, VS_COMPACT_LINK, linked, slots);
 }
 
-/* As the indexer will: columns, graph, liveness, WAL. */
+/* As the indexer will: columns, copies of rows, graph, liveness, WAL. */
 static int link_fresh(struct vs_compaction *compaction, struct vs_error *error)
 {
 	struct vs_index_options options = { compaction->options->threads, link_progress, compaction };

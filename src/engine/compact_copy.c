@@ -40,6 +40,7 @@ int vs_compact_make(struct vs_compaction *compaction, const struct vs_meta_state
 {
 	struct vs_namespace *ns = compaction->ns;
 	struct vs_namespace *fresh = calloc(1, sizeof(*fresh));
+	struct vs_meta_options options = { old->generation + 1, old->dimension, old->metric, old->quantization };
 	uint64_t records = old->active + old->deleted;
 	int rc;
 
@@ -53,7 +54,7 @@ int vs_compact_make(struct vs_compaction *compaction, const struct vs_meta_state
 	memcpy(fresh->folder, ns->folder, sizeof(fresh->folder));
 	rc = vs_dir_create(compaction->dir, error);
 	if (rc == 0)
-		rc = vs_meta_create(compaction->dir, old->generation + 1, old->metric, old->dimension, error);
+		rc = vs_meta_create(compaction->dir, &options, error);
 	if (rc == 0)
 		rc = vs_generation_open_named(ns->folder, compaction->name, &fresh->generation, error);
 	if (rc < 0) {

@@ -10,6 +10,7 @@
 #include "store/live.h"
 
 #define BUSY_MS 5000 /* how long a writer waits for another */
+#define GRAPH_LOOK_NS UINT64_C(20000000) /* between two looks whether the graph's files are still the same */
 
 static int generation_path(char *path, const char *folder, const char *name, struct vs_error *error)
 {
@@ -67,8 +68,10 @@ int vs_generation_switch(const char *folder, const char *name, struct vs_error *
 	return vs_file_replace(path, text, VS_GENERATION_NAME, error);
 }
 
-int vs_generation_create(const char *folder, enum vs_metric metric, uint32_t dimension, struct vs_error *error)
+int vs_generation_create(const char *folder, enum vs_metric metric, enum vs_quantization quantization, uint32_t dimension,
+                         struct vs_error *error)
 {
+	struct vs_meta_options options = { 1, dimension, metric, quantization };
 	char path[VS_GENERATION_PATH];
 	int rc;
 
@@ -78,7 +81,7 @@ int vs_generation_create(const char *folder, enum vs_metric metric, uint32_t dim
 	if (rc == 0)
 		rc = vs_dir_create(path, error);
 	if (rc == 0)
-		rc = vs_meta_create(path, 1, metric, dimension, error);
+		rc = vs_meta_create(path, &options, error);
 	if (rc == 0)
 		rc = vs_generation_switch(folder, "g000001", error);
 	return rc;
@@ -160,6 +163,7 @@ void vs_generation_close(struct vs_generation *generation)
 	vs_expiry_release(&generation->expiry);
 	vs_matches_release(&generation->matches);
 	vs_columns_close(generation->columns);
+	vs_rows_close(generation->rows);
 	/* One of zeros has no file. */
 	if (generation->dir[0] != '\0')
 		vs_file_close(&generation->current);
@@ -183,6 +187,8 @@ int vs_generation_open_vectors(struct vs_generation *generation, const struct vs
 		return 0;
 	if (!generation->has_vectors) {
 		vs_space_init(&space, state->metric, state->dimension);
+		if (state->quantization == VS_QUANTIZATION_NONE)
+			space.quantization = VS_QUANTIZATION_NONE;
 		/* Once there were records, a missing file is damage and no reason to make an empty one. */
 		rc = vs_vectors_open(generation->dir, &space, state->generation, true, create && state->next_slot == 0,
 		                     &generation->vectors, error);
@@ -266,13 +272,19 @@ int vs_generation_refresh_expiry(struct vs_generation *generation, const struct 
 }
 
 /* A graph that is missing or damaged costs time, not answers: the exact scan takes over until the indexer has mended
- * it. */
+ * it. For the same reason what is mapped may still be used for a while after its files were deleted or replaced. */
 static void refresh_graph(struct vs_generation *generation, const struct vs_meta_state *state)
 {
-	if (generation->graph != NULL && vs_graph_refresh(generation->graph, NULL) < 0) {
+	uint64_t now = vs_clock_mono_ns();
+	bool look = generation->graph != NULL &&
+	            (now - generation->graph_looked_ns >= GRAPH_LOOK_NS || vs_graph_grew(generation->graph));
+
+	if (look && vs_graph_refresh(generation->graph, NULL) < 0) {
 		vs_graph_close(generation->graph);
 		generation->graph = NULL;
 	}
+	if (look || generation->graph == NULL)
+		generation->graph_looked_ns = now;
 	if (generation->graph == NULL && generation->has_vectors && state->next_slot >= VS_GRAPH_MIN_SLOTS &&
 	    vs_metric_indexed(state->metric))
 		(void)vs_graph_open(generation->dir, &generation->vectors.space, state->generation, &generation->graph, NULL);
@@ -296,6 +308,8 @@ int vs_generation_begin(struct vs_generation *generation, struct vs_meta_state *
 	refresh_graph(generation, state);
 	if (generation->columns == NULL && vs_columns_open(generation->dir, state->generation, &generation->columns, NULL) == 0)
 		generation->matches.columns = generation->columns;
+	if (generation->rows == NULL)
+		(void)vs_rows_open(generation->dir, state->generation, &generation->rows, NULL);
 	return 0;
 }
 

@@ -19,6 +19,7 @@
 #include "math/bitmap.h"
 #include "store/columns.h"
 #include "store/meta.h"
+#include "store/rows.h"
 #include "store/vectors.h"
 
 struct vs_error;
@@ -35,17 +36,20 @@ struct vs_generation {
 	bool has_vectors;          /* the dimension is fixed and vectors.f32 is open */
 	struct vs_vectors vectors; /* valid when has_vectors */
 	struct vs_graph *graph;    /* for reading; NULL: none, or not usable now */
+	uint64_t graph_looked_ns;  /* when its files were looked at last */
 	struct vs_graph_scratch *scratch;
 	struct vs_bitmap live; /* slots of live records as of change live_seq */
 	uint64_t live_seq;
 	bool live_known;
 	struct vs_expiry expiry;
 	struct vs_columns *columns; /* NULL until the first transaction */
+	struct vs_rows *rows;       /* so */
 	struct vs_matches matches;
 };
 
 /* Makes folder/g000001 with an empty meta.db, then folder/CURRENT. Durable when it returns. */
-int vs_generation_create(const char *folder, enum vs_metric metric, uint32_t dimension, struct vs_error *error);
+int vs_generation_create(const char *folder, enum vs_metric metric, enum vs_quantization quantization, uint32_t dimension,
+                         struct vs_error *error);
 
 /* The name of a generation's folder; VS_ETOOBIG past the last. */
 int vs_generation_name(uint32_t number, char name[VS_GENERATION_NAME], struct vs_error *error);

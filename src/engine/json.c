@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/utf8.h"
 
 struct json_tokener *vs_json_open(void)
 {
@@ -216,6 +217,11 @@ int vs_json_parse(struct json_tokener *json, const char *text, size_t len, const
 	if (!json_object_is_type(value, json_type_object)) {
 		json_object_put(value);
 		return vs_error_at(error, VS_EINVAL, where, 0, "must be a JSON object");
+	}
+	int64_t bad = vs_utf8_check(text, len); /* json-c lets overlong forms, surrogates and more pass */
+	if (bad >= 0) {
+		json_object_put(value);
+		return vs_error_at(error, VS_EINVAL, where, bad, "a string is not valid UTF-8");
 	}
 	if (count_members(value) != names) {
 		json_object_put(value);

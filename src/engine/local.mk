@@ -8,6 +8,7 @@ libvecstore_core_la_SOURCES += \
 	src/engine/expiry.h src/engine/expiry.c src/engine/sweep.h src/engine/sweep.c \
 	src/engine/count.c src/engine/facet.h src/engine/facet.c src/engine/facet_table.c \
 	src/engine/record.c src/engine/page.c src/engine/search.c \
+	src/engine/search_batch.c src/engine/search_impl.h src/engine/search_scan.c \
 	src/engine/columns_fill.c src/engine/columns_fill.h src/engine/columns_match.c src/engine/columns_match.h \
 	src/engine/compact.c src/engine/compact.h src/engine/compact_copy.c \
-	src/engine/upkeep.c src/engine/check.c
+	src/engine/rows_fill.c src/engine/rows_fill.h src/engine/upkeep.c src/engine/check.c

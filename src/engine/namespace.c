@@ -19,13 +19,19 @@ static int namespace_folder(const struct vs_store *store, const char *folder, ch
 	return 0;
 }
 
+struct making {
+	const struct vs_store *store;
+	enum vs_quantization quantization;
+};
+
 static int make_folder(void *context, const struct vs_catalog_entry *entry, struct vs_error *error)
 {
+	const struct making *making = context;
 	char folder[VS_GENERATION_PATH];
-	int rc = namespace_folder(context, entry->folder, folder, error);
+	int rc = namespace_folder(making->store, entry->folder, folder, error);
 
 	if (rc == 0)
-		rc = vs_generation_create(folder, entry->metric, entry->dimension, error);
+		rc = vs_generation_create(folder, entry->metric, making->quantization, entry->dimension, error);
 	return rc;
 }
 
@@ -33,6 +39,7 @@ static int make_folder(void *context, const struct vs_catalog_entry *entry, stru
 static int find_entry(struct vs_store *store, const char *name, const struct vs_namespace_options *options,
                       struct vs_catalog_entry *entry, struct vs_error *error)
 {
+	struct making making = { store, options->quantization != 0 ? options->quantization : VS_QUANTIZATION_INT8 };
 	int rc = vs_catalog_find(store->catalog, name, entry, error);
 
 	if (rc != VS_ENOTFOUND || (options->flags & VS_CREATE) == 0)
@@ -41,7 +48,9 @@ static int find_entry(struct vs_store *store, const char *name, const struct vs_
 		return vs_error_at(error, VS_EINVAL, "dimension", -1, "%u is more than %d", options->dimension, VS_VECTOR_DIM_MAX);
 	if (vs_metric_name(options->metric) == NULL)
 		return vs_error_at(error, VS_EINVAL, "metric", -1, "%d is no metric", (int)options->metric);
-	rc = vs_catalog_append(store->catalog, name, options->metric, options->dimension, make_folder, store, entry, error);
+	if (options->quantization != 0 && vs_quantization_name(options->quantization) == NULL)
+		return vs_error_at(error, VS_EINVAL, "quantization", -1, "%d is no quantization", (int)options->quantization);
+	rc = vs_catalog_append(store->catalog, name, options->metric, options->dimension, make_folder, &making, entry, error);
 	if (rc == VS_ECONFLICT)
 		rc = vs_catalog_find(store->catalog, name, entry, error);
 	return rc;
@@ -246,6 +255,7 @@ int vs_namespace_stats(struct vs_namespace *ns, struct vs_namespace_stats *stats
 		.deleted = state.deleted - generation->expiry.deleted,
 		.dimension = state.dimension,
 		.metric = state.metric,
+		.quantization = state.quantization,
 		.slots = state.next_slot,
 		.generation = state.generation,
 		.seq = state.seq,

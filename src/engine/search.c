@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "engine/namespace.h"
-#include "index/scan.h"
+#include "engine/search_impl.h"
+#include "index/scan_batch.h"
 
 #define RESULTS_MAX 10000
 #define EF_MAX 100000
@@ -26,24 +26,11 @@
 #define ACCEPTED_HOPS 5     /* per place and 1 / share of accepted */
 #define SHARE_LEAST 0.005f  /* of accepted, below which those that two hops reach hang together no more */
 #define EXACT_MOST 1000     /* accepted up to which float32 rows are compared at once */
-#define OFFERED_LEAST 32    /* accepted that a walk must have met to be believed, and twice the wanted */
+#define SHARED_COMPARE 0.3f /* of an accepted row, for each of many queries that share a pass over the rows, */
+#define SHARED_FETCH 4.0f   /* and for all of them together */
+#define SHARED_LEAST 8      /* queries */
 
-struct search {
-	struct vs_namespace *ns;
-	const struct vs_query *query;
-	struct vs_meta_state state;
-	struct vs_view view;
-	const float *vector;
-	float factor;
-	int64_t self;                   /* slot of the record asked by id, left out; -1: none */
-	const struct vs_bitmap *accept; /* live and accepted by the filter */
-	uint64_t accepted;              /* bits in it */
-	uint32_t want;                  /* hits to find: offset + limit, and self */
-	struct vs_topk top;
-	struct vs_query_stats *stats;
-};
-
-static int check_query(const struct vs_query *query, struct vs_error *error)
+int vs_search_check(const struct vs_query *query, struct vs_error *error)
 {
 	if ((query->vector == NULL) == (query->id == NULL))
 		return vs_error_at(error, VS_EINVAL, "vector", -1, "a query needs either a vector or an id");
@@ -51,6 +38,8 @@ static int check_query(const struct vs_query *query, struct vs_error *error)
 		return vs_error_at(error, VS_EINVAL, "limit", -1, "%u is not between 1 and %d", query->limit, RESULTS_MAX);
 	if (query->offset > RESULTS_MAX - query->limit)
 		return vs_error_at(error, VS_EINVAL, "offset", -1, "limit + offset is more than %d", RESULTS_MAX);
+	if (query->rescore < -1 || query->rescore > VS_RESCORE_MAX)
+		return vs_error_at(error, VS_EINVAL, "rescore", -1, "%d is not between 0 and %d", (int)query->rescore, VS_RESCORE_MAX);
 	if (query->ef > EF_MAX)
 		return vs_error_at(error, VS_EINVAL, "ef", -1, "%u is more than %d", query->ef, EF_MAX);
 	return 0;
@@ -89,7 +78,7 @@ static int find_vector(struct search *search, struct vs_error *error)
 	return 0;
 }
 
-static int find_accepted(struct search *search, struct vs_error *error)
+int vs_search_accept(struct search *search, struct vs_error *error)
 {
 	struct vs_generation *generation = &search->ns->generation;
 	int rc;
@@ -104,13 +93,10 @@ static int find_accepted(struct search *search, struct vs_error *error)
 			return rc;
 	}
 	search->stats->filtered_count = search->accepted;
+	search->want = search->query->limit + search->query->offset + (search->self >= 0 ? 1 : 0);
+	if (search->want > search->accepted)
+		search->want = (uint32_t)search->accepted;
 	return 0;
-}
-
-static void scan(struct search *search, uint32_t from)
-{
-	search->stats->distances += vs_scan_search(&search->view, search->vector, search->factor, search->accept, from,
-	                                           search->state.next_slot, &search->top);
 }
 
 /* A way to find candidates below `linked`, and its pool. */
@@ -148,6 +134,9 @@ static bool choose(const struct search *search, uint32_t linked, struct plan *pl
 		plan->way = VS_GRAPH_ACCEPTED;
 	if (costs[2] < costs[plan->way])
 		plan->way = VS_GRAPH_SCAN;
+	if (search->company >= SHARED_LEAST && vs_scan_has_tiles(search->state.metric) &&
+	    accepted * (SHARED_COMPARE + SHARED_FETCH / (float)search->company) < costs[plan->way])
+		return false;
 	if (pools[plan->way] < (float)search->want)
 		pools[plan->way] = (float)search->want;
 	if (pools[plan->way] > EF_MAX)
@@ -165,7 +154,10 @@ static int64_t ask_graph(struct search *search, const struct vs_graph *graph, co
 		                            .ef = plan->ef,
 		                            .below = linked,
 		                            .accept = search->accept,
-		                            .way = plan->way };
+		                            .way = plan->way,
+		                            .rescore = search->query->rescore < 0
+		                                           ? vs_graph_enough(search->want)
+		                                           : (uint32_t)search->query->rescore * search->want };
 	struct vs_graph_stats stats = { 0, 0, 0 };
 
 	vs_topk_reset(&search->top);
@@ -178,11 +170,11 @@ static int64_t ask_graph(struct search *search, const struct vs_graph *graph, co
 	return stats.offered;
 }
 
-/* Asks the graph and scans the tail. False: it cannot or did not find enough, so that the scan has to. */
+/* Asks the graph and leaves the tail to be scanned. False: it cannot be asked, or the exact scan is cheaper. */
 static bool walk(struct search *search, const struct vs_graph *graph)
 {
 	uint32_t linked = vs_graph_linked(graph);
-	uint64_t least = OFFERED_LEAST > 2 * search->want ? OFFERED_LEAST : 2 * search->want;
+	uint32_t least = vs_graph_enough(search->want); /* accepted that a walk must have met to be believed */
 	struct plan plan;
 	int64_t offered;
 
@@ -193,33 +185,34 @@ static bool walk(struct search *search, const struct vs_graph *graph)
 		return false;
 	offered = ask_graph(search, graph, &plan, linked);
 	/* Around this vector fewer are accepted than elsewhere. */
-	if (offered >= 0 && (uint64_t)offered < least && plan.way == VS_GRAPH_WALK && search->query->filter != NULL) {
+	if (offered >= 0 && offered < (int64_t)least && plan.way == VS_GRAPH_WALK && search->query->filter != NULL) {
 		plan.way = VS_GRAPH_ACCEPTED;
 		offered = ask_graph(search, graph, &plan, linked);
 	}
-	if (offered < 0)
-		return false;
-	scan(search, linked);
-	return search->top.len >= search->want || search->top.len >= search->accepted;
+	search->from = linked;
+	return offered >= 0;
 }
 
-static int find_hits(struct search *search, struct vs_error *error)
+void vs_search_exactly(struct search *search)
+{
+	search->stats->path = VS_PATH_EXACT;
+	vs_topk_reset(&search->top);
+	search->from = 0;
+}
+
+int vs_search_ask(struct search *search, struct vs_error *error)
 {
 	const struct vs_graph *graph = search->ns->generation.graph;
 
+	search->from = search->state.next_slot;
 	search->stats->path = VS_PATH_EMPTY;
 	if (search->accepted == 0)
 		return 0;
-	if (search->want > search->accepted)
-		search->want = (uint32_t)search->accepted;
 	if (vs_topk_init(&search->top, search->want) < 0)
 		return vs_error_set(error, VS_ENOMEM, "no memory for %u results", search->want);
 	search->stats->path = VS_PATH_GRAPH;
-	if (graph != NULL && !search->query->exact && walk(search, graph))
-		return 0;
-	search->stats->path = VS_PATH_EXACT;
-	vs_topk_reset(&search->top);
-	scan(search, 0);
+	if (graph == NULL || search->query->exact || !walk(search, graph))
+		vs_search_exactly(search);
 	return 0;
 }
 
@@ -232,70 +225,97 @@ static bool reaches(const struct search *search, float score)
 	return score <= search->query->min_score;
 }
 
-/* The rows of the hits, past the offset and down to the least score. */
-static int hydrate(struct search *search, struct vs_results *results, struct vs_error *error)
+/* The hits past the offset and down to the least score, in place; *count of them. */
+static struct vs_hit *choose_hits(const struct search *search, uint32_t *count)
+{
+	struct vs_hit *hits = search->top.hits;
+	uint32_t left_out = search->query->offset;
+
+	*count = 0;
+	for (uint32_t i = 0; i < search->top.len && *count < search->query->limit; i++) {
+		if (hits[i].slot == search->self)
+			continue;
+		if (!reaches(search, vs_space_score(search->view.space, hits[i].distance)))
+			break;
+		if (left_out > 0)
+			left_out--;
+		else
+			hits[(*count)++] = hits[i];
+	}
+	return hits;
+}
+
+/* The record of a live slot: from the copy of its row where there is one, else from the row. */
+static int find_record(const struct search *search, uint32_t slot, struct vs_record *record, struct vs_error *error)
 {
 	struct vs_namespace *ns = search->ns;
-	uint32_t left_out = search->query->offset;
-	struct vs_result *items = vs_arena_calloc(&ns->arena, search->top.len, sizeof(*items));
+	const struct vs_rows *rows = ns->generation.rows;
+	struct vs_meta_row row;
+	bool copied = rows != NULL && vs_rows_find(rows, slot, &ns->arena, &row);
+	int rc = copied ? 0 : vs_meta_get(ns->generation.meta, slot, &row, error);
+
+	if (rc == VS_ENOTFOUND)
+		return vs_error_set(error, VS_ECORRUPT, "slot %u is live but no record has it", slot);
+	if (rc < 0)
+		return rc;
+	return vs_namespace_record(ns, &row, search->query->with_metadata, search->query->with_vector, !copied, record, error);
+}
+
+int vs_search_hydrate(struct search *search, struct vs_results *results, struct vs_error *error)
+{
+	struct vs_generation *generation = &search->ns->generation;
+	uint32_t count;
+	const struct vs_hit *hits = choose_hits(search, &count);
+	struct vs_result *items = vs_arena_calloc(&search->ns->arena, count, sizeof(*items));
 
 	if (items == NULL)
-		return vs_error_set(error, VS_ENOMEM, "no memory for %u results", search->top.len);
+		return vs_error_set(error, VS_ENOMEM, "no memory for %u results", count);
 	results->items = items;
-	for (uint32_t i = 0; i < search->top.len && results->count < search->query->limit; i++) {
-		const struct vs_hit *hit = &search->top.hits[i];
-		float score = vs_space_score(search->view.space, hit->distance);
-		struct vs_meta_row row;
-		int rc;
-
-		if (hit->slot == search->self)
-			continue;
-		if (!reaches(search, score))
-			break;
-		if (left_out > 0) {
-			left_out--;
-			continue;
-		}
-		rc = vs_meta_get(ns->generation.meta, hit->slot, &row, error);
-		if (rc == VS_ENOTFOUND)
-			return vs_error_set(error, VS_ECORRUPT, "slot %u is live but no record has it", hit->slot);
-		if (rc == 0)
-			rc = vs_namespace_record(ns, &row, search->query->with_metadata, search->query->with_vector, true,
-			                         &items[results->count].record, error);
+	if (generation->rows != NULL) {
+		vs_rows_refresh(generation->rows, search->state.next_slot, search->start_ns);
+		vs_rows_prefetch(generation->rows, hits, count);
+	}
+	for (uint32_t i = 0; i < count; i++) {
+		int rc = find_record(search, hits[i].slot, &items[i].record, error);
 		if (rc < 0)
 			return rc;
-		items[results->count++].score = score;
+		items[i].score = vs_space_score(search->view.space, hits[i].distance);
+		results->count++;
 	}
 	return 0;
+}
+
+int vs_search_prepare(struct search *search, struct vs_error *error)
+{
+	if (search->ns->generation.has_vectors)
+		search->view = vs_vectors_view(&search->ns->generation.vectors);
+	return find_vector(search, error);
 }
 
 /* Inside the read transaction. */
 static int run(struct search *search, struct vs_results *results, struct vs_error *error)
 {
-	int rc;
+	int rc = vs_search_prepare(search, error);
 
-	if (search->ns->generation.has_vectors)
-		search->view = vs_vectors_view(&search->ns->generation.vectors);
-	rc = find_vector(search, error);
 	if (rc == 0)
-		rc = find_accepted(search, error);
-	search->want = search->query->limit + search->query->offset + (search->self >= 0 ? 1 : 0);
+		rc = vs_search_accept(search, error);
 	if (rc == 0)
-		rc = find_hits(search, error);
+		rc = vs_search_ask(search, error);
 	if (rc == 0)
-		rc = hydrate(search, results, error);
+		rc = vs_search_settle(&search, 1, error);
+	if (rc == 0)
+		rc = vs_search_hydrate(search, results, error);
 	return rc;
 }
 
 int vs_namespace_search(struct vs_namespace *ns, const struct vs_query *query, struct vs_results *results,
                         struct vs_error *error)
 {
-	uint64_t start = vs_clock_mono_ns();
-	struct search search = { .ns = ns, .query = query, .stats = &results->stats };
+	struct search search = { .ns = ns, .query = query, .stats = &results->stats, .start_ns = vs_clock_mono_ns() };
 	int rc;
 
 	memset(results, 0, sizeof(*results));
-	rc = check_query(query, error);
+	rc = vs_search_check(query, error);
 	if (rc == 0)
 		rc = vs_namespace_begin(ns, &search.state, error);
 	if (rc < 0)
@@ -304,6 +324,6 @@ int vs_namespace_search(struct vs_namespace *ns, const struct vs_query *query, s
 	rc = run(&search, results, error);
 	vs_namespace_end(ns);
 	vs_topk_release(&search.top);
-	results->stats.duration_ns = vs_clock_mono_ns() - start;
+	results->stats.duration_ns = vs_clock_mono_ns() - search.start_ns;
 	return rc;
 }

@@ -14,6 +14,7 @@
 #include "base/fault.h"
 #include "engine/columns_fill.h"
 #include "engine/namespace.h"
+#include "engine/rows_fill.h"
 #include "engine/sweep.h"
 #include "store/live.h"
 
@@ -46,6 +47,7 @@ struct vs_upkeep {
 	struct vs_columns_fill *fill; /* NULL until there is a block to fill */
 	uint64_t columns_at;          /* when columns were last synced */
 	bool columns_dirty;
+	struct vs_rows_fill rows;
 };
 
 void vs_upkeep_release(struct vs_upkeep *upkeep)
@@ -54,6 +56,7 @@ void vs_upkeep_release(struct vs_upkeep *upkeep)
 		return;
 	vs_graph_close(upkeep->writer);
 	vs_columns_fill_close(upkeep->fill);
+	vs_rows_fill_release(&upkeep->rows);
 	vs_meta_close(upkeep->meta);
 	vs_bitmap_release(&upkeep->present);
 	vs_file_close(&upkeep->lock);
@@ -301,9 +304,9 @@ int vs_namespace_index(struct vs_namespace *ns, const struct vs_index_options *o
 {
 	static const struct vs_index_options defaults = VS_INDEX_OPTIONS;
 	struct vs_meta_state state;
-	struct vs_error columns_error;
+	struct vs_error late; /* of what is only told when all else is done */
 	bool any = false;
-	int columns = 0;
+	int copies = 0;
 	int rc;
 
 	if (worked != NULL)
@@ -318,14 +321,16 @@ int vs_namespace_index(struct vs_namespace *ns, const struct vs_index_options *o
 	if (rc == 0)
 		rc = vs_namespace_sweep(ns, &state, &any, error);
 	if (rc == 0)
-		columns = fill_columns(ns, &any, &columns_error);
+		copies = fill_columns(ns, &any, &late);
+	if (rc == 0 && copies == 0)
+		copies = vs_rows_fill_run(&ns->upkeep->rows, &ns->generation, &any, &late);
 	if (rc == 0)
 		rc = link_tail(ns, &state, options != NULL ? options : &defaults, &any, error);
 	if (rc == 0)
 		rc = store_live(ns, &state, &any, error);
 	if (rc == 0)
 		rc = checkpoint_wal(ns, &state, &any, error);
-	if ((rc < 0 || columns < 0) && vs_generation_moved(&ns->generation))
+	if ((rc < 0 || copies < 0) && vs_generation_moved(&ns->generation))
 		rc = vs_error_set(error, VS_ESTALE, "namespace %s has another generation now", ns->entry.name);
 	/* After a fault nothing that was open is trusted: the next call opens it again, and repairs. */
 	if (rc < 0 && rc != VS_EBUSY && !VS_PLANTED("present-forgotten")) {
@@ -334,10 +339,10 @@ int vs_namespace_index(struct vs_namespace *ns, const struct vs_index_options *o
 	}
 	if (worked != NULL)
 		*worked = any;
-	if (rc == 0 && columns < 0) { /* all else is done nevertheless */
+	if (rc == 0 && copies < 0) {
 		if (error != NULL)
-			*error = columns_error;
-		return columns;
+			*error = late;
+		return copies;
 	}
 	return rc;
 }

@@ -19,6 +19,7 @@
 
 #include "base/error.h"
 #include "math/metric.h"
+#include "math/quantization.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -59,8 +60,9 @@ struct vs_namespace_options {
 	unsigned flags;        /* VS_CREATE: make it when missing, with what follows */
 	enum vs_metric metric; /* for a new one */
 	uint32_t dimension;    /* for a new one; 0: the first record fixes it */
+	enum vs_quantization quantization; /* for a new one; 0: int8 */
 };
-#define VS_NAMESPACE_OPTIONS { 0, VS_COSINE, 0 }
+#define VS_NAMESPACE_OPTIONS { 0, VS_COSINE, 0, VS_QUANTIZATION_INT8 }
 
 /* options NULL: the defaults, which open and do not create. The store must outlive the namespace. */
 int vs_namespace_open(struct vs_store *store, const char *name, const struct vs_namespace_options *options,
@@ -247,8 +249,15 @@ struct vs_query {
 	float min_score;    /* similarity: at least; distance: at most */
 	bool with_metadata;
 	bool with_vector;
+	/* Candidates of the graph that are compared by their float32 rows, as a multiple of limit + offset; -1: chosen; 0: none.
+	 * Then scores are those of the codes (off by about 0.001 under cosine), and no row need be in memory. */
+	int32_t rescore;
+	/* For long exact scans, which change nothing but the time; 0: as many as there are cores that nobody uses now. They end
+	 * before the call returns. */
+	unsigned threads;
 };
-#define VS_QUERY { NULL, 0, NULL, 0, 10, 0, 0, false, NULL, false, 0.0f, true, false }
+#define VS_QUERY { NULL, 0, NULL, 0, 10, 0, 0, false, NULL, false, 0.0f, true, false, -1, 0 }
+#define VS_RESCORE_MAX 100
 
 struct vs_result {
 	struct vs_record record; /* metadata "" and vector NULL unless asked for */
@@ -277,6 +286,16 @@ struct vs_results {
 /* I6: count is min(limit, matches - offset) whenever that many live records match (and reach min_score). */
 int vs_namespace_search(struct vs_namespace *ns, const struct vs_query *query, struct vs_results *results,
                         struct vs_error *error);
+
+#define VS_SEARCH_BATCH_MAX 1000           /* queries */
+#define VS_SEARCH_BATCH_RESULTS_MAX 100000 /* sum of all limits and offsets */
+/* Answers count queries from one snapshot; results[i] as vs_namespace_search would answer queries[i], bit for bit, and
+ * valid as long. Much faster than one at a time where rows are compared exactly: all queries under the same filter
+ * share one pass. Where that makes it cheaper than the graph, queries that alone would go there are answered exactly,
+ * too. The first fault ends it, and error->field is "queries[i].…". VS_ETOOBIG for too many queries or results.
+ * results[i].stats.duration_ns is an equal share of the whole time. */
+int vs_namespace_search_batch(struct vs_namespace *ns, const struct vs_query *queries, size_t count,
+                              struct vs_results *results, struct vs_error *error);
 /* VS_EINVAL with the position of the fault when text is no filter. */
 int vs_filter_check(const char *text, struct vs_error *error);
 
@@ -288,12 +307,13 @@ struct vs_namespace_stats {
 	uint64_t deleted; /* soft-deleted */
 	uint32_t dimension;
 	enum vs_metric metric;
+	enum vs_quantization quantization;
 	uint32_t slots;    /* used up to now, dead ones too */
 	uint32_t generation; /* 1, and one more after each compaction */
 	uint32_t indexed;  /* slots the graph has passed */
 	uint32_t unindexed; /* slots of the tail; 0 while the namespace is too small to need a graph */
 	uint64_t seq;      /* number of the newest change */
-	uint64_t storage_bytes; /* of records, vectors and graph; not of columns/ and live.bits */
+	uint64_t storage_bytes; /* of records, vectors and graph; not of columns/, rows.* and live.bits */
 };
 int vs_namespace_stats(struct vs_namespace *ns, struct vs_namespace_stats *stats, struct vs_error *error);
 

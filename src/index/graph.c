@@ -109,7 +109,7 @@ static int codes_open(struct vs_graph *graph, const char *dir, bool write, struc
 	struct vs_graph_head head;
 	int code;
 
-	if (!vs_int8_serves(graph->space.metric))
+	if (graph->space.quantization != VS_QUANTIZATION_INT8)
 		return 0;
 	head_init(&head, &graph->space, graph->generation, CODES_MAGIC);
 	code = vs_graph_file_open(&graph->codes, dir, CODES_NAME, write, &head, error);
@@ -170,7 +170,7 @@ static struct vs_graph *graph_new(const struct vs_space *space, uint32_t generat
 		return NULL;
 	graph->space = *space;
 	graph->kind = VS_WALK_ROW;
-	if (vs_int8_serves(space->metric))
+	if (space->quantization == VS_QUANTIZATION_INT8)
 		graph->kind = strcmp(space->kernels->name, "avx512vnni") == 0 ? VS_WALK_VNNI : VS_WALK_CODE;
 	graph->generation = generation;
 	graph->lists = (struct vs_graph_file)VS_GRAPH_FILE_INIT;
@@ -250,7 +250,7 @@ static int writer_open(struct vs_graph *graph, const char *dir, const struct vs_
 	graph->writer = true;
 	if (code == 0)
 		code = open_or_create(graph, dir, options, lists_open, lists_create, error);
-	if (code == 0)
+	if (code == 0 && graph->space.quantization == VS_QUANTIZATION_INT8)
 		code = open_or_create(graph, dir, options, codes_open, codes_create, error);
 	if (code == 0)
 		boot_compare(graph);
@@ -315,6 +315,14 @@ uint32_t vs_graph_linked(const struct vs_graph *graph)
 uint64_t vs_graph_identity(const struct vs_graph *graph)
 {
 	return ((const struct vs_graph_head *)(const void *)graph->lists.map)->pair;
+}
+
+bool vs_graph_grew(const struct vs_graph *graph)
+{
+	const struct vs_graph_state *state = vs_graph_state(graph);
+
+	return vs_load_relaxed(&state->linked) > vs_graph_slots(graph) ||
+	       vs_load_relaxed(&state->records) > vs_graph_records(graph);
 }
 
 int vs_graph_refresh(struct vs_graph *graph, struct vs_error *error)

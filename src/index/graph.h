@@ -48,7 +48,7 @@ struct vs_graph_options {
 struct vs_graph_stats { /* of one search; added to */
 	uint32_t visited;   /* nodes whose lists were read */
 	uint32_t distances; /* code distances and re-scored rows */
-	uint32_t offered;   /* accepted of the pool that were re-scored */
+	uint32_t offered;   /* accepted of the pool, at most vs_graph_enough */
 };
 
 /* For reading. VS_ENOTFOUND when there is no graph, VS_ECORRUPT when a header does not agree with space and
@@ -67,6 +67,9 @@ uint32_t vs_graph_linked(const struct vs_graph *graph);
 
 /* A number that another graph, made in this one's place, does not have. */
 uint64_t vs_graph_identity(const struct vs_graph *graph);
+
+/* The writer has linked more than is mapped: refresh before a search. Needs no call to the system. */
+bool vs_graph_grew(const struct vs_graph *graph);
 
 /* Maps what the writer has added since. VS_ESTALE when another file took the place of one of the graph's files, or
  * one of them is gone: close and open again. Cheap (an fstat each) when nothing changed. */
@@ -98,9 +101,16 @@ struct vs_graph_query {
 	uint32_t below;                 /* only slots below it are offered: the linked mark read before */
 	const struct vs_bitmap *accept; /* only slots in it are offered; all are walked through */
 	enum vs_graph_way way;
+	uint32_t rescore; /* so many of the pool are compared by their float32 rows; 0: the distances of their codes count */
 };
 
-/* Walks the graph with a pool of ef and offers the accepted of the pool, re-scored, to *top (not reset before). */
+/* Accepted of the pool that make its answer believable, and that are enough to compare by rows for so many results. */
+static inline uint32_t vs_graph_enough(uint32_t wanted)
+{
+	return wanted < 16 ? 32 : 2 * wanted;
+}
+
+/* Walks the graph with a pool of ef and offers the accepted of the pool to *top (not reset before). */
 int vs_graph_search(const struct vs_graph *graph, const struct vs_view *view, const struct vs_graph_query *query,
                     struct vs_graph_scratch *scratch, struct vs_topk *top, struct vs_graph_stats *stats,
                     struct vs_error *error);

@@ -48,14 +48,12 @@ static int head_compare(const char *path, const struct vs_graph_head *found, str
 	return 0;
 }
 
-static int file_map(struct vs_graph_file *file, bool write, struct vs_error *error)
+/* Maps the file, which has `size` bytes. */
+static int map_as_long(struct vs_graph_file *file, uint64_t size, bool write, struct vs_error *error)
 {
-	uint64_t size;
 	void *map;
-	int code = vs_file_size(&file->file, &size, error);
+	int code;
 
-	if (code != 0)
-		return code;
 	if (size < VS_GRAPH_HEADER)
 		return vs_error_set(error, VS_ECORRUPT, "%s is cut short", file->file.path);
 	if (size == file->len)
@@ -70,6 +68,14 @@ static int file_map(struct vs_graph_file *file, bool write, struct vs_error *err
 	file->map = map;
 	file->len = (size_t)size;
 	return 0;
+}
+
+static int file_map(struct vs_graph_file *file, bool write, struct vs_error *error)
+{
+	uint64_t size;
+	int code = vs_file_size(&file->file, &size, error);
+
+	return code != 0 ? code : map_as_long(file, size, write, error);
 }
 
 int vs_graph_file_open(struct vs_graph_file *file, const char *dir, const char *name, bool write,
@@ -124,9 +130,13 @@ uint32_t vs_graph_file_rows(const struct vs_graph_file *file, size_t stride)
 
 int vs_graph_file_refresh(struct vs_graph_file *file, bool write, struct vs_error *error)
 {
-	if (vs_file_unlinked(&file->file))
+	uint64_t size;
+	bool unlinked;
+	int code = vs_file_look(&file->file, &size, &unlinked, error);
+
+	if (code == 0 && unlinked)
 		return vs_error_set(error, VS_ESTALE, "%s was removed or replaced", file->file.path);
-	return file_map(file, write, error);
+	return code != 0 ? code : map_as_long(file, size, write, error);
 }
 
 int vs_graph_file_grow(struct vs_graph_file *file, uint32_t rows, size_t stride, struct vs_error *error)

@@ -13,6 +13,8 @@
 #include "index/graph_file.h"
 #include "math/int8.h"
 
+#define VS_INLINE static inline __attribute__((always_inline)) /* part of a hot loop */
+
 #define VS_GRAPH_LEVEL_MAX 15                  /* top level a slot can have */
 #define VS_GRAPH_M_MAX 64                      /* a list has at most 2 * this many entries */
 #define VS_GRAPH_SLOTS_MAX (UINT32_C(1) << 31) /* ids share 32 bits with a mark in the pool */
@@ -85,44 +87,6 @@ static inline uint32_t vs_graph_hash(uint32_t x)
 }
 
 /* ---- the walk ------------------------------------------------------------------------------------------- */
-
-/*
- * The pool holds the nearest nodes seen, sorted. An item is one integer: the distance as 32 bits that order like it, then
- * the id mixed with the walk's salt, then a bit that says that the node's list was read. The salt orders nodes at equal
- * distance differently in each walk, so that duplicates of a vector do not all link to the same few of them.
- */
-#define VS_POOL_READ UINT64_C(1)
-
-static inline uint32_t vs_pool_order(float distance)
-{
-	union {
-		float value;
-		uint32_t bits;
-	} x = { distance };
-
-	return x.bits >> 31 ? ~x.bits : x.bits | UINT32_C(0x80000000);
-}
-
-static inline uint64_t vs_pool_item(float distance, uint32_t id, uint32_t salt)
-{
-	return (uint64_t)vs_pool_order(distance) << 32 | (uint64_t)(id ^ salt) << 1;
-}
-
-static inline float vs_pool_distance(uint64_t item)
-{
-	uint32_t bits = (uint32_t)(item >> 32);
-	union {
-		uint32_t bits;
-		float value;
-	} x = { bits >> 31 ? bits & UINT32_C(0x7fffffff) : ~bits };
-
-	return x.value;
-}
-
-static inline uint32_t vs_pool_id(uint64_t item, uint32_t salt)
-{
-	return (uint32_t)(item >> 1 & UINT32_C(0x7fffffff)) ^ salt;
-}
 
 /* Memory of one thread that walks. */
 struct vs_graph_scratch {

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/fault.h"
 #include "index/graph_impl.h"
+#include "index/graph_pool.h"
 #include "index/graph_select.h"
 
 #define BATCH 64

@@ -4,9 +4,8 @@
 
 #include "base/error.h"
 #include "index/graph_impl.h"
+#include "index/graph_pool.h"
 
-#define RESCORE_LEAST 32 /* accepted of the pool that are compared by float32 rows, at least, */
-#define RESCORE_SHARE 2  /* and this many times the wanted results */
 #define RESCORE_AHEAD 4  /* rows asked for before they are needed */
 #define START_TRIES 4096 /* slots looked at for a start when the entry point is damaged */
 
@@ -37,34 +36,50 @@ static void rescore_prefetch(const struct vs_walk *walk, uint32_t slot)
 		__builtin_prefetch(row + i);
 }
 
-/* Offers the best accepted of the pool by their exact distances; returns how many. */
-static uint32_t pool_offer(struct vs_walk *walk, const struct vs_graph_query *query, struct vs_topk *top)
+/* Replaces the distances of the first `count` items by those of their float32 rows. */
+static void pool_rescore(struct vs_walk *walk, const struct vs_graph_query *query, uint32_t count)
 {
 	uint64_t *pool = walk->scratch->pool;
-	uint64_t wanted = (uint64_t)top->cap * RESCORE_SHARE;
-	uint32_t taken = 0;
 
-	if (wanted < RESCORE_LEAST)
-		wanted = RESCORE_LEAST;
-	for (uint32_t i = 0; i < walk->len && taken < wanted; i++) {
+	for (uint32_t i = 0; i < count && i < RESCORE_AHEAD; i++)
+		rescore_prefetch(walk, vs_pool_id(pool[i], walk->salt));
+	for (uint32_t i = 0; i < count; i++) {
 		uint32_t slot = vs_pool_id(pool[i], walk->salt);
-		if (slot < query->below && vs_bitmap_test(query->accept, slot))
-			pool[taken++] = slot;
-	}
-	for (uint32_t i = 0; i < taken && i < RESCORE_AHEAD; i++)
-		rescore_prefetch(walk, (uint32_t)pool[i]);
-	for (uint32_t i = 0; i < taken; i++) {
-		uint32_t slot = (uint32_t)pool[i];
 		float distance;
-		if (i + RESCORE_AHEAD < taken)
-			rescore_prefetch(walk, (uint32_t)pool[i + RESCORE_AHEAD]);
+		if (i + RESCORE_AHEAD < count)
+			rescore_prefetch(walk, vs_pool_id(pool[i + RESCORE_AHEAD], walk->salt));
 		distance = vs_space_distance(walk->view->space, query->vector, query->factor, vs_view_row(walk->view, slot));
 		if (distance != distance)
 			distance = __builtin_inff();
-		if (distance <= vs_topk_bound(top))
-			vs_topk_append(top, distance, slot);
+		pool[i] = vs_pool_item(distance, slot, walk->salt);
 	}
-	walk->distances += taken;
+	walk->distances += count;
+}
+
+/* Offers the best accepted of the pool; returns how many there are. */
+static uint32_t pool_offer(struct vs_walk *walk, const struct vs_graph_query *query, struct vs_topk *top)
+{
+	uint64_t *pool = walk->scratch->pool;
+	bool coded = walk->graph->kind != VS_WALK_ROW;
+	uint32_t most = vs_graph_enough(top->cap);
+	uint32_t taken = 0;
+	uint32_t count;
+
+	if (coded && query->rescore > most)
+		most = query->rescore;
+	for (uint32_t i = 0; i < walk->len && taken < most; i++) {
+		uint32_t slot = vs_pool_id(pool[i], walk->salt);
+		if (slot < query->below && vs_bitmap_test(query->accept, slot))
+			pool[taken++] = pool[i];
+	}
+	count = coded && query->rescore > 0 && query->rescore < taken ? query->rescore : taken;
+	if (coded && query->rescore > 0)
+		pool_rescore(walk, query, count);
+	for (uint32_t i = 0; i < count; i++) {
+		float distance = vs_pool_distance(pool[i]);
+		if (distance <= vs_topk_bound(top))
+			vs_topk_append(top, distance, vs_pool_id(pool[i], walk->salt));
+	}
 	return taken;
 }
 

@@ -5,6 +5,7 @@
 #include <sched.h>
 
 #include "index/graph_distance.h"
+#include "index/graph_pool.h"
 
 #define LIST_MAX (2 * VS_GRAPH_M_MAX)
 /* A chosen neighbour covers a candidate when this many times their distance is less than the candidate's distance to the
@@ -118,7 +119,7 @@ VS_VNNI static bool covered_vnni(struct vs_walk *pair, uint32_t slot, const uint
 			sum = _mm512_dpbusd_epi32(sum, _mm512_load_si512(other + at), x);
 			less = _mm512_dpbusd_epi32(less, bias, x);
 		}
-		if (covers(vs_distance_of(pair, other, _mm512_reduce_add_epi32(_mm512_sub_epi32(sum, less))), distance))
+		if (covers(vs_distance_of_vnni(pair, other, _mm512_reduce_add_epi32(_mm512_sub_epi32(sum, less))), distance))
 			return true;
 	}
 	return false;

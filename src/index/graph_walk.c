@@ -1,20 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * index/graph_walk: best-first search of one level, for searching and for linking.
- *
- * Time goes into waiting for memory, so a visit first asks for the codes of all unseen neighbours and for the list of the
- * node that is likely next, and only then computes. The loop is compiled once per way of computing a distance.
+ * The loop of a level is compiled once per way of computing a distance (graph_layer.h, graph_vnni.h).
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
-#include "base/fault.h"
 #include "index/graph_distance.h"
+#include "index/graph_layer.h"
+#include "index/graph_vnni.h"
 
 #define CLEAR_WHOLE 16384 /* words of the visited set up to which it is cleared whole */
-
-typedef float distance_fn(const struct vs_walk *walk, uint32_t slot);
 
 /* ---- memory --------------------------------------------------------------------------------------------- */
 
@@ -55,7 +52,7 @@ int vs_walk_reserve(struct vs_graph_scratch *scratch, const struct vs_space *spa
 		scratch->pool = pool;
 		scratch->pool_cap = ef;
 	}
-	if (vs_int8_serves(space->metric) && scratch->code_dim != space->dim) {
+	if (space->quantization == VS_QUANTIZATION_INT8 && scratch->code_dim != space->dim) {
 		vs_int8_query_release(&scratch->code);
 		memset(&scratch->code, 0, sizeof(scratch->code));
 		scratch->code_dim = 0;
@@ -101,133 +98,7 @@ void vs_walk_clear(struct vs_walk *walk)
 	visited_clear(walk, walk->slots);
 }
 
-/* Marks an id below the bound as seen; 1 when it was not seen before, else 0. Without a branch on that: nobody could
- * foretell it. */
-VS_INLINE uint32_t visited_add(struct vs_graph_scratch *scratch, uint64_t *visited, bool listed, uint32_t id)
-{
-	uint64_t word = visited[id >> 6];
-	uint32_t new = (uint32_t)(~word >> (id & 63)) & 1;
-
-	if (listed && word == 0)
-		scratch->touched[scratch->touched_len++] = id >> 6;
-	visited[id >> 6] = word | UINT64_C(1) << (id & 63);
-	return new;
-}
-
 /* ---- one level ------------------------------------------------------------------------------------------ */
-
-VS_INLINE const uint32_t *list_of(const struct vs_walk *walk, uint32_t level, uint32_t id)
-{
-	if (level > 0)
-		return vs_graph_record(walk->graph, id)->entries;
-	return (const uint32_t *)(const void *)(walk->lists + id * walk->list_stride);
-}
-
-VS_INLINE void list_prefetch(const struct vs_walk *walk, uint32_t level, uint32_t id)
-{
-	const uint32_t *list = list_of(walk, level, id);
-
-	__builtin_prefetch(list);
-	__builtin_prefetch(list + 16);
-}
-
-/* Moves items up by one, from the end on. */
-VS_INLINE void pool_shift(uint64_t *from, uint64_t *end)
-{
-	typedef uint64_t block __attribute__((vector_size(64), aligned(8), may_alias));
-
-	while (end - from >= 8) {
-		end -= 8;
-		*(block *)(void *)(end + 1) = *(const block *)(const void *)end;
-	}
-	while (end > from) {
-		end--;
-		end[1] = end[0];
-	}
-}
-
-/* Puts an item that belongs in at its place in the sorted pool of len items, and drops the last of ef; returns the
- * place. */
-VS_INLINE uint32_t pool_insert(uint64_t *pool, uint32_t *len, uint32_t ef, uint64_t item)
-{
-	uint32_t n = *len == ef ? ef - 1 : (*len)++;
-	uint32_t low = 0;
-
-	for (uint32_t size = n; size > 0;) {
-		uint32_t half = (size + 1) / 2;
-		/* By a mask: the outcome cannot be foretold either. */
-		low += half & -(uint32_t)(pool[low + half - 1] < item);
-		size -= half;
-	}
-	pool_shift(pool + low, pool + n);
-	pool[low] = item;
-	return low;
-}
-
-/* Collects the unseen neighbours of id that may be followed. ids[] and slots[] are the same at level 0. */
-VS_INLINE uint32_t neighbours(const struct vs_walk *walk, uint32_t level, uint32_t id, uint32_t *ids, uint32_t *slots)
-{
-	const uint32_t *list = list_of(walk, level, id);
-	uint32_t cap = level == 0 ? 2 * walk->graph->m : walk->graph->m;
-	struct vs_graph_scratch *scratch = walk->scratch;
-	uint64_t *visited = scratch->visited;
-	bool listed = scratch->listed;
-	uint32_t count = 0;
-
-	for (uint32_t i = 0; i < cap; i++) {
-		uint32_t next = vs_load_acquire(&list[i]) - 1;
-		uint32_t slot = level == 0 ? next : vs_walk_slot(walk, level, next);
-		if (next == UINT32_MAX)
-			break;
-		if (slot >= walk->slots && !VS_PLANTED("link-unchecked"))
-			continue;
-		vs_distance_prefetch(walk, slot);
-		ids[count] = next;
-		slots[count] = slot;
-		count += visited_add(scratch, visited, listed, next);
-	}
-	return count;
-}
-
-VS_INLINE void layer(struct vs_walk *walk, uint32_t level, uint32_t ef, distance_fn *distance)
-{
-	/* A copy that nothing else can reach, so that its members stay in registers. */
-	struct vs_walk w = *walk;
-	uint64_t *pool = w.scratch->pool;
-	uint32_t ids[2 * VS_GRAPH_M_MAX + 1];
-	uint32_t slots[2 * VS_GRAPH_M_MAX + 1];
-	uint32_t next = 0;
-
-	for (uint32_t i = 0; i < w.len; i++)
-		(void)visited_add(w.scratch, w.scratch->visited, w.scratch->listed, vs_pool_id(pool[i], w.salt));
-	while (next < w.len) {
-		uint32_t id = vs_pool_id(pool[next], w.salt);
-		uint32_t count;
-		pool[next] |= VS_POOL_READ;
-		while (next < w.len && pool[next] & VS_POOL_READ)
-			next++;
-		count = neighbours(&w, level, id, ids, slots);
-		if (next < w.len)
-			list_prefetch(&w, level, vs_pool_id(pool[next], w.salt));
-		w.visits++;
-		w.distances += count;
-		for (uint32_t i = 0; i < count; i++) {
-			uint64_t item = vs_pool_item(distance(&w, slots[i]), ids[i], w.salt);
-			uint32_t place;
-			if (w.len == ef && item >= pool[ef - 1])
-				continue;
-			place = pool_insert(pool, &w.len, ef, item);
-			if (place <= next) {
-				next = place;
-				list_prefetch(&w, level, ids[i]);
-			}
-		}
-	}
-	walk->len = w.len;
-	walk->visits = w.visits;
-	walk->distances = w.distances;
-	visited_clear(walk, level == 0 ? w.slots : w.records);
-}
 
 /* Greedy descent within one level: from id to the nearest that steps reach. */
 static uint32_t step_down(struct vs_walk *walk, uint32_t level, uint32_t id)
@@ -240,7 +111,7 @@ static uint32_t step_down(struct vs_walk *walk, uint32_t level, uint32_t id)
 
 	/* Each step is nearer, so it ends; the bound is for maps that change underneath. */
 	for (uint32_t steps = 0; slot != UINT32_MAX && steps <= walk->records; steps++) {
-		const uint32_t *list = list_of(walk, level, id);
+		const uint32_t *list = vs_walk_list(walk, level, id);
 		uint32_t count = 0;
 		for (uint32_t i = 0; i < walk->graph->m; i++) {
 			ids[count] = vs_load_acquire(&list[i]) - 1;
@@ -271,28 +142,18 @@ static uint32_t step_down(struct vs_walk *walk, uint32_t level, uint32_t id)
 static void layer_row(struct vs_walk *walk, uint32_t level, uint32_t ef)
 {
 	if (level == 0)
-		layer(walk, 0, ef, vs_distance_row);
+		vs_layer_search(walk, 0, ef, vs_batch_fill, vs_offer_row);
 	else
-		layer(walk, level, ef, vs_distance_row);
+		vs_layer_search(walk, level, ef, vs_batch_fill, vs_offer_row);
 }
 
 static void layer_code(struct vs_walk *walk, uint32_t level, uint32_t ef)
 {
 	if (level == 0)
-		layer(walk, 0, ef, vs_distance_code);
+		vs_layer_search(walk, 0, ef, vs_batch_fill, vs_offer_code);
 	else
-		layer(walk, level, ef, vs_distance_code);
+		vs_layer_search(walk, level, ef, vs_batch_fill, vs_offer_code);
 }
-
-#ifdef VS_VNNI
-VS_VNNI static void layer_vnni(struct vs_walk *walk, uint32_t level, uint32_t ef)
-{
-	if (level == 0)
-		layer(walk, 0, ef, vs_distance_vnni);
-	else
-		layer(walk, level, ef, vs_distance_vnni);
-}
-#endif
 
 /* ---- what the others call ------------------------------------------------------------------------------- */
 
@@ -432,10 +293,11 @@ void vs_walk_layer(struct vs_walk *walk, uint32_t level, uint32_t ef)
 		break;
 #ifdef VS_VNNI
 	case VS_WALK_VNNI:
-		layer_vnni(walk, level, ef);
+		vs_vnni_layer(walk, level, ef);
 		break;
 #endif
 	default:
 		layer_code(walk, level, ef);
 	}
+	visited_clear(walk, level == 0 ? walk->slots : walk->records);
 }

@@ -8,6 +8,8 @@ libvecstore_core_la_SOURCES += \
 	src/math/kernels_neon.c \
 	src/math/kernels_scalar.c \
 	src/math/metric.c src/math/metric.h \
+	src/math/quantization.c src/math/quantization.h \
 	src/math/space.c src/math/space.h \
+	src/math/tile.c src/math/tile.h \
 	src/math/topk.c src/math/topk.h \
 	src/math/view.h

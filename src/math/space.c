@@ -4,10 +4,13 @@
 #include <float.h>
 #include <math.h>
 
+#include "math/int8.h"
+
 void vs_space_init(struct vs_space *space, enum vs_metric metric, uint32_t dim)
 {
 	space->metric = metric;
 	space->dim = dim;
+	space->quantization = vs_int8_serves(metric) ? VS_QUANTIZATION_INT8 : VS_QUANTIZATION_NONE;
 	space->kernels = vs_kernels_get();
 }
 

@@ -15,15 +15,18 @@
 
 #include "math/kernels.h"
 #include "math/metric.h"
+#include "math/quantization.h"
 
 #define VS_DIM_MAX 8192
 
 struct vs_space {
 	enum vs_metric metric;
 	uint32_t dim;
+	enum vs_quantization quantization; /* INT8 only where math/int8 serves the metric */
 	const struct vs_kernels *kernels;
 };
 
+/* quantization: int8 where it serves the metric; the caller may set it to none. */
 void vs_space_init(struct vs_space *space, enum vs_metric metric, uint32_t dim);
 
 /* The factor of a row. Finite input assumed. 0 for a zero vector under cosine, which callers refuse. */

@@ -13,6 +13,7 @@
 struct json_object;
 struct json_tokener;
 struct vs_cache;
+struct vs_split;
 
 #define VS_DEFAULT_NAMESPACE "default"
 
@@ -53,6 +54,9 @@ int vs_call_check_json(const struct vs_call *call, struct vs_error *error);
 /* Checks so, and parses the body as one JSON object into call->body: VS_EMEDIA, VS_EINVAL with the position. */
 int vs_call_json(struct vs_call *call, struct vs_error *error);
 
+/* The body without the elements of the array that was found in it, parsed into call->body. */
+int vs_call_frame(struct vs_call *call, const struct vs_split *split, struct vs_error *error);
+
 /* ---- handles ---- */
 
 /* The namespace that the body (ns, NULL: not there), the query string or the header names, else `default`, kept open from
@@ -61,7 +65,7 @@ int vs_call_json(struct vs_call *call, struct vs_error *error);
 int vs_call_namespace(struct vs_call *call, const struct vs_text *ns, bool create, struct vs_namespace **out,
                       struct vs_error *error);
 const char *vs_call_namespace_name(const struct vs_call *call, const struct vs_text *ns);
-/* The metric that new namespaces get. */
-enum vs_metric vs_call_metric(const struct vs_call *call);
+/* What new namespaces get. */
+const struct vs_namespace_options *vs_call_fresh(const struct vs_call *call);
 
 #endif

@@ -4,9 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-int vs_handles_init(struct vs_handles *handles, const char *data, enum vs_metric metric, struct vs_error *error)
+int vs_handles_init(struct vs_handles *handles, const char *data, const struct vs_namespace_options *fresh,
+                    struct vs_error *error)
 {
-	*handles = (struct vs_handles){ .data = strdup(data), .metric = metric };
+	*handles = (struct vs_handles){ .data = strdup(data), .fresh = *fresh };
 	if (!handles->data)
 		return vs_error_set(error, VS_ENOMEM, "no memory for the service");
 	return 0;
@@ -56,7 +57,7 @@ static struct vs_handle *take_place(struct vs_handles *handles)
 int vs_handles_find(struct vs_handles *handles, const char *name, bool create, struct vs_namespace **ns,
                     struct vs_error *error)
 {
-	struct vs_namespace_options options = VS_NAMESPACE_OPTIONS;
+	struct vs_namespace_options options = handles->fresh;
 	struct vs_store *store;
 	for (unsigned i = 0; i < handles->count; i++) {
 		if (strcmp(handles->open[i].name, name) == 0) {
@@ -65,7 +66,6 @@ int vs_handles_find(struct vs_handles *handles, const char *name, bool create, s
 		}
 	}
 	options.flags = create ? VS_CREATE : 0;
-	options.metric = handles->metric;
 	int rc = vs_handles_store(handles, &store, error);
 	if (!rc)
 		rc = vs_namespace_open(store, name, &options, ns, error);

@@ -16,7 +16,7 @@ struct vs_handle {
 
 struct vs_handles {
 	char *data;            /* the data folder; owned */
-	enum vs_metric metric; /* of namespaces made here */
+	struct vs_namespace_options fresh; /* how namespaces are made here */
 	struct vs_store *store;
 	struct vs_handle open[VS_HANDLES_MAX];
 	unsigned count;
@@ -24,7 +24,8 @@ struct vs_handles {
 };
 
 /* Opens nothing yet. VS_ENOMEM. */
-int vs_handles_init(struct vs_handles *handles, const char *data, enum vs_metric metric, struct vs_error *error);
+int vs_handles_init(struct vs_handles *handles, const char *data, const struct vs_namespace_options *fresh,
+                    struct vs_error *error);
 /* Closes all; the next request opens again. */
 void vs_handles_reset(struct vs_handles *handles);
 void vs_handles_release(struct vs_handles *handles);

@@ -94,7 +94,8 @@ static void put_slow(struct vs_buf *out, float value)
 	char text[32];
 	for (int digits = 1; digits <= 9; digits++) {
 		snprintf(text, sizeof(text), "%.*g", digits, (double)value);
-		if (strtof(text, NULL) == value)
+		/* Readers may round to double first. */
+		if (strtof(text, NULL) == value && (float)strtod(text, NULL) == value)
 			break;
 	}
 	vs_buf_puts(out, text);

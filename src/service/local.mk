@@ -2,6 +2,7 @@
 libvecstore_service_la_SOURCES += \
 	src/service/auth.c src/service/auth.h \
 	src/service/base64.c src/service/base64.h \
+	src/service/batch_query.c \
 	src/service/cache.c src/service/cache.h \
 	src/service/cache_file.c src/service/cache_file.h \
 	src/service/call.h \
@@ -11,13 +12,14 @@ libvecstore_service_la_SOURCES += \
 	src/service/execute.c \
 	src/service/handles.c src/service/handles.h \
 	src/service/json_in.c src/service/json_in.h \
+	src/service/json_vectors.c src/service/json_vectors.h \
 	src/service/json_out.c src/service/json_out.h \
 	src/service/lifetime.c src/service/lifetime.h \
 	src/service/metrics.c src/service/metrics.h src/service/metrics.tbl \
 	src/service/operations.tbl \
 	src/service/pages.c \
 	src/service/patch.c \
-	src/service/query.c \
+	src/service/query.c src/service/query.h \
 	src/service/query_cache.c src/service/query_cache.h \
 	src/service/record_in.c src/service/record_in.h \
 	src/service/records.c \

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Handler of query: a JSON object, or the vector as raw little-endian float32 with the other fields in the query string. */
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +10,7 @@
 #include "service/call.h"
 #include "service/json_in.h"
 #include "service/json_out.h"
+#include "service/query.h"
 #include "service/query_cache.h"
 
 #define RESULTS_MAX 10000u
@@ -19,35 +21,57 @@
 #error "raw vectors are little-endian float32; this machine is not"
 #endif
 
+static int check_page(const struct vs_query *query, const char *prefix, struct vs_error *error)
+{
+	char field[64];
+	if (query->limit + query->offset <= RESULTS_MAX)
+		return 0;
+	snprintf(field, sizeof(field), "%soffset", prefix);
+	return vs_error_at(error, VS_EINVAL, field, -1, "limit and offset together are at most %u", RESULTS_MAX);
+}
+
+int vs_query_decode(const struct vs_fields *fields, struct vs_arena *arena, struct vs_query *query,
+                    struct vs_text *name, struct vs_error *error)
+{
+	static const char *const known[] = { "vector", "id",        "limit",  "filter",         "namespace",        "ef",      "rescore",
+		                                 "exact",  "min_score", "offset", "include_vector", "include_metadata", NULL };
+	struct vs_text id = { NULL, 0 };
+	struct vs_text filter = { query->filter, 0 };
+	uint32_t rescore = (uint32_t)query->rescore; /* stays what it is when it is not given, -1 too */
+	int rc;
+	if ((rc = vs_fields_check(fields, known, error)) || (rc = vs_fields_text(fields, "id", &id, error)) ||
+	    (rc = vs_fields_vector(fields, "vector", arena, &query->vector, &query->dimension, error)) ||
+	    (rc = vs_fields_number(fields, "limit", 1, RESULTS_MAX, &query->limit, error)) ||
+	    (rc = vs_fields_number(fields, "offset", 0, RESULTS_MAX, &query->offset, error)) ||
+	    (rc = vs_fields_number(fields, "ef", 0, EF_MAX, &query->ef, error)) ||
+	    (rc = vs_fields_number(fields, "rescore", 0, VS_RESCORE_MAX, &rescore, error)) ||
+	    (rc = vs_fields_bool(fields, "exact", &query->exact, error)) ||
+	    (rc = vs_fields_text(fields, "filter", &filter, error)) ||
+	    (rc = vs_fields_float(fields, "min_score", &query->has_min_score, &query->min_score, error)) ||
+	    (rc = vs_fields_bool(fields, "include_vector", &query->with_vector, error)) ||
+	    (rc = vs_fields_bool(fields, "include_metadata", &query->with_metadata, error)) ||
+	    (rc = vs_fields_text(fields, "namespace", name, error)))
+		return rc;
+	query->rescore = (int32_t)rescore;
+	query->id = id.data;
+	query->id_len = id.len;
+	query->filter = filter.data;
+	if (!id.data == !query->vector) {
+		char field[64];
+		snprintf(field, sizeof(field), "%svector", fields->prefix);
+		return vs_error_at(error, VS_EINVAL, field, -1, "a query has either a vector or an id");
+	}
+	return check_page(query, fields->prefix, error);
+}
+
 static int decode_json(struct vs_call *call, struct vs_query *query, struct vs_text *name, struct vs_error *error)
 {
 	static const char *const parameters[] = { "namespace", NULL };
-	static const char *const known[] = { "vector", "id",        "limit",  "filter",         "namespace",        "ef",
-		                                 "exact",  "min_score", "offset", "include_vector", "include_metadata", NULL };
-	struct vs_text id = { NULL, 0 };
-	struct vs_text filter = { NULL, 0 };
 	int rc = vs_target_check(&call->target, parameters, error);
 	if (!rc)
 		rc = vs_call_json(call, error);
 	struct vs_fields fields = { call->body, "" };
-	if (rc || (rc = vs_fields_check(&fields, known, error)) || (rc = vs_fields_text(&fields, "id", &id, error)) ||
-	    (rc = vs_fields_vector(&fields, "vector", call->request->arena, &query->vector, &query->dimension, error)) ||
-	    (rc = vs_fields_number(&fields, "limit", 1, RESULTS_MAX, &query->limit, error)) ||
-	    (rc = vs_fields_number(&fields, "offset", 0, RESULTS_MAX, &query->offset, error)) ||
-	    (rc = vs_fields_number(&fields, "ef", 0, EF_MAX, &query->ef, error)) ||
-	    (rc = vs_fields_bool(&fields, "exact", &query->exact, error)) ||
-	    (rc = vs_fields_text(&fields, "filter", &filter, error)) ||
-	    (rc = vs_fields_float(&fields, "min_score", &query->has_min_score, &query->min_score, error)) ||
-	    (rc = vs_fields_bool(&fields, "include_vector", &query->with_vector, error)) ||
-	    (rc = vs_fields_bool(&fields, "include_metadata", &query->with_metadata, error)) ||
-	    (rc = vs_fields_text(&fields, "namespace", name, error)))
-		return rc;
-	query->id = id.data;
-	query->id_len = id.len;
-	query->filter = filter.data;
-	if (!id.data == !query->vector)
-		return vs_error_at(error, VS_EINVAL, "vector", -1, "a query has either a vector or an id");
-	return 0;
+	return rc ? rc : vs_query_decode(&fields, call->request->arena, query, name, error);
 }
 
 static int take_number(const struct vs_call *call, const char *name, uint32_t min, uint32_t max, uint32_t *value,
@@ -75,15 +99,18 @@ static int take_min_score(const struct vs_call *call, struct vs_query *query, st
 static int decode_octets(struct vs_call *call, struct vs_query *query, struct vs_error *error)
 {
 	static const char *const parameters[] = {
-		"limit", "filter", "namespace", "ef", "exact", "min_score", "offset", "include_vector", "include_metadata", NULL
+		"limit",     "filter", "namespace",      "ef",               "rescore", "exact",
+		"min_score", "offset", "include_vector", "include_metadata", NULL
 	};
 	const struct vs_request *request = call->request;
 	const struct vs_text *filter = vs_target_param(&call->target, "filter");
+	uint32_t rescore = (uint32_t)query->rescore;
 	size_t len = request->body_len;
 	int rc = vs_target_check(&call->target, parameters, error);
 	if (rc || (rc = take_number(call, "limit", 1, RESULTS_MAX, &query->limit, error)) ||
 	    (rc = take_number(call, "offset", 0, RESULTS_MAX, &query->offset, error)) ||
 	    (rc = take_number(call, "ef", 0, EF_MAX, &query->ef, error)) ||
+	    (rc = take_number(call, "rescore", 0, VS_RESCORE_MAX, &rescore, error)) ||
 	    (rc = vs_target_bool(&call->target, "exact", &query->exact, error)) ||
 	    (rc = vs_target_bool(&call->target, "include_vector", &query->with_vector, error)) ||
 	    (rc = vs_target_bool(&call->target, "include_metadata", &query->with_metadata, error)) ||
@@ -93,6 +120,7 @@ static int decode_octets(struct vs_call *call, struct vs_query *query, struct vs
 		return vs_error_at(error, VS_EINVAL, "vector", -1,
 		                   "the body has %zu bytes; a vector is 1 to %d little-endian float32 of 4 bytes", len,
 		                   VS_VECTOR_DIM_MAX);
+	query->rescore = (int32_t)rescore;
 	query->filter = filter ? filter->data : NULL;
 	query->vector = (const float *)(const void *)vs_arena_dup(request->arena, request->body, len);
 	query->dimension = (uint32_t)(len / sizeof(float));
@@ -101,12 +129,11 @@ static int decode_octets(struct vs_call *call, struct vs_query *query, struct vs
 	for (uint32_t i = 0; i < query->dimension; i++)
 		if (!__builtin_isfinite(query->vector[i]))
 			return vs_error_at(error, VS_EINVAL, "vector", i, "vector[%u] is not finite", i);
-	return 0;
+	return check_page(query, "", error);
 }
 
-/* The array alone: what is the same for all who ask this of the same data. */
-static int encode_results(struct vs_buf *out, const struct vs_query *query, const struct vs_results *results,
-                          struct vs_error *error)
+int vs_query_encode(struct vs_buf *out, const struct vs_query *query, const struct vs_results *results,
+                    struct vs_error *error)
 {
 	vs_buf_putc(out, '[');
 	for (size_t i = 0; i < results->count; i++) {
@@ -132,19 +159,33 @@ static int encode_results(struct vs_buf *out, const struct vs_query *query, cons
 	return 0;
 }
 
-static void encode_stats(struct vs_buf *out, const struct vs_answer *answer, uint64_t duration_ns, bool cache_hit)
+void vs_query_encode_stats(struct vs_buf *out, uint64_t total_candidates, uint64_t filtered_count, uint64_t duration_ns,
+                           bool cache_hit)
 {
 	vs_buf_printf(out,
-	              ",\"stats\":{\"total_candidates\":%" PRIu64 ",\"filtered_count\":%" PRIu64
-	              ",\"duration_ms\":%.3f,\"cache_hit\":%s}}\n",
-	              answer->total_candidates, answer->filtered_count, (double)duration_ns * 1e-6,
-	              cache_hit ? "true" : "false");
+	              "\"stats\":{\"total_candidates\":%" PRIu64 ",\"filtered_count\":%" PRIu64
+	              ",\"duration_ms\":%.3f,\"cache_hit\":%s}",
+	              total_candidates, filtered_count, (double)duration_ns * 1e-6, cache_hit ? "true" : "false");
+}
+
+static void encode_end(struct vs_buf *out, const struct vs_answer *answer, uint64_t duration_ns, bool cache_hit)
+{
+	vs_buf_putc(out, ',');
+	vs_query_encode_stats(out, answer->total_candidates, answer->filtered_count, duration_ns, cache_hit);
+	vs_buf_puts(out, "}\n");
 }
 
 static void observe(struct vs_call *call, uint64_t duration_ns, uint32_t count)
 {
 	vs_metrics_observe(call->metrics, VS_HISTOGRAM_QUERY_SECONDS, (double)duration_ns * 1e-9);
 	vs_metrics_observe(call->metrics, VS_HISTOGRAM_QUERY_RESULTS, (double)count);
+}
+
+void vs_query_observe(struct vs_call *call, const struct vs_results *results)
+{
+	observe(call, results->stats.duration_ns, (uint32_t)results->count);
+	vs_metrics_observe(call->metrics, VS_HISTOGRAM_NODES_VISITED, (double)results->stats.nodes_visited);
+	vs_metrics_observe(call->metrics, VS_HISTOGRAM_DISTANCES, (double)results->stats.distances);
 }
 
 /* An answer of before that is still right: the request is not even decoded. */
@@ -159,7 +200,7 @@ static bool repeat(struct vs_call *call, struct vs_bytes key)
 	vs_buf_append(out, answer.results, answer.results_len);
 	vs_cache_keep(call->cache);
 	uint64_t duration_ns = vs_clock_mono_ns() - start;
-	encode_stats(out, &answer, duration_ns, true);
+	encode_end(out, &answer, duration_ns, true);
 	observe(call, duration_ns, answer.count);
 	return true;
 }
@@ -171,7 +212,7 @@ static int answer_with(struct vs_call *call, const struct vs_query *query, const
 	struct vs_buf *out = &call->response->body;
 	vs_buf_puts(out, "{\"results\":");
 	size_t from = out->len;
-	int rc = encode_results(out, query, results, error);
+	int rc = vs_query_encode(out, query, results, error);
 	if (rc || out->failed)
 		return rc;
 	struct vs_answer answer = {
@@ -185,7 +226,7 @@ static int answer_with(struct vs_call *call, const struct vs_query *query, const
 	};
 	if (ns)
 		vs_query_cache_put(call, key, &answer);
-	encode_stats(out, &answer, results->stats.duration_ns, false);
+	encode_end(out, &answer, results->stats.duration_ns, false);
 	return 0;
 }
 
@@ -197,8 +238,6 @@ static int search(struct vs_call *call, struct vs_bytes key, struct vs_error *er
 	struct vs_text name = { NULL, 0 };
 	bool octets = vs_call_media(call) == VS_MEDIA_OCTETS;
 	int rc = octets ? decode_octets(call, &query, error) : decode_json(call, &query, &name, error);
-	if (!rc && query.limit + query.offset > RESULTS_MAX)
-		rc = vs_error_at(error, VS_EINVAL, "offset", -1, "limit and offset together are at most %u", RESULTS_MAX);
 	if (!rc && query.filter)
 		rc = vs_filter_check(query.filter, error);
 	if (!rc)
@@ -209,9 +248,7 @@ static int search(struct vs_call *call, struct vs_bytes key, struct vs_error *er
 		rc = vs_error_at(error, VS_ENOTFOUND, "id", -1, "no record has this id");
 	if (rc)
 		return rc;
-	observe(call, results.stats.duration_ns, (uint32_t)results.count);
-	vs_metrics_observe(call->metrics, VS_HISTOGRAM_NODES_VISITED, (double)results.stats.nodes_visited);
-	vs_metrics_observe(call->metrics, VS_HISTOGRAM_DISTANCES, (double)results.stats.distances);
+	vs_query_observe(call, &results);
 	return answer_with(call, &query, &results, ns ? vs_call_namespace_name(call, &name) : NULL, key, error);
 }
 

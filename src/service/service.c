@@ -13,6 +13,8 @@
 #include "service/handles.h"
 #include "service/json_in.h"
 #include "service/json_out.h"
+#include "service/json_vectors.h"
+#include "service/split.h"
 
 #define LARGE_BODY (1u << 20) /* bytes */
 
@@ -33,7 +35,7 @@ int vs_service_open(const struct vs_service_options *options, struct vs_service 
 	if (!s)
 		return vs_error_set(error, VS_ENOMEM, "no memory for the service");
 	s->insecure = options->insecure;
-	int rc = vs_handles_init(&s->handles, options->data, options->metric, error);
+	int rc = vs_handles_init(&s->handles, options->data, &options->fresh, error);
 	if (!rc && !(s->json = vs_json_open()))
 		rc = vs_error_set(error, VS_ENOMEM, "no memory for the service");
 	/* Figures are worth less than answers: a run folder that fails leaves them private. */
@@ -99,7 +101,21 @@ int vs_call_json(struct vs_call *call, struct vs_error *error)
 	if (rc)
 		return rc;
 	json_object_put(call->body);
-	return vs_json_parse(call->json, call->request->body, call->request->body_len, "body", &call->body, error);
+	return vs_json_parse_vectors(call->json, call->request->body, call->request->body_len, "body", &call->body, error);
+}
+
+int vs_call_frame(struct vs_call *call, const struct vs_split *split, struct vs_error *error)
+{
+	const struct vs_request *request = call->request;
+	size_t after = request->body_len - split->to;
+	char *frame = vs_arena_alloc(request->arena, split->from + 2 + after);
+	if (!frame)
+		return vs_error_set(error, VS_ENOMEM, "no memory for a body of %zu bytes", request->body_len);
+	memcpy(frame, split->text, split->from);
+	memcpy(frame + split->from, "[]", 2);
+	memcpy(frame + split->from + 2, split->text + split->to, after);
+	json_object_put(call->body);
+	return vs_json_parse(call->json, frame, split->from + 2 + after, "body", &call->body, error);
 }
 
 const char *vs_call_namespace_name(const struct vs_call *call, const struct vs_text *ns)
@@ -127,9 +143,9 @@ int vs_call_namespace(struct vs_call *call, const struct vs_text *ns, bool creat
 	return rc;
 }
 
-enum vs_metric vs_call_metric(const struct vs_call *call)
+const struct vs_namespace_options *vs_call_fresh(const struct vs_call *call)
 {
-	return call->service->handles.metric;
+	return &call->service->handles.fresh;
 }
 
 /* ---- one request ---------------------------------------------------------------------------------------- */

@@ -15,7 +15,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/error.h"
-#include "math/metric.h"
+#include "engine/vecstore.h"
 
 struct vs_service;
 struct vs_stream;
@@ -28,7 +28,7 @@ struct vs_service_options {
 	const char *run_dir;   /* where metrics.shm and cache.shm lie; NULL: metrics of this process alone, no cache */
 	uint64_t cache_bytes;  /* capacity of the query cache, at least 1 MiB; 0: none */
 	bool insecure;         /* requests from beyond loopback act as admin, too */
-	enum vs_metric metric; /* for namespaces made on first use */
+	struct vs_namespace_options fresh; /* for namespaces made on first use; flags are not looked at */
 };
 
 /* Opens lazily: the first request opens the store. Never fails but for memory. When run_dir cannot be used, metrics are

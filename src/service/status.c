@@ -20,7 +20,8 @@ static const char *const namespace_parameter[] = { "namespace", NULL };
 
 int vs_handle_stats(struct vs_call *call, struct vs_error *error)
 {
-	struct vs_namespace_stats stats = { .metric = vs_call_metric(call) };
+	const struct vs_namespace_options *fresh = vs_call_fresh(call);
+	struct vs_namespace_stats stats = { .metric = fresh->metric, .quantization = fresh->quantization };
 	struct vs_cache_stats cache = { 0 };
 	struct vs_namespace *ns = NULL;
 	struct vs_buf *out = &call->response->body;
@@ -33,13 +34,15 @@ int vs_handle_stats(struct vs_call *call, struct vs_error *error)
 		return rc;
 	const char *name = vs_call_namespace_name(call, NULL);
 	const char *metric = vs_metric_name(stats.metric);
+	const char *quantization = vs_quantization_name(stats.quantization);
 	vs_buf_puts(out, "{\"namespace\":");
 	vs_json_text(out, name, strlen(name));
 	vs_buf_printf(out,
 	              ",\"total_vectors\":%" PRIu64 ",\"active_vectors\":%" PRIu64 ",\"deleted_vectors\":%" PRIu64
-	              ",\"dimension\":%" PRIu32 ",\"metric\":\"%s\",\"storage_bytes\":%" PRIu64
+	              ",\"dimension\":%" PRIu32 ",\"metric\":\"%s\",\"quantization\":\"%s\",\"storage_bytes\":%" PRIu64
 	              ",\"indexed_vectors\":%" PRIu32 ",\"unindexed_vectors\":%" PRIu32 ",\"cache_stats\":{",
-	              stats.total, stats.active, stats.deleted, stats.dimension, metric ? metric : "", stats.storage_bytes,
+	              stats.total, stats.active, stats.deleted, stats.dimension, metric ? metric : "",
+	              quantization ? quantization : "", stats.storage_bytes,
 	              stats.indexed, stats.unindexed);
 	if (call->cache)
 		vs_cache_stats(call->cache, &cache);

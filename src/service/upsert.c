@@ -9,6 +9,7 @@
 #include "service/condition.h"
 #include "service/json_in.h"
 #include "service/json_out.h"
+#include "service/json_vectors.h"
 #include "service/record_in.h"
 #include "service/split.h"
 
@@ -186,21 +187,6 @@ static int add_object(struct batch *batch, struct json_object *object, struct vs
 	return rc;
 }
 
-/* The body without the elements of its array, parsed into call->body. */
-static int parse_frame(struct vs_call *call, const struct vs_split *split, struct vs_error *error)
-{
-	const struct vs_request *request = call->request;
-	size_t after = request->body_len - split->to;
-	char *frame = vs_arena_alloc(request->arena, split->from + 2 + after);
-	if (!frame)
-		return vs_error_set(error, VS_ENOMEM, "no memory for records");
-	memcpy(frame, split->text, split->from);
-	memcpy(frame + split->from, "[]", 2);
-	memcpy(frame + split->from + 2, split->text + split->to, after);
-	json_object_put(call->body);
-	return vs_json_parse(call->json, frame, split->from + 2 + after, "body", &call->body, error);
-}
-
 static int decode_frame(struct batch *batch, struct vs_text *name, struct json_object **array, struct vs_error *error)
 {
 	static const char *const known[] = { "records", "atomic", "namespace", NULL };
@@ -245,7 +231,7 @@ static int decode_elements(struct batch *batch, struct vs_split *split, struct v
 		struct json_object *object = NULL;
 		if (batch->seen == VS_BATCH_MAX)
 			return too_many(error);
-		if (vs_json_parse(batch->call->json, split->text + from, to - from, "body", &object, NULL))
+		if (vs_json_parse_vectors(batch->call->json, split->text + from, to - from, "body", &object, NULL))
 			return decode_whole(batch, name, error);
 		rc = add_object(batch, object, error);
 	}
@@ -260,7 +246,7 @@ static int decode_array(struct batch *batch, struct vs_text *name, struct vs_err
 	int rc = vs_call_check_json(batch->call, error);
 	if (rc)
 		return rc;
-	if (!vs_split_find(&split, request->body, request->body_len, "records") || parse_frame(batch->call, &split, NULL))
+	if (!vs_split_find(&split, request->body, request->body_len, "records") || vs_call_frame(batch->call, &split, NULL))
 		return decode_whole(batch, name, error);
 	rc = decode_frame(batch, name, &array, error);
 	return rc ? rc : decode_elements(batch, &split, name, error);
@@ -275,7 +261,7 @@ static int add_line(struct batch *batch, const char *line, size_t len, size_t nu
 		return too_many(error);
 	batch->line_numbers[batch->seen] = number;
 	make_place(batch, batch->seen, where, sizeof(where));
-	int rc = vs_json_parse(batch->call->json, line, len, where, &object, &why);
+	int rc = vs_json_parse_vectors(batch->call->json, line, len, where, &object, &why);
 	if (rc == VS_EINVAL && !batch->atomic) {
 		put_failure(batch, batch->seen++, NULL, &why);
 		return 0;

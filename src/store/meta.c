@@ -21,7 +21,8 @@ static const char *const texts[VS_META_STATEMENTS] = {
 	[VS_META_COMMIT] = "COMMIT",
 	[VS_META_ROLLBACK] = "ROLLBACK",
 	[VS_META_STATE] =
-	    "SELECT generation, dimension, metric, next_slot, seq, trimmed, active, deleted, expiry FROM state WHERE id = 1",
+	    "SELECT generation, dimension, metric, next_slot, seq, trimmed, active, deleted, expiry, quantization"
+	    " FROM state WHERE id = 1",
 	[VS_META_SET_STATE] =
 	    "UPDATE state SET dimension = ?1, next_slot = ?2, seq = ?3, trimmed = ?4, active = ?5, deleted = ?6,"
 	    " expiry = ?7 WHERE id = 1",
@@ -45,32 +46,25 @@ static const char *const texts[VS_META_STATEMENTS] = {
 
 /* ---- create, open --------------------------------------------------------------------------------------- */
 
-struct creation {
-	uint32_t generation;
-	uint32_t dimension;
-	enum vs_metric metric;
-};
-
 static int fill(struct vs_sql *sql, const void *context, struct vs_error *error)
 {
-	const struct creation *creation = context;
-	char text[128];
+	const struct vs_meta_options *options = context;
+	char text[160];
 
 	snprintf(text, sizeof(text),
-	         "INSERT INTO state (id, generation, dimension, metric) VALUES (1, %" PRIu32 ", %" PRIu32 ", %d)",
-	         creation->generation, creation->dimension, (int)creation->metric);
+	         "INSERT INTO state (id, generation, dimension, metric, quantization)"
+	         " VALUES (1, %" PRIu32 ", %" PRIu32 ", %d, %d)",
+	         options->generation, options->dimension, (int)options->metric, (int)options->quantization);
 	return vs_sql_exec(sql, text, error);
 }
 
-int vs_meta_create(const char *dir, uint32_t generation, enum vs_metric metric, uint32_t dimension,
-                   struct vs_error *error)
+int vs_meta_create(const char *dir, const struct vs_meta_options *options, struct vs_error *error)
 {
-	struct creation creation = { generation, dimension, metric };
 	char path[VS_SQL_PATH];
 	int rc = vs_sql_path(path, dir, "meta.db", error);
 
 	/* Whoever makes a generation is alone with its folder, so nobody else makes this file now. */
-	return rc < 0 ? rc : vs_sql_create(path, &kind, fill, &creation, error);
+	return rc < 0 ? rc : vs_sql_create(path, &kind, fill, options, error);
 }
 
 int vs_meta_open(const char *dir, int busy_ms, struct vs_meta **meta, struct vs_error *error)
@@ -116,15 +110,16 @@ void vs_meta_set_deadline(struct vs_meta *meta, uint64_t deadline_ns)
 
 static bool state_plausible(sqlite3_stmt *row)
 {
-	/* generation, dimension, metric and next_slot are 32-bit; the rest are counts. */
-	for (int i = 0; i < 9; i++) {
+	/* generation, dimension, metric and next_slot are 32-bit; then come counts. */
+	for (int i = 0; i < 10; i++) {
 		int64_t value = sqlite3_column_int64(row, i);
 
 		if (value < 0 || (i < 4 && value > UINT32_MAX))
 			return false;
 	}
 	return sqlite3_column_int64(row, 2) <= INT32_MAX &&
-	       vs_metric_name((enum vs_metric)sqlite3_column_int(row, 2)) != NULL;
+	       vs_metric_name((enum vs_metric)sqlite3_column_int(row, 2)) != NULL &&
+	       vs_quantization_name((enum vs_quantization)sqlite3_column_int(row, 9)) != NULL;
 }
 
 static int read_state(struct vs_meta *meta, struct vs_meta_state *state, struct vs_error *error)
@@ -148,6 +143,7 @@ static int read_state(struct vs_meta *meta, struct vs_meta_state *state, struct 
 		.active = (uint64_t)sqlite3_column_int64(row, 6),
 		.deleted = (uint64_t)sqlite3_column_int64(row, 7),
 		.expiry = sqlite3_column_int64(row, 8),
+		.quantization = (enum vs_quantization)sqlite3_column_int(row, 9),
 	};
 	meta->trimmed = state->trimmed;
 	meta->put_expiry = 0;

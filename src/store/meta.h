@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "math/metric.h"
+#include "math/quantization.h"
 
 struct vs_meta;
 struct vs_error;
@@ -28,6 +29,7 @@ struct vs_meta_state {
 	uint32_t generation;
 	uint32_t dimension; /* 0 until fixed */
 	enum vs_metric metric;
+	enum vs_quantization quantization;
 	uint32_t next_slot; /* slots below are committed */
 	uint64_t seq;       /* newest change */
 	uint64_t trimmed;   /* changes up to this one are gone from the log */
@@ -59,9 +61,16 @@ struct vs_change {
 	int64_t old_slot; /* -1: none */
 };
 
+/* What stays as it is in a generation, but for a dimension of 0. */
+struct vs_meta_options {
+	uint32_t generation;
+	uint32_t dimension; /* 0: the first record fixes it */
+	enum vs_metric metric;
+	enum vs_quantization quantization;
+};
+
 /* Makes dir/meta.db with its state row. VS_ECONFLICT when it exists. Durable when it returns. */
-int vs_meta_create(const char *dir, uint32_t generation, enum vs_metric metric, uint32_t dimension,
-                   struct vs_error *error);
+int vs_meta_create(const char *dir, const struct vs_meta_options *options, struct vs_error *error);
 
 /* busy_ms: how long a writer waits for another (VS_EBUSY after). VS_EFORMAT for a newer user_version, VS_ECORRUPT
  * when it is no meta.db, VS_ENOTFOUND when missing. */

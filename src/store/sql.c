@@ -405,13 +405,18 @@ static int ensure_wal(struct vs_sql *sql, struct vs_error *error)
 }
 
 /* A writer that was killed between writing its commit and syncing it leaves a commit that nobody sees until all are gone.
- * Then recovery finds it, but a power loss may still take it back. It is made durable before anybody builds on it. */
+ * Then recovery finds it, but a power loss may still take it back. It is made durable before anybody builds on it. An
+ * empty log holds no such commit. */
 static int sync_recovered(struct vs_sql *sql, struct vs_error *error)
 {
 	sqlite3_file *wal = NULL;
+	sqlite3_int64 size = 0;
 	int rc = sqlite3_file_control(sql->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal);
 
-	if (rc == SQLITE_OK && wal != NULL && wal->pMethods != NULL && !VS_PLANTED("recovered-without-sync"))
+	if (rc != SQLITE_OK || wal == NULL || wal->pMethods == NULL || VS_PLANTED("recovered-without-sync"))
+		return rc == SQLITE_OK ? 0 : vs_sql_error(sql, rc, error);
+	rc = wal->pMethods->xFileSize(wal, &size);
+	if (rc == SQLITE_OK && size > 0)
 		rc = wal->pMethods->xSync(wal, SQLITE_SYNC_NORMAL);
 	return rc == SQLITE_OK ? 0 : vs_sql_error(sql, rc, error);
 }

@@ -29,6 +29,10 @@ def query(**changes):
     return json.dumps({name: value for name, value in body.items() if value is not ...}).encode()
 
 
+def queries(*batch_of, **fields):
+    return json.dumps({"queries": list(batch_of), **fields}).encode()
+
+
 def text(template, value):
     """JSON that json.dumps would not write."""
     return template.replace("@", value).encode() if isinstance(value, str) else template.encode().replace(b"@", value)
@@ -87,6 +91,17 @@ BODIES = {
     "id is overlong UTF-8": ("/v1/upsert", b'{"id": "a\xc0\xafb", "vector": [1,2,3,4]}', []),
     "id is a UTF-8 surrogate": ("/v1/upsert", b'{"id": "a\xed\xa0\x80b", "vector": [1,2,3,4]}', []),
     "id is cut UTF-8": ("/v1/upsert", b'{"id": "a\xe2\x82", "vector": [1,2,3,4]}', []),
+    "metadata are overlong UTF-8": (
+        "/v1/upsert",
+        b'{"id": "new", "vector": [1,2,3,4], "metadata": {"a": "\xc0\xaf"}}',
+        [],
+    ),
+    "metadata are a UTF-8 surrogate": (
+        "/v1/upsert",
+        b'{"id": "new", "vector": [1,2,3,4], "metadata": {"a": "\xed\xa0\x80"}}',
+        [],
+    ),
+    "key is overlong UTF-8": ("/v1/upsert", b'{"id": "new", "vector": [1,2,3,4], "metadata": {"\xc1\xa9": 1}}', []),
     "key is bad UTF-8": ("/v1/upsert", b'{"id": "new", "vector": [1,2,3,4], "metadata": {"\xff": 1}}', []),
     "vector is missing": ("/v1/upsert", upsert(vector=...), ["vector"]),
     "vector is null": ("/v1/upsert", upsert(vector=None), ["vector"]),
@@ -175,6 +190,33 @@ BODIES = {
     ),
     "atomic is a string": ("/v1/batch-upsert", batch(GOOD, atomic="yes"), ["atomic"]),
     "batch has an unknown field": ("/v1/batch-upsert", batch(GOOD, upsert=True), ["upsert"]),
+    "queries is missing": ("/v1/batch-query", b"{}", ["queries"]),
+    "queries is an object": ("/v1/batch-query", b'{"queries": {}}', ["queries"]),
+    "queries holds a number": ("/v1/batch-query", queries({"id": "seed"}, 7), ["queries[1]"]),
+    "queries holds an empty object": ("/v1/batch-query", queries({"id": "seed"}, {}), ["queries[1].vector"]),
+    "query of a batch with a bad number": (
+        "/v1/batch-query",
+        b'{"queries": [{"id": "seed"}, {"vector": [1,2,1e39,4]}]}',
+        ["queries[1].vector", "position 2", "vector[2]"],
+    ),
+    "query of a batch with a wrong dimension": (
+        "/v1/batch-query",
+        queries({"id": "seed"}, {"id": "seed"}, {"vector": [1]}),
+        ["queries[2].vector"],
+    ),
+    "query of a batch with a bad filter": (
+        "/v1/batch-query",
+        queries({"id": "seed"}, {"id": "seed", "filter": "a >"}),
+        ["queries[1].filter", "position 3"],
+    ),
+    "query of a batch with an unknown field": ("/v1/batch-query", queries({"id": "seed", "k": 1}), ["queries[0].k"]),
+    "query of a batch with limit 0": ("/v1/batch-query", queries({"id": "seed", "limit": 0}), ["queries[0].limit"]),
+    "queries of two namespaces": (
+        "/v1/batch-query",
+        queries({"id": "seed"}, {"id": "seed", "namespace": "other"}),
+        ["queries[1].namespace"],
+    ),
+    "batch of queries has an unknown field": ("/v1/batch-query", queries({"id": "seed"}, limit=3), ["limit"]),
     "query has nothing": ("/v1/query", b"{}", ["vector"]),
     "query has vector and id": ("/v1/query", query(id="seed"), ["vector", "id"]),
     "query has a wrong dimension": ("/v1/query", query(vector=[1, 2]), ["vector"]),
@@ -304,6 +346,7 @@ METHODS = {
     "/v1/batch-upsert": "POST",
     "/v1/batch-execute": "POST",
     "/v1/query": "POST",
+    "/v1/batch-query": "POST",
     "/v1/count": "POST",
     "/v1/facet": "POST",
     "/v1/delete": "POST",
@@ -399,6 +442,14 @@ def test_10001_records(unharmed):
     lines = b"\n".join(json.dumps(record).encode() for record in records)
     refused(unharmed.client.post("/v1/batch-upsert", lines, content_type=NDJSON), 413, ["10000"])
     refused(unharmed.client.post("/v1/delete", {"ids": [record["id"] for record in records]}), 413, ["ids", "10000"])
+
+
+def test_1001_queries(unharmed):
+    asked = [{"id": "seed"}] * 1001
+    refused(unharmed.client.post("/v1/batch-query", {"queries": asked}), 413, ["queries", "1000"])
+    asked = [{"id": "seed", "limit": 10000}] * 11
+    refused(unharmed.client.post("/v1/batch-query", {"queries": asked}), 413, ["queries", "100000"])
+    assert unharmed.client.post("/v1/batch-query", {"queries": [{"id": "none"}]}).status == 404
 
 
 def test_many_bad_requests_in_a_row(unharmed):

@@ -13,7 +13,7 @@ import harness
 import oracle
 from harness import run
 
-COMMANDS = ("serve", "import", "query", "check", "compact", "bench", "version")
+COMMANDS = ("serve", "import", "export", "query", "check", "compact", "bench", "version")
 
 
 @pytest.fixture(scope="module")
@@ -231,6 +231,59 @@ def test_query_forms(words, folder):
     )
     text = run("query", "--data", folder / "data", "--id", words[3]["id"], "--limit", 3, check=0).stdout
     assert len(text.strip().splitlines()) >= 3
+
+
+def test_query_file(words, folder, tmp_path):
+    """Each line's answer is the one that the query alone gets; flags stand in for what a line leaves out."""
+    data = folder / "data"
+    run("import", "-", "--data", data, stdin=lines(words).encode(), check=0)
+    path = tmp_path / "queries.jsonl"
+    asked = [{"id": word["id"], "limit": 3} for word in words[:1500]] + [
+        {"vector": [float(x) for x in words[5]["vector"]], "filter": "length = 4", "exact": True},
+        {"id": words[7]["id"], "include_metadata": False, "include_vector": True},
+    ]
+    path.write_text("\n".join(json.dumps(query) for query in asked[:1000]) + "\n \n" + "\r\n".join(
+        json.dumps(query) for query in asked[1000:]
+    ))
+    done = run("query", "--data", data, "--file", path, "--limit", 6, check=0)
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(answers) == len(asked)
+    for number in (0, 1, 999, 1000, 1499):
+        alone = run("query", "--data", data, "--id", words[number]["id"], "--limit", 3, "--exact", "--json", check=0)
+        assert answers[number]["results"][0]["id"] == ids(alone.stdout)[0]
+        assert len(answers[number]["results"]) == 3
+    assert len(answers[1500]["results"]) == 6
+    assert all(result["metadata"]["length"] == 4 for result in answers[1500]["results"])
+    assert set(answers[1501]["results"][0]) == {"id", "score", "vector"}
+    fvecs = tmp_path / "queries.fvecs"
+    fvecs.write_bytes(b"".join(struct.pack("<i100f", 100, *word["vector"]) for word in words[:7]))
+    done = run("query", "--data", data, "--file", fvecs, "--limit", 1, "--exact", check=0)
+    found = [json.loads(line)["results"][0]["id"] for line in done.stdout.splitlines()]
+    assert found == [word["id"] for word in words[:7]]
+
+
+@pytest.mark.parametrize(
+    "line,parts",
+    [
+        ('{"id": "x", "limt": 3}', ["limt"]),
+        ('{"id": 5}', ["id"]),
+        ("{}", ["vector"]),
+        ("[1]", []),
+        ('{"id": "no such word"}', ["id"]),
+        ('{"vector": [1, 2]}', ["vector", "dimension"]),
+        ('{"vector": [1, 2], "filter": "a >"}', []),
+        ('{"id": "x", "namespace": "default"}', ["namespace"]),
+    ],
+)
+def test_query_file_faults(words, folder, tmp_path, line, parts):
+    run("import", "-", "--data", folder / "data", stdin=lines(words[:5]).encode(), check=0)
+    path = tmp_path / "q.jsonl"
+    good = json.dumps({"id": words[0]["id"]})
+    path.write_text(f"{good}\n\n{line}\n{good}\n")
+    done = run("query", "--data", folder / "data", "--file", path)
+    assert done.returncode == 1
+    assert all(part in done.stderr for part in [f"{path}:3", *parts]), done.stderr
+    assert done.stderr.count("\n") == 1
 
 
 def test_query_faults(words, folder):

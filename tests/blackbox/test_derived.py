@@ -11,7 +11,8 @@ import harness
 import oracle
 from harness import wait_for
 
-DERIVED = ("live.bits", "graph.hnsw", "graph.up", "codes.i8", "columns/manifest", "columns/c000.codes", "columns/c000.dict")
+DERIVED = ("live.bits", "graph.hnsw", "graph.up", "codes.i8", "rows.idx", "rows.dat",
+           "columns/manifest", "columns/c000.codes", "columns/c000.dict")
 COUNT = 5000
 
 

@@ -50,6 +50,25 @@ def test_vectors_cut_short(loaded):
     assert ask(server, question, exact=True).status == 200
 
 
+def test_vectors_cut_short_under_threads():
+    """The same when threads share the scan, whichever of them meets the end: 503 from the request's own."""
+    rng = numpy.random.default_rng(5)
+    rows = rng.normal(size=(20000, 4))
+    for server in conftest.serving(workers=1, args=["--metric", "chebyshev"], env={"VECSTORE_SCAN_THREADS": "4"}):
+        for start in range(0, len(rows), 5000):
+            server.client.batch([{"id": f"r{start + i}", "vector": [float(x) for x in row]}
+                                 for i, row in enumerate(rows[start:start + 5000])])
+        path = harness.generation(server.data) / "vectors.f32"
+        whole = path.read_bytes()
+        for number, size in enumerate((8192, len(whole) // 2 & ~4095) * 3, 1):
+            assert ask(server, rows[7]).json()["results"][0]["id"] == "r7"
+            cut(path, size)
+            answer = server.client.post("/v1/batch-query", {"queries": [{"id": "r3"}] * number})
+            assert answer.status == 503 and "cut short" in answer.error(), answer
+            assert server.client.post("/v1/query", {"id": "r3"}).json()["code"] == "corrupt"
+            path.write_bytes(whole)
+
+
 @pytest.mark.parametrize("name", ["graph.hnsw", "graph.up", "codes.i8"])
 def test_graph_cut_short(loaded, name):
     """Derived: exact answers stay, at most the request in hand is lost, and the indexer makes it again."""

@@ -29,6 +29,7 @@ static const struct {
 } files[] = {
 	{ "live.bits", DERIVED },  { "graph.hnsw", DERIVED }, { "graph.up", DERIVED }, { "codes.i8", DERIVED },
 	{ "vectors.f32", VECTORS }, { "meta.db", DATABASE },   { "meta.db-wal", DATABASE },
+	{ "rows.idx", DERIVED },   { "rows.dat", DERIVED },
 };
 #define FILES (sizeof(files) / sizeof(files[0]))
 
@@ -85,7 +86,7 @@ static void file_path(const char *data, const char *name, char path[256])
 /* What lies past the rows is never looked at, so damage is done where something is. */
 static size_t used_of(const struct run *run, size_t size)
 {
-	static const size_t strides[] = { 0, 128, 0, 64, 64, 0, 0 };
+	static const size_t strides[] = { 0, 128, 0, 64, 64, 0, 0, 8, 0 };
 	size_t used = strides[run->file] != 0 ? 4096 + RECORDS * strides[run->file] : size;
 
 	return used < size ? used : size;

@@ -102,7 +102,7 @@ void work_apply(struct work_model *model, const struct work_op *op)
 
 int work_open(struct work *work, const char *data, const char *name, unsigned dim, struct vs_error *error)
 {
-	struct vs_namespace_options options = { VS_CREATE, VS_COSINE, 0 };
+	struct vs_namespace_options options = { VS_CREATE, VS_COSINE, 0, VS_QUANTIZATION_INT8 };
 	int rc;
 
 	memset(work, 0, sizeof(*work));

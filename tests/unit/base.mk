@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+unit_tests += tests/unit/test_cpu
+tests_unit_test_cpu_SOURCES = tests/unit/test_cpu.c
 unit_tests += tests/unit/test_error
 tests_unit_test_error_SOURCES = tests/unit/test_error.c
 unit_tests += tests/unit/test_arena

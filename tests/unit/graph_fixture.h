@@ -153,7 +153,7 @@ static inline double fixture_recall(struct fixture *f, const struct vs_graph *gr
 	assert_int_equal(vs_graph_scratch_init(&scratch, NULL), 0);
 	f->random = 987654321;
 	for (uint32_t q = 0; q < queries; q++) {
-		struct vs_graph_query query = { vector, 0, ef, linked, &f->present, f->way };
+		struct vs_graph_query query = { vector, 0, ef, linked, &f->present, f->way, 32 };
 		fixture_point(f, vector);
 		query.factor = vs_space_factor(&f->space, vector);
 		vs_topk_reset(&exact);

@@ -36,7 +36,7 @@ struct state {
 static inline void open_service(struct state *s)
 {
 	struct vs_service_options options = {
-		.data = s->data, .run_dir = s->dir, .cache_bytes = (2 << 20) + 5, .metric = VS_COSINE
+		.data = s->data, .run_dir = s->dir, .cache_bytes = (2 << 20) + 5, .fresh = VS_NAMESPACE_OPTIONS
 	};
 	assert_int_equal(vs_service_open(&options, &s->service, NULL), 0);
 }

@@ -223,6 +223,47 @@ static void expiries_stay(void **state)
 	assert_int_equal(check(fixture).repairs, 0);
 }
 
+static bool has_file(struct fixture *fixture, const char *name)
+{
+	char path[512];
+	struct stat info;
+
+	snprintf(path, sizeof(path), "%s/%s", vs_namespace_folder(fixture->ns), name);
+	return stat(path, &info) == 0;
+}
+
+/* What a namespace walks stays what it is, and the new generation has its copies of rows, which tell expiries, too. */
+static void derived_files_are_of_the_same_kind(void **state)
+{
+	struct vs_namespace_options options = { VS_CREATE, VS_COSINE, 0, VS_QUANTIZATION_NONE };
+	struct fixture *fixture = *state, other = *fixture;
+	struct vs_query query = VS_QUERY;
+	struct vs_results results;
+	struct vs_error error;
+
+	assert_ok(vs_namespace_open(other.store, "other", &options, &other.ns, &error), error);
+	put_many(&other, 0, RECORDS, DIM);
+	put_until(&other, 100, 20, INT64_C(32503680000000));
+	index_all(&other);
+	assert_false(has_file(&other, "codes.i8"));
+	assert_int_equal(compact(&other).removed_count, 20);
+	assert_int_equal(stats_of(other.ns).quantization, VS_QUANTIZATION_NONE);
+	assert_int_equal(stats_of(other.ns).unindexed, 0);
+	assert_false(has_file(&other, "codes.i8"));
+	assert_true(has_file(&other, "graph.hnsw"));
+	assert_true(has_file(&other, "rows.dat"));
+	query.id = "r100";
+	query.id_len = 4;
+	query.limit = 19;
+	assert_ok(vs_namespace_search(other.ns, &query, &results, &error), error);
+	assert_int_equal(results.count, 19);
+	for (size_t i = 0; i < results.count; i++)
+		assert_int_equal(results.items[i].record.expires_at, INT64_C(32503680000000));
+	assert_int_equal(check(&other).problems, 0);
+	assert_int_equal(check(&other).repairs, 0);
+	vs_namespace_close(other.ns);
+}
+
 static void again_and_again(void **state)
 {
 	struct fixture *fixture = *state;
@@ -545,6 +586,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(records_stay_and_dead_slots_go, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(expiries_stay, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(derived_files_are_of_the_same_kind, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(again_and_again, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(a_namespace_may_be_empty_by_then, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(a_damaged_vector_stays_one, fixture_setup, fixture_teardown),

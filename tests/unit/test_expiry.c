@@ -43,7 +43,8 @@ static const char *visible(struct fixture *fixture, const char *filter, bool wit
 	static char ids[200];
 	struct vs_page_options page = { .filter = filter, .limit = 100, .with_deleted = with_deleted };
 	struct vs_query query = VS_QUERY;
-	struct vs_results results;
+	struct vs_query queries[2];
+	struct vs_results results, many[2];
 	struct vs_namespace_stats stats;
 	struct vs_error error;
 	uint64_t count;
@@ -58,9 +59,15 @@ static const char *visible(struct fixture *fixture, const char *filter, bool wit
 	query.dimension = 3;
 	query.limit = 100;
 	query.filter = filter;
+	queries[0] = queries[1] = query;
 	assert_ok(vs_namespace_search(fixture->ns, &query, &results, &error), error);
 	assert_int_equal(results.count, strlen(ids));
 	assert_int_equal(results.stats.filtered_count, strlen(ids));
+	assert_ok(vs_namespace_search_batch(fixture->ns, queries, 2, many, &error), error);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(many[i].count, strlen(ids));
+		assert_int_equal(many[i].stats.filtered_count, strlen(ids));
+	}
 	assert_ok(vs_namespace_count(fixture->ns, filter, &count, &error), error);
 	assert_int_equal(count, strlen(ids));
 	if (filter != NULL)
@@ -230,6 +237,7 @@ static void a_clock_may_go_back(void **state)
 {
 	char folder[] = "/tmp/vecstore-test-XXXXXX", command[80];
 	struct vs_expiry expiry = { 0 };
+	struct vs_meta_options options = { 1, 3, VS_COSINE, VS_QUANTIZATION_INT8 };
 	struct vs_bitmap live = VS_BITMAP_INIT;
 	struct vs_meta_state now;
 	struct vs_meta *meta;
@@ -237,7 +245,7 @@ static void a_clock_may_go_back(void **state)
 
 	(void)state;
 	assert_non_null(mkdtemp(folder));
-	assert_ok(vs_meta_create(folder, 1, VS_COSINE, 3, &error), error);
+	assert_ok(vs_meta_create(folder, &options, &error), error);
 	assert_ok(vs_meta_open(folder, 100, &meta, &error), error);
 	assert_ok(vs_meta_begin_write(meta, &now, &error), error);
 	assert_int_equal(vs_bitmap_resize(&live, 4), 0);

@@ -156,7 +156,7 @@ static void test_below(void **state)
 	assert_int_equal(vs_graph_scratch_init(&scratch, NULL), 0);
 	assert_int_equal(vs_topk_init(&top, TOP), 0);
 	fixture_point(&f, vector);
-	struct vs_graph_query query = { vector, vs_space_factor(&f.space, vector), 300, 500, &f.present, VS_GRAPH_WALK };
+	struct vs_graph_query query = { vector, vs_space_factor(&f.space, vector), 300, 500, &f.present, VS_GRAPH_WALK, 32 };
 	assert_int_equal(vs_graph_search(graph, &f.view, &query, scratch, &top, &stats, NULL), 0);
 	assert_int_equal(top.len, TOP);
 	for (uint32_t i = 0; i < top.len; i++)
@@ -344,7 +344,7 @@ static void *reader_run(void *data)
 		return NULL;
 	for (uint32_t i = 0; !__atomic_load_n(&reading->done, __ATOMIC_ACQUIRE); i++) {
 		const float *row = vs_view_row(&reading->f->view, i % reading->f->view.count);
-		struct vs_graph_query query = { row, row[reading->f->space.dim], 50, 0, &reading->f->present, VS_GRAPH_WALK };
+		struct vs_graph_query query = { row, row[reading->f->space.dim], 50, 0, &reading->f->present, VS_GRAPH_WALK, 32 };
 		if (vs_graph_refresh(graph, NULL) != 0)
 			break;
 		query.below = vs_graph_linked(graph);

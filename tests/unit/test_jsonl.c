@@ -27,7 +27,8 @@ static void write_file(const void *data, size_t len)
 static void open_text(struct vs_records *records, const char *text)
 {
 	write_file(text, strlen(text));
-	assert_int_equal(vs_records_open(records, path, VS_RECORDS_JSONL, NULL, 0, NULL), 0);
+	struct vs_records_options options = VS_RECORDS_OPTIONS;
+	assert_int_equal(vs_records_open(records, path, &options, NULL), 0);
 }
 
 static void good_lines(void **state)
@@ -167,7 +168,10 @@ static void fvecs(void **state)
 	} rows[] = { { 2, { 1, 2 } }, { 2, { 3, 4 } }, { 2, { 5, 6 } } };
 	(void)state;
 	write_file(rows, sizeof rows - 2); /* the last one is cut off */
-	assert_int_equal(vs_records_open(&records, path, VS_RECORDS_FVECS, NULL, 10, NULL), 0);
+	struct vs_records_options options = VS_RECORDS_OPTIONS;
+	options.format = VS_RECORDS_FVECS;
+	options.first_row = 10;
+	assert_int_equal(vs_records_open(&records, path, &options, NULL), 0);
 	assert_int_equal(vs_records_next(&records, &arena, &input, &error), 1);
 	assert_string_equal(input.id, "10");
 	assert_int_equal(vs_records_place(&records), 0);
@@ -179,7 +183,7 @@ static void fvecs(void **state)
 	vs_records_close(&records);
 	rows[0].dimension = 1 << 20;
 	write_file(rows, sizeof rows);
-	assert_int_equal(vs_records_open(&records, path, VS_RECORDS_FVECS, NULL, 0, NULL), 0);
+	assert_int_equal(vs_records_open(&records, path, &options, NULL), 0);
 	assert_int_equal(vs_records_next(&records, &arena, &input, &error), VS_EINVAL);
 	assert_non_null(strstr(error.text, "1048576 dimensions"));
 	vs_records_close(&records);

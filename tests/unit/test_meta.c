@@ -13,12 +13,14 @@
 static struct vs_meta *meta, *other;
 static struct vs_meta_state now;
 
+static const struct vs_meta_options options = { 3, 8, VS_EUCLIDEAN, VS_QUANTIZATION_NONE };
+
 static int setup(void **state)
 {
 	meta = other = NULL;
 	if (folder_make(state) != 0)
 		return -1;
-	return vs_meta_create(folder, 3, VS_EUCLIDEAN, 8, &error);
+	return vs_meta_create(folder, &options, &error);
 }
 
 static int teardown(void **state)
@@ -92,8 +94,8 @@ static void created(void **state)
 	assert_int_equal(size_of("meta.db-wal"), -1);
 	assert_int_equal(size_of("meta.db-journal"), -1);
 	assert_int_equal(size_of("meta.db.new"), -1);
-	assert_int_equal(vs_meta_create(folder, 3, VS_EUCLIDEAN, 8, &error), VS_ECONFLICT);
-	assert_int_equal(vs_meta_create(path_of("none"), 3, VS_EUCLIDEAN, 8, &error), VS_ENOTFOUND);
+	assert_int_equal(vs_meta_create(folder, &options, &error), VS_ECONFLICT);
+	assert_int_equal(vs_meta_create(path_of("none"), &options, &error), VS_ENOTFOUND);
 	open_one(&meta, 0);
 	assert_int_equal(vs_meta_begin(meta, &now, &error), 0);
 	assert_int_equal(now.generation, 3);
@@ -110,7 +112,7 @@ static void commits_endure(void **state)
 	(void)state;
 	open_one(&meta, 0);
 	assert_int_equal(vs_meta_begin_write(meta, &now, &error), 0);
-	now = (struct vs_meta_state){ 3, 16, VS_EUCLIDEAN, 11, 12, 13, 14, 15, 16 };
+	now = (struct vs_meta_state){ 3, 16, VS_EUCLIDEAN, VS_QUANTIZATION_NONE, 11, 12, 13, 14, 15, 16 };
 	assert_int_equal(vs_meta_commit(meta, &now, &error), 0);
 	vs_meta_close(meta);
 	/* Closing has copied nothing back (that is the indexer's alone). */
@@ -322,7 +324,7 @@ static void foreign_files(void **state)
 	execute("CREATE TABLE change (seq INTEGER PRIMARY KEY, op, slot, old_slot); DELETE FROM state");
 	assert_int_equal(reopen(), 0);
 	assert_int_equal(vs_meta_begin(meta, &now, &error), VS_ECORRUPT);
-	execute("INSERT INTO state VALUES (1, 1, 1, 77, 0, 0, 0, 0, 0, 0)");
+	execute("INSERT INTO state VALUES (1, 1, 1, 77, 2, 0, 0, 0, 0, 0, 0)");
 	assert_int_equal(reopen(), 0);
 	assert_int_equal(vs_meta_begin_write(meta, &now, &error), VS_ECORRUPT);
 	execute("UPDATE state SET metric = 1, next_slot = -1");

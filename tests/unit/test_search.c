@@ -3,6 +3,7 @@
 #include "engine_fixture.h"
 
 #include <math.h>
+#include <unistd.h>
 
 #define DIM 16
 #define SLOTS 4000
@@ -235,6 +236,78 @@ static void an_empty_namespace_answers_nothing(void **state)
 	assert_int_equal(results.stats.path, VS_PATH_EMPTY);
 }
 
+/* The ten of the graph for record i's vector, asked with `rescore`. */
+static void ask_rescored(struct fixture *fixture, uint32_t i, int32_t rescore, struct vs_results *results)
+{
+	struct vs_query query = VS_QUERY;
+	struct vs_error error;
+	float vector[DIM];
+	uint64_t seed = i + 4711;
+
+	vector_of(i * 31 % SLOTS, vector);
+	for (int d = 0; d < DIM; d++)
+		vector[d] += 0.3f * noise(&seed);
+	query.vector = vector;
+	query.dimension = DIM;
+	query.rescore = rescore;
+	assert_ok(vs_namespace_search(fixture->ns, &query, results, &error), error);
+	assert_int_equal(results->count, 10);
+	assert_int_equal(results->stats.path, VS_PATH_GRAPH);
+	for (size_t r = 0; r < results->count; r++) {
+		float stored[DIM];
+		double off;
+		vector_of(number_of(&results->items[r].record), stored);
+		off = fabs((double)results->items[r].score - cosine(vector, stored));
+		assert_true(off < (rescore == 0 ? 0.02 : 1e-5));
+	}
+}
+
+static void scores_are_those_of_the_rows_unless_asked_otherwise(void **state)
+{
+	struct fixture *fixture = *state;
+	unsigned approximate = 0;
+
+	put_many(fixture, 0, SLOTS, DIM);
+	index_all(fixture);
+	for (uint32_t i = 0; i < 50; i++) {
+		struct vs_results results;
+		float first[10];
+		ask_rescored(fixture, i, -1, &results);
+		for (size_t r = 0; r < 10; r++)
+			first[r] = results.items[r].score;
+		ask_rescored(fixture, i, 1, &results); /* exact scores of those that the codes place first */
+		assert_true(results.items[0].score <= first[0]);
+		ask_rescored(fixture, i, 0, &results);
+		for (size_t r = 0; r < 10; r++)
+			approximate += results.items[r].score != first[r];
+	}
+	assert_true(approximate > 250);
+}
+
+static void without_codes_the_rows_are_walked(void **state)
+{
+	struct fixture *fixture = *state;
+	struct vs_namespace_options options = { VS_CREATE, VS_COSINE, 0, VS_QUANTIZATION_NONE };
+	struct vs_namespace_stats stats;
+	struct vs_error error;
+	char path[256];
+
+	vs_namespace_close(fixture->ns);
+	assert_ok(vs_namespace_open(fixture->store, "rows", &options, &fixture->ns, &error), error);
+	put_many(fixture, 0, SLOTS, DIM);
+	index_all(fixture);
+	assert_ok(vs_namespace_stats(fixture->ns, &stats, &error), error);
+	assert_int_equal(stats.quantization, VS_QUANTIZATION_NONE);
+	snprintf(path, sizeof(path), "%s/codes.i8", vs_namespace_folder(fixture->ns));
+	assert_int_equal(access(path, F_OK), -1);
+	assert_true(recall(fixture, NULL, every, false, VS_PATH_GRAPH) >= 0.98);
+	assert_int_equal(check(fixture).problems + check(fixture).repairs, 0);
+	/* The setting is the namespace's: whoever opens it later need not know. */
+	vs_namespace_close(fixture->ns);
+	assert_ok(vs_namespace_open(fixture->store, "rows", NULL, &fixture->ns, &error), error);
+	assert_true(recall(fixture, NULL, every, false, VS_PATH_GRAPH) >= 0.98);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -242,6 +315,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(filters_leave_no_answer_short, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(the_tail_and_the_dead_are_right_at_once, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(options_do_what_they_say, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(scores_are_those_of_the_rows_unless_asked_otherwise, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(without_codes_the_rows_are_walked, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(bad_queries_name_their_field, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(an_empty_namespace_answers_nothing, fixture_setup, fixture_teardown),
 	};

@@ -99,7 +99,7 @@ static void test_repeated_queries(void **state)
 static void test_queries_without_a_cache(void **state)
 {
 	struct state *s = *state;
-	struct vs_service_options options = { .data = s->data, .run_dir = s->dir, .metric = VS_COSINE };
+	struct vs_service_options options = { .data = s->data, .run_dir = s->dir, .fresh = VS_NAMESPACE_OPTIONS };
 	vs_service_close(s->service);
 	assert_int_equal(vs_service_open(&options, &s->service, NULL), 0);
 	put_some(s);
@@ -369,7 +369,7 @@ static void test_who_may(void **state)
 	assert_int_equal(status_from(s, "127.0.0.1", "http://evil.example", "evil.example"), 401); /* rebound name */
 	assert_int_equal(status_from(s, "127.0.0.1", "null", "127.0.0.1"), 401);
 	vs_service_close(s->service);
-	struct vs_service_options options = { .data = s->data, .insecure = true, .metric = VS_COSINE };
+	struct vs_service_options options = { .data = s->data, .insecure = true, .fresh = VS_NAMESPACE_OPTIONS };
 	assert_int_equal(vs_service_open(&options, &s->service, NULL), 0);
 	assert_int_equal(status_from(s, "10.0.0.1", "http://evil.example", "x"), 200);
 }

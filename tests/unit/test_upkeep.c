@@ -36,7 +36,7 @@ static size_t query_count(struct fixture *fixture, enum vs_path *path)
 
 static void all_is_derived_then_nothing_is_left_to_do(void **state)
 {
-	static const char *const files[] = { "graph.hnsw", "graph.up", "codes.i8", "live.bits" };
+	static const char *const files[] = { "graph.hnsw", "graph.up", "codes.i8", "live.bits", "rows.idx", "rows.dat" };
 	struct fixture *fixture = *state;
 	struct vs_namespace_stats stats;
 	struct vs_error error;
@@ -98,7 +98,7 @@ static void there_is_one_indexer(void **state)
 
 static void each_derived_file_can_go(void **state)
 {
-	static const char *const files[] = { "graph.hnsw", "graph.up", "codes.i8", "live.bits" };
+	static const char *const files[] = { "graph.hnsw", "graph.up", "codes.i8", "live.bits", "rows.idx", "rows.dat" };
 	struct fixture *fixture = *state;
 	struct vs_namespace_stats stats;
 	struct vs_error error;
@@ -160,7 +160,7 @@ static void a_killed_indexer_is_followed_by_another(void **state)
 		fixture_close(fixture);
 		pid_t child = fork();
 		if (child == 0) {
-			struct vs_namespace_options options = { 0, VS_COSINE, 0 };
+			struct vs_namespace_options options = { 0, VS_COSINE, 0, VS_QUANTIZATION_INT8 };
 			if (vs_store_open(fixture->data, 0, &fixture->store, &error) != 0 ||
 			    vs_namespace_open(fixture->store, "default", &options, &fixture->ns, &error) != 0)
 				_exit(1);

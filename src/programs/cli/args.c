@@ -202,3 +202,10 @@ enum vs_metric vs_args_metric(const struct vs_args *args)
 	vs_metric_find(vs_args_text(args, VS_FLAG_METRIC), &metric);
 	return metric;
 }
+
+enum vs_quantization vs_args_quantization(const struct vs_args *args)
+{
+	enum vs_quantization quantization = VS_QUANTIZATION_INT8;
+	vs_quantization_find(vs_args_text(args, VS_FLAG_QUANTIZATION), &quantization);
+	return quantization;
+}

@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "math/metric.h"
+#include "math/quantization.h"
 
 struct vs_error;
 struct vs_args;
@@ -62,6 +63,7 @@ const char *vs_args_text(const struct vs_args *args, enum vs_flag flag);
 long vs_args_count(const struct vs_args *args, enum vs_flag flag); /* 0 when there is no value */
 bool vs_args_switch(const struct vs_args *args, enum vs_flag flag);
 enum vs_metric vs_args_metric(const struct vs_args *args);
+enum vs_quantization vs_args_quantization(const struct vs_args *args);
 
 /* Text of `vecstore --help` and `vecstore COMMAND --help`. */
 void vs_args_print_commands(FILE *out);

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "engine/vecstore.h"
 #include "programs/cli/args.h"
+#include "programs/cli/query_file.h"
 #include "service/json_in.h"
 #include "service/json_out.h"
 
@@ -119,20 +120,28 @@ static int print_json(const struct vs_results *results, struct vs_error *error)
 
 /* ---- the command ------------------------------------------------------------------------------------------ */
 
-static int run(const struct vs_args *args, struct vs_query *query, struct vs_error *error)
+static int answer(const struct vs_args *args, struct vs_namespace *ns, const struct vs_query *query,
+                  struct vs_error *error)
 {
-	struct vs_store *store = NULL;
-	struct vs_namespace *ns = NULL;
 	struct vs_results results;
-	int rc = vs_store_open(vs_args_text(args, VS_FLAG_DATA), 0, &store, error);
-	if (!rc)
-		rc = vs_namespace_open(store, vs_args_text(args, VS_FLAG_NAMESPACE), NULL, &ns, error);
-	if (!rc)
-		rc = vs_namespace_search(ns, query, &results, error);
+	int rc = vs_namespace_search(ns, query, &results, error);
 	if (!rc && vs_args_switch(args, VS_FLAG_JSON))
 		rc = print_json(&results, error);
 	else if (!rc)
 		print_table(&results);
+	return rc;
+}
+
+static int run(const struct vs_args *args, struct vs_query *query, struct vs_error *error)
+{
+	struct vs_store *store = NULL;
+	struct vs_namespace *ns = NULL;
+	const char *file = vs_args_text(args, VS_FLAG_QUERY_FILE);
+	int rc = vs_store_open(vs_args_text(args, VS_FLAG_DATA), 0, &store, error);
+	if (!rc)
+		rc = vs_namespace_open(store, vs_args_text(args, VS_FLAG_NAMESPACE), NULL, &ns, error);
+	if (!rc)
+		rc = file ? vs_query_file(ns, file, query, error) : answer(args, ns, query, error);
 	vs_namespace_close(ns);
 	vs_store_close(store);
 	return rc;
@@ -145,13 +154,15 @@ int vs_command_query(struct vs_args *args)
 	struct vs_query query = VS_QUERY;
 	const char *vector = vs_args_text(args, VS_FLAG_VECTOR);
 	query.id = vs_args_text(args, VS_FLAG_ID);
-	if (!vector == !query.id) {
-		fputs("vecstore: vecstore query needs either --id or --vector\n", stderr);
+	if ((vector != NULL) + (query.id != NULL) + (vs_args_text(args, VS_FLAG_QUERY_FILE) != NULL) != 1) {
+		fputs("vecstore: vecstore query needs one of --id, --vector and --file\n", stderr);
 		return 2;
 	}
 	query.id_len = query.id ? strlen(query.id) : 0;
 	query.limit = (uint32_t)vs_args_count(args, VS_FLAG_LIMIT);
 	query.ef = (uint32_t)vs_args_count(args, VS_FLAG_EF);
+	if (vs_args_text(args, VS_FLAG_RESCORE))
+		query.rescore = (int32_t)vs_args_count(args, VS_FLAG_RESCORE);
 	query.exact = vs_args_switch(args, VS_FLAG_EXACT);
 	query.filter = vs_args_text(args, VS_FLAG_FILTER);
 	int rc = vector ? decode_vector(vector, &arena, &query, &error) : 0;

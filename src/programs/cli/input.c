@@ -10,13 +10,15 @@
 
 #include "base/error.h"
 
-#define BLOCK (256u << 10)
+#define BLOCK (256u << 10)      /* bytes that are read at once */
+#define BLOCK_LEAST (4u << 10) /* of small files */
 
 int vs_input_open(struct vs_input *input, const char *path, struct vs_error *error)
 {
-	struct stat st;
+	struct stat st = { 0 };
 	memset(input, 0, sizeof *input);
 	input->name = path;
+	input->block = BLOCK;
 	errno = 0;
 	if (strcmp(path, "-") == 0) {
 		int fd = dup(STDIN_FILENO);
@@ -28,10 +30,12 @@ int vs_input_open(struct vs_input *input, const char *path, struct vs_error *err
 		return vs_error_set(error, VS_EINVAL, "%s is a folder", path);
 	} else {
 		input->gz = gzopen(path, "rbe");
+		while (input->block > BLOCK_LEAST && S_ISREG(st.st_mode) && st.st_size < input->block / 2)
+			input->block /= 2;
 	}
 	if (!input->gz)
 		return vs_error_errno(error, errno ? errno : ENOMEM, "%s", path);
-	gzbuffer(input->gz, BLOCK);
+	gzbuffer(input->gz, input->block);
 	return 0;
 }
 
@@ -62,15 +66,15 @@ static int fill(struct vs_input *input, struct vs_error *error)
 		input->end -= input->begin;
 		input->begin = 0;
 	}
-	if (input->cap - input->end < BLOCK) {
-		size_t cap = input->cap ? 2 * input->cap : 2 * BLOCK;
-		char *data = realloc(input->data, cap);
+	if (input->cap - input->end < input->block) {
+		size_t cap = input->cap ? 2 * input->cap : 2 * (size_t)input->block;
+		char *data = realloc(input->data, cap + 1); /* a row's reader may put a NUL after it */
 		if (!data)
 			return vs_error_set(error, VS_ENOMEM, "no memory for a line of %zu bytes", cap);
 		input->data = data;
 		input->cap = cap;
 	}
-	int n = gzread(input->gz, input->data + input->end, BLOCK);
+	int n = gzread(input->gz, input->data + input->end, input->block);
 	int code = Z_OK;
 	if (n >= 0)
 		gzerror(input->gz, &code); /* a cut-off gzip file gives its bytes first, then ends like a whole one */
@@ -80,19 +84,36 @@ static int fill(struct vs_input *input, struct vs_error *error)
 	return n;
 }
 
-int vs_input_line(struct vs_input *input, const char **text, size_t *len, struct vs_error *error)
+/* Where the row or line of have bytes ends, looked for from seen on; NULL: not here. quoted: the state of the scan,
+ * kept from call to call; NULL: quotes mean nothing. */
+static char *find_end(struct vs_input *input, char *start, size_t seen, size_t have, bool *quoted)
 {
-	size_t seen = 0; /* bytes known to hold no line end */
-	input->lines++;  /* at once, so that a fault has the number of the line it is in */
+	if (!quoted)
+		return have > seen ? memchr(start + seen, '\n', have - seen) : NULL;
+	for (char *p = start + seen; p < start + have; p++) {
+		if (*p == '\n' && !*quoted)
+			return p;
+		*quoted ^= *p == '"';
+		input->inner += *p == '\n';
+	}
+	return NULL;
+}
+
+static int next_line(struct vs_input *input, bool *quoted, char **text, size_t *len, struct vs_error *error)
+{
+	size_t seen = 0; /* bytes known to hold no end */
+	input->lines += input->inner + 1; /* at once, so that a fault has the number of the line it is in */
+	input->inner = 0;
 	for (;;) {
 		char *start = input->data + input->begin;
 		size_t have = input->end - input->begin;
-		char *stop = have > seen ? memchr(start + seen, '\n', have - seen) : NULL;
+		char *stop = find_end(input, start, seen, have, quoted);
 		int n = 1;
 		if (!stop) {
 			seen = have;
 			if (have > VS_INPUT_LINE_MAX)
-				return vs_error_set(error, VS_ETOOBIG, "the line is longer than %u bytes", VS_INPUT_LINE_MAX);
+				return vs_error_set(error, VS_ETOOBIG, "the line is longer than %u bytes%s", VS_INPUT_LINE_MAX,
+				                    quoted && *quoted ? ": is a double quote never closed?" : "");
 			n = fill(input, error);
 			if (n < 0)
 				return n;
@@ -102,6 +123,8 @@ int vs_input_line(struct vs_input *input, const char **text, size_t *len, struct
 				input->lines--;
 				return 0;
 			}
+			if (quoted && *quoted)
+				return vs_error_set(error, VS_EINVAL, "a double quote is never closed");
 			start = input->data + input->begin; /* the last line may lack its end */
 			stop = start + have;
 		}
@@ -110,8 +133,27 @@ int vs_input_line(struct vs_input *input, const char **text, size_t *len, struct
 		input->begin += *len + (n > 0);
 		if (*len > 0 && start[*len - 1] == '\r')
 			--*len;
+		if (input->lines == 1 && *len >= 3 && memcmp(start, "\xef\xbb\xbf", 3) == 0) { /* a byte order mark */
+			*text += 3;
+			*len -= 3;
+		}
 		return 1;
 	}
+}
+
+int vs_input_line(struct vs_input *input, const char **text, size_t *len, struct vs_error *error)
+{
+	char *line;
+	int rc = next_line(input, NULL, &line, len, error);
+	if (rc > 0)
+		*text = line;
+	return rc;
+}
+
+int vs_input_row(struct vs_input *input, char **text, size_t *len, struct vs_error *error)
+{
+	bool quoted = false;
+	return next_line(input, &quoted, text, len, error);
 }
 
 int vs_input_read(struct vs_input *input, void *data, size_t len, struct vs_error *error)
@@ -130,6 +172,11 @@ uint64_t vs_input_offset(const struct vs_input *input)
 {
 	z_off_t offset = gzoffset(input->gz);
 	return offset > 0 ? (uint64_t)offset : 0;
+}
+
+bool vs_input_packed(const struct vs_input *input)
+{
+	return gzdirect(input->gz) == 0;
 }
 
 uint64_t vs_input_size(const char *path)

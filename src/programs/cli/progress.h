@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cli/progress: a bar on standard error while a terminal looks on; nothing otherwise. */
+/* cli/progress: a bar on standard error while a terminal looks on, otherwise a line every ten seconds. */
 #ifndef VS_CLI_PROGRESS_H
 #define VS_CLI_PROGRESS_H
 
@@ -10,13 +10,13 @@ struct vs_progress {
 	bool shown;     /* standard error is a terminal */
 	uint64_t begun; /* vs_clock_mono_ns */
 	uint64_t drawn; /* last time */
-	uint64_t total; /* bytes; 0: not known */
+	uint64_t total; /* bytes, or whatever is counted; 0: not known */
 };
 
 void vs_progress_begin(struct vs_progress *progress, uint64_t total);
-/* Cheap: draws at most ten times a second. */
-void vs_progress_update(struct vs_progress *progress, uint64_t bytes, uint64_t records);
-/* The same for what is no file: share is 0 to 1. */
+/* Cheap: draws at most ten times a second. done: of the total. */
+void vs_progress_update(struct vs_progress *progress, uint64_t done, uint64_t records);
+/* The same bar, for a terminal alone, where no records are counted: share is 0 to 1. */
 void vs_progress_share(struct vs_progress *progress, double share, const char *what);
 /* Takes the bar away. */
 void vs_progress_end(struct vs_progress *progress);

@@ -25,6 +25,8 @@ static const char help[] =
     "                      for itself and no answers are kept\n"
     "  VECSTORE_CACHE_MB   MiB of answers kept for all workers; 0: none (64)\n"
     "  VECSTORE_METRIC     distance of a new namespace: cosine, euclidean, dot, ... (cosine)\n"
+    "  VECSTORE_QUANTIZATION\n"
+    "                      how vectors of a new namespace are walked: int8 or none (int8)\n"
     "  VECSTORE_INSECURE   1: requests from beyond this machine need no credential either\n"
     "  VECSTORE_SHARE      folder of openapi.json\n"
     "  VECSTORE_LOG        stderr or syslog\n"
@@ -59,19 +61,24 @@ static int get_cache(bool listening, uint64_t *bytes)
 static int get_options(bool listening, struct vs_service_options *options)
 {
 	const char *metric = get_setting("VECSTORE_METRIC");
+	const char *quantization = get_setting("VECSTORE_QUANTIZATION");
 	const char *insecure = get_setting("VECSTORE_INSECURE");
 	*options = (struct vs_service_options){
 		.data = get_setting("VECSTORE_DATA"),
 		.run_dir = get_setting("VECSTORE_RUN_DIR"),
 		.insecure = insecure && strcmp(insecure, "1") == 0,
-		.metric = VS_COSINE,
+		.fresh = VS_NAMESPACE_OPTIONS,
 	};
 	if (!options->data) {
 		vs_log(VS_LOG_ERROR, "VECSTORE_DATA is not set: it names the data folder");
 		return -1;
 	}
-	if (metric && !vs_metric_find(metric, &options->metric)) {
+	if (metric && !vs_metric_find(metric, &options->fresh.metric)) {
 		vs_log(VS_LOG_ERROR, "VECSTORE_METRIC: there is no distance called %s", metric);
+		return -1;
+	}
+	if (quantization && !vs_quantization_find(quantization, &options->fresh.quantization)) {
+		vs_log(VS_LOG_ERROR, "VECSTORE_QUANTIZATION: there is none called %s", quantization);
 		return -1;
 	}
 	return get_cache(listening, &options->cache_bytes);

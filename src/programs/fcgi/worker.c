@@ -205,6 +205,15 @@ static struct guard {
 	pthread_t thread;
 } guard;
 
+/* In a thread that helps with a scan (index/scan_batch): the request's own thread answers. It is in the scan as well, or
+ * waits for its end; and this thread, which may hold nothing, waits for the process's. */
+static void hand_over(int number)
+{
+	pthread_kill(guard.thread, number);
+	for (;;)
+		pause();
+}
+
 /*
  * Reading a map past the end of its file. The signal comes from that very instruction, of this thread: so neither the
  * memory allocator nor libfcgi was interrupted, and both can be used. To jump out of the engine instead and go on would
@@ -215,10 +224,14 @@ static void on_bus_error(int number, siginfo_t *info, void *context)
 {
 	struct guard hit = guard;
 	struct vs_error error = { .position = -1 };
+	bool handed_over = info->si_code == SI_TKILL && info->si_pid == getpid();
 	(void)context;
+	if (!pthread_equal(pthread_self(), hit.thread) && info->si_code == BUS_ADRERR)
+		hand_over(number);
 	guard.worker = NULL;
-	if (!hit.worker || info->si_code != BUS_ADRERR || !pthread_equal(pthread_self(), hit.thread)) {
-		signal(number, SIG_DFL); /* the instruction is tried again, and ends the process */
+	if (!hit.worker || (info->si_code != BUS_ADRERR && !handed_over)) {
+		signal(number, SIG_DFL);
+		raise(number);
 		return;
 	}
 	vs_error_set(&error, VS_EBUSY, "a file of the namespace was cut short while it was in use; try again");
