@@ -408,6 +408,17 @@ int vs_dir_create(const char *path, struct vs_error *error)
 	return vs_error_errno(error, errno, "%s: the folder cannot be made", path);
 }
 
+int vs_dir_remove(const char *path, struct vs_error *error)
+{
+	int rc;
+	RETRY(rc, "rmdir", rmdir(path));
+	if (rc && errno != ENOENT)
+		return vs_error_errno(error, errno, "%s: the folder cannot be removed", path);
+	if (!rc)
+		TRACE(VS_TRACE_UNLINK, path, NULL, 0, NULL, 0);
+	return 0;
+}
+
 int vs_dir_sync(const char *path, struct vs_error *error)
 {
 	struct vs_file dir = VS_FILE_INIT;
@@ -424,77 +435,6 @@ int vs_dir_sync(const char *path, struct vs_error *error)
 		TRACE(VS_TRACE_FOLDER_SYNC, path, NULL, 0, NULL, 0);
 	vs_file_close(&dir);
 	return rc;
-}
-
-int vs_dir_each(const char *path, int (*each)(void *context, const char *name, struct vs_error *error), void *context,
-                struct vs_error *error)
-{
-	const struct dirent *entry;
-	DIR *dir = step("opendir", NULL) ? NULL : opendir(path);
-	int rc = 0;
-	if (dir == NULL)
-		return vs_error_errno(error, errno, "%s: the folder cannot be read", path);
-	for (errno = 0; rc == 0 && (entry = readdir(dir)) != NULL; errno = 0)
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-			rc = each(context, entry->d_name, error);
-	if (rc == 0 && errno != 0)
-		rc = vs_error_errno(error, errno, "%s: the folder cannot be read", path);
-	closedir(dir);
-	return rc;
-}
-
-static int remove_entry(void *context, const char *name, struct vs_error *error)
-{
-	char path[PATH_CAP];
-	struct stat st;
-	if (snprintf(path, sizeof(path), "%s/%s", (const char *)context, name) >= (int)sizeof(path))
-		return vs_error_set(error, VS_EINVAL, "%s: the path is too long", name);
-	/* A link is removed itself, never what it leads to. */
-	if (lstat(path, &st) == 0 && S_ISDIR(st.st_mode))
-		return vs_dir_remove(path, error);
-	return vs_file_remove(path, error);
-}
-
-int vs_dir_remove(const char *path, struct vs_error *error)
-{
-	char copy[PATH_CAP];
-	int done;
-	int rc = path_set(copy, path, "", error);
-	if (!rc)
-		rc = vs_dir_each(copy, remove_entry, copy, error);
-	if (rc)
-		return rc == VS_ENOTFOUND ? 0 : rc;
-	RETRY(done, "rmdir", rmdir(copy));
-	if (done && errno != ENOENT)
-		return vs_error_errno(error, errno, "%s: the folder cannot be removed", path);
-	return sync_parent(copy, error);
-}
-
-struct sum {
-	const char *path;
-	uint64_t bytes;
-};
-
-static int add_bytes(void *context, const char *name, struct vs_error *error)
-{
-	struct sum *sum = context;
-	char path[PATH_CAP];
-	struct stat st;
-	(void)error;
-	if (snprintf(path, sizeof(path), "%s/%s", sum->path, name) >= (int)sizeof(path) || lstat(path, &st) != 0)
-		return 0;
-	if (S_ISDIR(st.st_mode))
-		sum->bytes += vs_dir_bytes(path);
-	else if (S_ISREG(st.st_mode) && st.st_size > 0)
-		sum->bytes += (uint64_t)st.st_size;
-	return 0;
-}
-
-uint64_t vs_dir_bytes(const char *path)
-{
-	struct sum sum = { path, 0 };
-	(void)vs_dir_each(path, add_bytes, &sum, NULL);
-	return sum.bytes;
 }
 
 int vs_dir_check(const char *path, struct vs_error *error)

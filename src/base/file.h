@@ -71,15 +71,8 @@ bool vs_file_exists(const char *path);
 
 /* Makes one folder, mode 0750, and syncs its parent; an existing one is no error. */
 int vs_dir_create(const char *path, struct vs_error *error);
+int vs_dir_remove(const char *path, struct vs_error *error); /* an empty one; a missing one is no error */
 int vs_dir_sync(const char *path, struct vs_error *error);
-/* Calls each for every name in a folder but . and .., in no order; a non-zero return stops and is returned. */
-int vs_dir_each(const char *path, int (*each)(void *context, const char *name, struct vs_error *error), void *context,
-                struct vs_error *error);
-/* Removes a folder with all that is in it; a missing one is no error. Killed half-way, it leaves a part, to be removed
- * again. */
-int vs_dir_remove(const char *path, struct vs_error *error);
-/* Bytes of the files in a folder, and in folders within; what cannot be looked at counts nothing. */
-uint64_t vs_dir_bytes(const char *path);
 /* VS_EINVAL with a clear text when path lies on a file system where WAL and shared maps do not work (NFS, CIFS, 9p,
  * Ceph, AFS, FUSE, ...). path must exist. */
 int vs_dir_check(const char *path, struct vs_error *error);

@@ -30,9 +30,9 @@ struct vs_check_run {
 /* As vs_namespace_check. */
 int vs_check_run(struct vs_namespace *ns, struct vs_check_run *run, struct vs_error *error);
 
-/* Counts and tells each folder of a generation beside the live one, while nobody is the namespace's indexer: else they may be in
- * the making. With removing, the caller is the indexer, and removes them. */
-int vs_check_leftovers(struct vs_namespace *ns, bool removing, void (*each)(void *context, const char *name), void *context,
+/* Tells each folder of a generation beside the live one, while nobody is the namespace's indexer or compacts it: else they may be
+ * in the making. vs_compact_tidy removes them. */
+int vs_check_leftovers(struct vs_namespace *ns, void (*each)(void *context, const char *name), void *context,
                        struct vs_error *error);
 
 #endif

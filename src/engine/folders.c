@@ -6,41 +6,35 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/folder.h"
 #include "engine/check.h"
 
 /* ---- generations ---------------------------------------------------------------------------------------- */
 
 struct leftovers {
-	struct vs_namespace *ns;
 	const char *live; /* "gNNNNNN" */
-	bool removing;
 	void (*each)(void *context, const char *name);
 	void *context;
 };
 
-static int see_generation(void *context, const char *name, struct vs_error *error)
+static int see_generation(void *context, const char *name)
 {
 	struct leftovers *leftovers = context;
-	char path[VS_GENERATION_PATH + 16];
 
 	if (name[0] != 'g' || strlen(name) != 7 || strspn(name + 1, "0123456789") != 6 || strcmp(name, leftovers->live) == 0)
 		return 0;
-	if (leftovers->each != NULL)
-		leftovers->each(leftovers->context, name);
-	if (!leftovers->removing)
-		return 0;
-	snprintf(path, sizeof(path), "%s/%.7s", leftovers->ns->folder, name);
-	return vs_dir_remove(path, error);
+	leftovers->each(leftovers->context, name);
+	return 0;
 }
 
-int vs_check_leftovers(struct vs_namespace *ns, bool removing, void (*each)(void *context, const char *name), void *context,
+int vs_check_leftovers(struct vs_namespace *ns, void (*each)(void *context, const char *name), void *context,
                        struct vs_error *error)
 {
-	struct leftovers leftovers = { ns, strrchr(ns->generation.dir, '/') + 1, removing, each, context };
+	struct leftovers leftovers = { strrchr(ns->generation.dir, '/') + 1, each, context };
 
-	if (vs_generation_moved(&ns->generation) || (!removing && vs_upkeep_taken(ns)))
+	if (vs_generation_moved(&ns->generation) || vs_upkeep_taken(ns) || vs_compact_taken(ns))
 		return 0;
-	return vs_dir_each(ns->folder, see_generation, &leftovers, error);
+	return vs_folder_each(ns->folder, see_generation, &leftovers, error);
 }
 
 /* ---- namespaces ----------------------------------------------------------------------------------------- */
@@ -53,6 +47,7 @@ struct folders {
 	bool unnamed;
 	bool known; /* the folder in hand has a row */
 	const char *folder;
+	struct vs_error *error;
 };
 
 static void say(struct folders *folders, const char *text)
@@ -115,7 +110,7 @@ static int judge_folder(struct folders *folders, const char *name, struct vs_err
 		return 0;
 	}
 	if (folders->options->repair) {
-		rc = vs_dir_remove(path, error);
+		rc = vs_folder_remove(path, NULL, error);
 		folders->result->mended += rc == 0;
 	} else {
 		folders->result->repairs++;
@@ -125,9 +120,10 @@ static int judge_folder(struct folders *folders, const char *name, struct vs_err
 	return rc;
 }
 
-static int see_folder(void *context, const char *name, struct vs_error *error)
+static int see_folder(void *context, const char *name)
 {
 	struct folders *folders = context;
+	struct vs_error *error = folders->error;
 	int rc;
 
 	if (strlen(name) != VS_FOLDER_LEN || strspn(name, "0123456789abcdef") != VS_FOLDER_LEN)
@@ -144,7 +140,7 @@ static int see_folder(void *context, const char *name, struct vs_error *error)
 int vs_store_check(struct vs_store *store, const struct vs_store_check_options *options, struct vs_check_result *result,
                    struct vs_error *error)
 {
-	struct folders folders = { .store = store, .options = options, .result = result };
+	struct folders folders = { .store = store, .options = options, .result = result, .error = error };
 	char path[VS_GENERATION_PATH];
 	int rc;
 
@@ -152,7 +148,7 @@ int vs_store_check(struct vs_store *store, const struct vs_store_check_options *
 	snprintf(path, sizeof(path), "%.*s/ns", (int)sizeof(path) - 4, store->path);
 	rc = vs_catalog_check(store->catalog, catalog_problem, &folders, error);
 	if (rc == 0)
-		rc = vs_dir_each(path, see_folder, &folders, error);
+		rc = vs_folder_each(path, see_folder, &folders, error);
 	if (rc < 0 || !folders.unnamed)
 		return rc;
 	/* A namespace may have been in the making: look again when none can be. */
@@ -160,7 +156,7 @@ int vs_store_check(struct vs_store *store, const struct vs_store_check_options *
 	if (rc < 0)
 		return rc;
 	folders.locked = true;
-	rc = vs_dir_each(path, see_folder, &folders, error);
+	rc = vs_folder_each(path, see_folder, &folders, error);
 	vs_catalog_unlock(store->catalog);
 	return rc;
 }

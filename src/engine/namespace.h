@@ -52,6 +52,11 @@ int vs_namespace_check_id(const char *field, const char *id, size_t len, struct 
 
 /* Takes the role of the namespace's indexer, unless this handle has it already. VS_EBUSY when another process has it. */
 int vs_upkeep_open(struct vs_namespace *ns, struct vs_error *error);
+/* Removes generations that compactions have left behind, unless one is going on. */
+void vs_compact_tidy(struct vs_namespace *ns);
+/* Somebody compacts it, as far as can be told. */
+bool vs_compact_taken(const struct vs_namespace *ns);
+
 void vs_upkeep_release(struct vs_upkeep *upkeep); /* NULL allowed */
 /* Somebody has the role, as far as can be told. */
 bool vs_upkeep_taken(const struct vs_namespace *ns);

@@ -72,7 +72,7 @@ static int clear(struct repair *repair, bool indexer, struct vs_error *error)
 	if (rc == 0)
 		rc = clear_graph(repair, &state, error);
 	if (rc == 0 && indexer && (repair->damage & VS_DAMAGE_LEFTOVERS))
-		rc = vs_check_leftovers(repair->ns, true, NULL, NULL, error);
+		vs_compact_tidy(repair->ns);
 	return rc;
 }
 

@@ -15,6 +15,7 @@
 #include "engine/columns_fill.h"
 #include "engine/namespace.h"
 #include "engine/rows_fill.h"
+#include "engine/sweep.h"
 #include "store/live.h"
 
 #define CHECKPOINT_BUSY_MS 100     /* how long a WAL checkpoint may hold writers up, waiting for readers */
@@ -104,6 +105,7 @@ int vs_upkeep_open(struct vs_namespace *ns, struct vs_error *error)
 		return rc;
 	}
 	ns->upkeep = upkeep;
+	vs_compact_tidy(ns);
 	return 0;
 }
 
@@ -199,7 +201,8 @@ static int link_tail(struct vs_namespace *ns, const struct vs_meta_state *state,
 	/* Nobody else links, so its header is damaged: what came then would never be linked. */
 	if (vs_graph_linked(upkeep->writer) > state->next_slot)
 		vs_graph_rewind(upkeep->writer, state->next_slot);
-	while (rc == 0 && (vs_graph_mending(upkeep->writer) || vs_graph_linked(upkeep->writer) < state->next_slot)) {
+	while (rc == 0 && (vs_graph_mending(upkeep->writer) || vs_graph_linked(upkeep->writer) < state->next_slot) &&
+	       !vs_generation_moved(&ns->generation)) {
 		uint32_t linked = vs_graph_linked(upkeep->writer);
 		uint32_t end = state->next_slot - linked > BATCH_SLOTS ? linked + BATCH_SLOTS : state->next_slot;
 		rc = vs_graph_link(upkeep->writer, &view, end, &upkeep->present, thread_count(options), link_progress, &linking,
@@ -354,6 +357,8 @@ int vs_namespace_index(struct vs_namespace *ns, const struct vs_index_options *o
 		rc = refresh_present(ns, &state, error);
 	vs_namespace_end(ns);
 	if (rc == 0)
+		rc = vs_namespace_sweep(ns, &state, &any, error);
+	if (rc == 0)
 		copies = fill_columns(ns, &any, &late);
 	if (rc == 0 && copies == 0)
 		copies = vs_rows_fill_run(&ns->upkeep->rows, &ns->generation, &any, &late);
@@ -363,6 +368,8 @@ int vs_namespace_index(struct vs_namespace *ns, const struct vs_index_options *o
 		rc = store_live(ns, &state, &any, error);
 	if (rc == 0)
 		rc = checkpoint_wal(ns, &state, &any, error);
+	if ((rc < 0 || copies < 0) && vs_generation_moved(&ns->generation))
+		rc = vs_error_set(error, VS_ESTALE, "namespace %s has another generation now", ns->entry.name);
 	/* After a fault nothing that was open is trusted: the next call opens it again, and repairs. */
 	if (rc < 0 && rc != VS_EBUSY && !VS_PLANTED("present-forgotten")) {
 		vs_upkeep_release(ns->upkeep);

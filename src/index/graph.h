@@ -138,6 +138,10 @@ struct vs_graph_summary {
 int vs_graph_check(const struct vs_graph *graph, const struct vs_view *view, const struct vs_bitmap *present,
                    struct vs_graph_summary *summary, struct vs_error *error);
 
+/* All slots below count, in the order of a breadth-first walk over level 0: stored so, the codes and lists of a node's
+ * neighbours mostly lie on the same few pages. slots has room for count. */
+int vs_graph_order(const struct vs_graph *graph, uint32_t count, uint32_t *slots, struct vs_error *error);
+
 /* ---- mending ---- */
 
 /* Asks the writer of the graph in dir, the running one or the next, to repair it as after a power loss (I4): codes from their

@@ -151,7 +151,8 @@ static int reach_check(struct checker *checker, struct vs_error *error)
 }
 
 /* Whether a walk to a slot's own vector finds something as near. */
-static int walk_check(struct checker *checker, uint32_t slot, struct vs_graph_scratch *scratch, struct vs_error *error)
+static int walk_check(struct checker *checker, uint32_t slot, const struct vs_bitmap *all, struct vs_graph_scratch *scratch,
+                      struct vs_error *error)
 {
 	const struct vs_view *view = checker->view;
 	const float *row = vs_view_row(view, slot);
@@ -159,7 +160,7 @@ static int walk_check(struct checker *checker, uint32_t slot, struct vs_graph_sc
 		                            .factor = row[view->space->dim],
 		                            .ef = SAMPLE_EF,
 		                            .below = checker->summary->linked,
-		                            .accept = checker->present,
+		                            .accept = all, /* a dead slot with the same vector is as good */
 		                            .way = VS_GRAPH_WALK,
 		                            .rescore = vs_graph_enough(1) };
 	struct vs_graph_stats stats = { 0, 0, 0 };
@@ -182,13 +183,19 @@ static int walks_check(struct checker *checker, struct vs_error *error)
 	struct vs_graph_scratch *scratch = NULL;
 	uint32_t linked = checker->summary->linked;
 	uint32_t step = linked / SAMPLE + 1;
+	struct vs_bitmap all = VS_BITMAP_INIT;
 	int code = vs_graph_scratch_init(&scratch, error);
 
+	if (code == 0 && vs_bitmap_resize(&all, linked) != 0)
+		code = vs_error_set(error, VS_ENOMEM, "no memory for checking a graph");
+	for (uint32_t slot = 0; code == 0 && slot < linked; slot++)
+		vs_bitmap_set(&all, slot);
 	if (code == 0 && vs_topk_init(&checker->top, 1) != 0)
 		code = vs_error_set(error, VS_ENOMEM, "no memory for checking a graph");
 	for (uint32_t slot = vs_bitmap_next(checker->present, 0); code == 0 && slot < linked;
 	     slot = vs_bitmap_next(checker->present, slot + step))
-		code = walk_check(checker, slot, scratch, error);
+		code = walk_check(checker, slot, &all, scratch, error);
+	vs_bitmap_release(&all);
 	vs_graph_scratch_release(scratch);
 	vs_topk_release(&checker->top);
 	return code;

@@ -30,6 +30,11 @@ int vs_fields_missing(const struct vs_fields *fields, const char *name, struct v
 	return vs_error_at(error, VS_EINVAL, FULL(fields, name), -1, "is missing");
 }
 
+int vs_fields_fault(const struct vs_fields *fields, const char *name, const char *why, struct vs_error *error)
+{
+	return vs_error_at(error, VS_EINVAL, FULL(fields, name), -1, "%s", why);
+}
+
 static int wrong_type(const struct vs_fields *fields, const char *name, const char *type, struct vs_error *error)
 {
 	return vs_error_at(error, VS_EINVAL, FULL(fields, name), -1, "must be %s", type);
@@ -93,6 +98,21 @@ int vs_fields_number(const struct vs_fields *fields, const char *name, uint32_t 
 	if (number < (int64_t)min || number > (int64_t)max)
 		return vs_error_at(error, VS_EINVAL, FULL(fields, name), -1, "must be a whole number from %u to %u", min, max);
 	*value = (uint32_t)number;
+	return 0;
+}
+
+int vs_fields_integer(const struct vs_fields *fields, const char *name, int64_t min, int64_t max, bool *present,
+                      int64_t *value, struct vs_error *error)
+{
+	struct json_object *found = find(fields, name);
+	*present = found != NULL;
+	if (!found)
+		return 0;
+	if (!json_object_is_type(found, json_type_int) || json_object_get_int64(found) < min ||
+	    json_object_get_int64(found) > max || json_object_get_uint64(found) > INT64_MAX)
+		return vs_error_at(error, VS_EINVAL, FULL(fields, name), -1, "must be a whole number from %lld to %lld",
+		                   (long long)min, (long long)max);
+	*value = json_object_get_int64(found);
 	return 0;
 }
 
@@ -179,6 +199,22 @@ static void free_text(struct json_object *object, void *text)
 	free(text);
 }
 
+int vs_json_object_text(struct json_object *object, const char *where, struct vs_text *value, struct vs_error *error)
+{
+	const char *why = find_bad_number(object);
+	if (why)
+		return vs_error_at(error, VS_EINVAL, where, -1, "%s", why);
+	struct vs_buf text = VS_BUF_INIT;
+	vs_json_value(&text, object);
+	if (text.failed && !VS_PLANTED("metadata-cut")) {
+		vs_buf_release(&text);
+		return vs_error_set(error, VS_ENOMEM, "no memory for metadata");
+	}
+	json_object_set_userdata(object, text.data, free_text);
+	*value = (struct vs_text){ text.data, text.len };
+	return 0;
+}
+
 int vs_fields_object(const struct vs_fields *fields, const char *name, struct vs_text *value, struct vs_error *error)
 {
 	struct json_object *found = find(fields, name);
@@ -187,18 +223,7 @@ int vs_fields_object(const struct vs_fields *fields, const char *name, struct vs
 		return 0;
 	if (!json_object_is_type(found, json_type_object))
 		return wrong_type(fields, name, "a JSON object", error);
-	const char *why = find_bad_number(found);
-	if (why)
-		return vs_error_at(error, VS_EINVAL, FULL(fields, name), -1, "%s", why);
-	struct vs_buf text = VS_BUF_INIT;
-	vs_json_value(&text, found);
-	if (text.failed && !VS_PLANTED("metadata-cut")) {
-		vs_buf_release(&text);
-		return vs_error_set(error, VS_ENOMEM, "no memory for metadata");
-	}
-	json_object_set_userdata(found, text.data, free_text);
-	*value = (struct vs_text){ text.data, text.len };
-	return 0;
+	return vs_json_object_text(found, FULL(fields, name), value, error);
 }
 
 static int vector_from_array(const struct vs_fields *fields, const char *name, struct json_object *array, float *out,

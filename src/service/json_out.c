@@ -234,6 +234,10 @@ void vs_json_record(struct vs_buf *out, const struct vs_record *record)
 		vs_buf_puts(out, ",\"deleted_at\":");
 		vs_json_time(out, record->deleted_at);
 	}
+	if (record->expires_at) {
+		vs_buf_puts(out, ",\"expires_at\":");
+		vs_json_time(out, record->expires_at);
+	}
 	vs_buf_putc(out, '}');
 }
 

@@ -71,7 +71,7 @@ enum vs_media vs_call_media(const struct vs_call *call)
 	} known[] = {
 		{ "application/json", VS_MEDIA_JSON },           { "application/x-ndjson", VS_MEDIA_NDJSON },
 		{ "application/ndjson", VS_MEDIA_NDJSON },       { "application/jsonl", VS_MEDIA_NDJSON },
-		{ "application/octet-stream", VS_MEDIA_OCTETS },
+		{ "application/octet-stream", VS_MEDIA_OCTETS }, { "application/merge-patch+json", VS_MEDIA_PATCH },
 	};
 	const char *type = call->request->content_type;
 	if (!type || !*type)
@@ -86,7 +86,8 @@ enum vs_media vs_call_media(const struct vs_call *call)
 int vs_call_check_json(const struct vs_call *call, struct vs_error *error)
 {
 	enum vs_media media = vs_call_media(call);
-	if (media != VS_MEDIA_JSON && media != VS_MEDIA_NONE)
+	bool patch = media == VS_MEDIA_PATCH && strcmp(call->operation->method, "PATCH") == 0;
+	if (media != VS_MEDIA_JSON && media != VS_MEDIA_NONE && !patch)
 		return vs_error_set(error, VS_EMEDIA, "the body must be sent as Content-Type: application/json");
 	if (call->request->body_len == 0)
 		return vs_error_at(error, VS_EINVAL, "body", -1, "is empty; a JSON object is expected");
@@ -192,6 +193,7 @@ static void put_error(struct vs_response *response, const struct vs_error *error
 	response->status = vs_error_http(error->code);
 	response->content_type = "application/json";
 	response->etag[0] = '\0';
+	response->stream = NULL;
 	response->retry_after = response->status == 503 ? 1 : 0;
 	vs_buf_reset(&response->body);
 	vs_buf_putc(&response->body, '{');

@@ -50,7 +50,7 @@ def kill_one(server, chooser):
 
 
 def test_kill_at_random(make_server):
-    server = make_server(workers=4).start()
+    server = make_server(workers=4, args=["--compact-at", 1]).start()
     load = CrashLoad(server, SEED)
     load.fill()
     chooser = random.Random(SEED)
@@ -126,8 +126,9 @@ if os.environ.get("VECSTORE_FAULTS") == "1":
         load.fill()
         server.stop()
         server.env["VECSTORE_POINT"] = f"{point}:{passes}"
+        server.env["VECSTORE_COMPACT_AT"] = "1"  # so that this is passed, too
         die_at_point(server, load, 4)
-        del server.env["VECSTORE_POINT"]
+        server.env.clear()
         server.start()
         load.verify()
         server.wait_indexed()

@@ -158,7 +158,7 @@ static void read_all(void *context, const struct vs_record *record)
 static bool use_all(struct run *run, struct work *work, bool *reported)
 {
 	struct work_op index = { WORK_INDEX, 0, 0, 0 };
-	struct vs_page_options page = { NULL, NULL, 0, WORK_RECORDS, true, true };
+	struct vs_page_options page = { .limit = WORK_RECORDS, .with_vector = true, .with_deleted = true };
 	struct vs_check_result result = { .problems = 0 };
 	struct vs_error error;
 	bool more;

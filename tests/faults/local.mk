@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 fault_common = tests/faults/folders.c tests/faults/work.c tests/faults/work.h
-fault_tests = tests/faults/answers tests/faults/clock tests/faults/damage tests/faults/memory tests/faults/pauses \
+fault_tests = tests/faults/answers tests/faults/beside tests/faults/clock tests/faults/damage tests/faults/memory tests/faults/pauses \
 	tests/faults/power tests/faults/rivals tests/faults/steps
 EXTRA_PROGRAMS += $(fault_tests)
 EXTRA_DIST += tests/faults/planted tests/faults/README.md
@@ -19,6 +19,8 @@ tests_faults_answers_SOURCES = tests/faults/answers.c $(allocation) $(fault_comm
 tests_faults_answers_LDADD = $(service_libs)
 tests_faults_clock_SOURCES = tests/faults/clock.c $(fault_common)
 tests_faults_clock_LDADD = $(core_libs)
+tests_faults_beside_SOURCES = tests/faults/beside.c $(fault_common)
+tests_faults_beside_LDADD = $(core_libs)
 tests_faults_damage_SOURCES = tests/faults/damage.c $(fault_common)
 tests_faults_damage_LDADD = $(core_libs)
 tests_faults_memory_SOURCES = tests/faults/memory.c tests/faults/cases.h $(allocation) $(fault_common)

@@ -233,6 +233,17 @@ static bool worth_while(unsigned long step)
 	       strcmp(told->names[step + 1], "xRead") != 0;
 }
 
+static bool is_turn(const struct lane *lane, unsigned long step, unsigned lanes, size_t fault)
+{
+	if (soak)
+		return true;
+	if (lane->of->heavy > 0)
+		return step / lanes % FAULTS == fault;
+	if (fault < 2 || step / lanes % (FAULTS - 2) == fault - 2)
+		return true;
+	return strcmp(faults[fault], "SHORT") == 0 && is_write(step);
+}
+
 static unsigned long run_lane(unsigned lane_number, unsigned lanes, void *context)
 {
 	struct lane *lane = context;
@@ -243,15 +254,11 @@ static unsigned long run_lane(unsigned lane_number, unsigned lanes, void *contex
 	told = mmap(NULL, sizeof(*told), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	(void)run_step(lane, 0, "EIO");
 	for (unsigned long step = lane_number + 1; more; step += lanes) {
-		if (!worth_while(step))
+		if (!worth_while(step) || (!soak && lane->of->heavy > 1 && step / lanes % lane->of->heavy != 0))
 			continue;
-		for (size_t i = 0; more && i < FAULTS; i++) {
-			bool turn = lane->of->heavy ? step / lanes % FAULTS == i : i < 2 || step / lanes % (FAULTS - 2) == i - 2;
-			if (!lane->of->heavy && strcmp(faults[i], "SHORT") == 0)
-				turn = turn || is_write(step);
-			if ((turn || soak) && !(first_only && lane->findings > 0))
+		for (size_t i = 0; more && i < FAULTS; i++)
+			if (is_turn(lane, step, lanes, i) && !(first_only && lane->findings > 0))
 				more = run_step(lane, step, faults[i]);
-		}
 		lane->steps += more;
 		if (first_only && lane->findings > 0)
 			break;

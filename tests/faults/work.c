@@ -30,9 +30,41 @@ static void id_of(unsigned number, char id[16])
 	snprintf(id, 16, "r%04u", number);
 }
 
-static void metadata_of(unsigned number, unsigned salt, char text[128])
+static void metadata_of(unsigned number, unsigned salt, unsigned patch, char text[128])
 {
-	snprintf(text, 128, "{\"n\": %u, \"salt\": %u, \"text\": \"%0*u\"}", number, salt, (int)(20 + number % 40), salt);
+	snprintf(text, 128, "{\"n\":%u,\"salt\":%u,\"text\":\"%0*u\"}", number, patch != 0 ? patch : salt,
+	         (int)(20 + number % 40), salt);
+}
+
+static void patch_of(unsigned salt, char text[128])
+{
+	snprintf(text, 128, "{\"salt\":%u}", salt);
+}
+
+static void apply_upsert(struct work_model *model, unsigned i, unsigned salt)
+{
+	model->records[i].salt = salt;
+	model->records[i].patch = 0;
+	model->records[i].version++;
+	model->records[i].deleted = false;
+}
+
+static void apply_patch(struct work_model *model, unsigned i, unsigned salt)
+{
+	model->records[i].patch = salt;
+	model->records[i].version++;
+}
+
+static void apply_executed(struct work_model *model, unsigned i, unsigned salt)
+{
+	if (i % 4 == 1)
+		model->records[i].version = 0;
+	else if (i % 4 == 2)
+		model->records[i].deleted = model->records[i].version > 0;
+	else
+		apply_upsert(model, i, salt);
+	if (i % 4 == 3)
+		apply_patch(model, i, salt + 1);
 }
 
 void work_apply(struct work_model *model, const struct work_op *op)
@@ -40,11 +72,16 @@ void work_apply(struct work_model *model, const struct work_op *op)
 	for (unsigned i = op->from; i < op->from + op->count; i++) {
 		switch (op->kind) {
 		case WORK_UPSERT:
-			model->records[i].salt = op->salt;
-			model->records[i].version++;
-			model->records[i].deleted = false;
+			apply_upsert(model, i, op->salt);
+			break;
+		case WORK_PATCH:
+			apply_patch(model, i, op->salt);
+			break;
+		case WORK_EXECUTE:
+			apply_executed(model, i, op->salt);
 			break;
 		case WORK_DELETE:
+		case WORK_EXPIRE:
 			model->records[i].version = 0;
 			break;
 		case WORK_DELETE_WHERE: /* live ones only */
@@ -101,8 +138,14 @@ static int upsert(struct work *work, const struct work_op *op, struct vs_error *
 		float *vector = vectors[i];
 		vector_of(op->from + i, op->salt, work->dim, vector);
 		id_of(op->from + i, ids[i]);
-		metadata_of(op->from + i, op->salt, metadata[i]);
-		inputs[i] = (struct vs_record_input){ ids[i], strlen(ids[i]), vector, work->dim, metadata[i], strlen(metadata[i]) };
+		metadata_of(op->from + i, op->salt, 0, metadata[i]);
+		inputs[i] = (struct vs_record_input){ .id = ids[i],
+			                                  .id_len = strlen(ids[i]),
+			                                  .vector = vector,
+			                                  .dimension = work->dim,
+			                                  .metadata = metadata[i],
+			                                  .metadata_len = strlen(metadata[i]),
+			                                  .expires_at = op->kind == WORK_EXPIRE ? 1 + op->salt : 0 };
 	}
 	return vs_namespace_upsert(work->ns, inputs, op->count, NULL, &result, error);
 }
@@ -118,6 +161,62 @@ static int take_away(struct work *work, const struct work_op *op, enum vs_remova
 		which[i] = (struct vs_id){ ids[i], strlen(ids[i]) };
 	}
 	return vs_namespace_remove(work->ns, kind, which, op->count, &done, error);
+}
+
+static struct vs_op patch_op(const char *id, const char *patch)
+{
+	return (struct vs_op){ VS_OP_UPDATE_METADATA,
+		                   { .id = id, .id_len = strlen(id), .metadata = patch, .metadata_len = strlen(patch) } };
+}
+
+/* A record by itself, several at once. */
+static int patch(struct work *work, const struct work_op *op, struct vs_error *error)
+{
+	static struct vs_op ops[WORK_RECORDS];
+	static char ids[WORK_RECORDS][16];
+	struct vs_execute_result result;
+	char text[128];
+
+	patch_of(op->salt, text);
+	for (unsigned i = 0; i < op->count; i++) {
+		id_of(op->from + i, ids[i]);
+		ops[i] = patch_op(ids[i], text);
+	}
+	if (op->count == 1) {
+		struct vs_patch one = { .id = ids[0], .id_len = strlen(ids[0]), .metadata = text, .metadata_len = strlen(text) };
+		return vs_record_patch(work->ns, &one, NULL, error);
+	}
+	return vs_namespace_execute(work->ns, ops, op->count, NULL, &result, error);
+}
+
+static int execute(struct work *work, const struct work_op *op, struct vs_error *error)
+{
+	static const enum vs_op_kind kinds[] = { VS_OP_UPSERT, VS_OP_DELETE, VS_OP_SOFT_DELETE, VS_OP_UPSERT };
+	static struct vs_op ops[2 * WORK_RECORDS];
+	static float vectors[WORK_RECORDS][WORK_DIM_MAX];
+	static char ids[WORK_RECORDS][16];
+	static char metadata[WORK_RECORDS][128];
+	struct vs_execute_result result;
+	char text[128];
+	size_t count = 0;
+
+	patch_of(op->salt + 1, text);
+	for (unsigned i = 0; i < op->count; i++) {
+		unsigned number = op->from + i;
+		vector_of(number, op->salt, work->dim, vectors[i]);
+		id_of(number, ids[i]);
+		metadata_of(number, op->salt, 0, metadata[i]);
+		ops[count++] = (struct vs_op){ kinds[number % 4],
+			                           { .id = ids[i],
+			                             .id_len = strlen(ids[i]),
+			                             .vector = vectors[i],
+			                             .dimension = work->dim,
+			                             .metadata = metadata[i],
+			                             .metadata_len = strlen(metadata[i]) } };
+		if (number % 4 == 3)
+			ops[count++] = patch_op(ids[i], text);
+	}
+	return vs_namespace_execute(work->ns, ops, count, NULL, &result, error);
 }
 
 static int index_all(struct work *work, bool here, struct vs_error *error)
@@ -176,12 +275,19 @@ static int repair(struct work *work, struct vs_error *error)
 
 int work_perform(struct work *work, const struct work_op *op, struct vs_error *error)
 {
+	static const struct vs_compact_options one_thread = { 1, NULL, NULL };
+	struct vs_compact_result compacted;
 	char filter[64];
 	size_t done;
 
 	switch (op->kind) {
 	case WORK_UPSERT:
+	case WORK_EXPIRE:
 		return upsert(work, op, error);
+	case WORK_PATCH:
+		return patch(work, op, error);
+	case WORK_EXECUTE:
+		return execute(work, op, error);
 	case WORK_DELETE:
 		return take_away(work, op, VS_DELETE, error);
 	case WORK_SOFT_DELETE:
@@ -198,6 +304,8 @@ int work_perform(struct work *work, const struct work_op *op, struct vs_error *e
 		return spoil(work);
 	case WORK_REPAIR:
 		return repair(work, error);
+	case WORK_COMPACT:
+		return vs_namespace_compact(work->ns, &one_thread, &compacted, error);
 	default:
 		return 0;
 	}
@@ -239,7 +347,7 @@ static void see(void *context, const struct vs_record *record)
 		return;
 	}
 	vector_of(number, seen->model->records[number].salt, seen->dim, vector);
-	metadata_of(number, seen->model->records[number].salt, metadata);
+	metadata_of(number, seen->model->records[number].salt, seen->model->records[number].patch, metadata);
 	if (record->version != seen->model->records[number].version)
 		seen->same = fail(seen->why, "%s has version %d, not %u", record->id, (int)record->version,
 		                  seen->model->records[number].version);
@@ -253,7 +361,7 @@ static void see(void *context, const struct vs_record *record)
 
 int work_compare(struct work *work, const struct work_model *model, char why[WORK_WHY])
 {
-	struct vs_page_options page = { NULL, NULL, 0, WORK_RECORDS, true, true };
+	struct vs_page_options page = { .limit = WORK_RECORDS, .with_vector = true, .with_deleted = true };
 	struct seen seen = { model, work->dim, 0, true, why };
 	struct vs_error error;
 	unsigned want = 0;

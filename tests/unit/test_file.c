@@ -329,43 +329,6 @@ static void fault_kills(void **state)
 
 #endif
 
-static int count_name(void *context, const char *name, struct vs_error *why)
-{
-	(void)why;
-	++*(int *)context;
-	return strcmp(name, "stop") == 0 ? 7 : 0;
-}
-
-static void folders_with_files(void **state)
-{
-	struct vs_file file;
-	char target[400];
-	int count = 0;
-	(void)state;
-
-	assert_int_equal(vs_dir_create(path_of("sub"), &error), 0);
-	make(&file, "sub/a");
-	assert_int_equal(vs_file_write(&file, "12345", 5, 0, &error), 0);
-	vs_file_close(&file);
-	make(&file, "a");
-	assert_int_equal(vs_file_write(&file, "123", 3, 0, &error), 0);
-	vs_file_close(&file);
-	strcpy(target, path_of("a"));
-	assert_int_equal(symlink(target, path_of("sub/link")), 0);
-	assert_int_equal(vs_dir_each(folder, count_name, &count, &error), 0);
-	assert_int_equal(count, 2);
-	assert_int_equal(vs_dir_bytes(folder), 8);
-	assert_int_equal(vs_dir_bytes(path_of("none")), 0);
-	make(&file, "sub/stop");
-	vs_file_close(&file);
-	assert_int_equal(vs_dir_each(path_of("sub"), count_name, &count, &error), 7);
-	assert_int_equal(vs_dir_each(path_of("none"), count_name, &count, &error), VS_ENOTFOUND);
-	assert_int_equal(vs_dir_remove(path_of("sub"), &error), 0);
-	assert_false(vs_file_exists(path_of("sub")));
-	assert_true(vs_file_exists(path_of("a"))); /* what a link led to */
-	assert_int_equal(vs_dir_remove(path_of("sub"), &error), 0);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -377,7 +340,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(replaces_and_loads, setup, teardown),
 		cmocka_unit_test_setup_teardown(renames_and_removes, setup, teardown),
 		cmocka_unit_test_setup_teardown(folders, setup, teardown),
-		cmocka_unit_test_setup_teardown(folders_with_files, setup, teardown),
 #ifdef VS_FAULTS
 		cmocka_unit_test_setup_teardown(fault_fails_one_call, setup, teardown),
 		cmocka_unit_test_setup_teardown(fault_writes_short, setup, teardown),
