@@ -312,7 +312,8 @@ int vs_namespace_search(struct vs_namespace *ns, const struct vs_query *query, s
  * results[i].stats.duration_ns is an equal share of the whole time. */
 int vs_namespace_search_batch(struct vs_namespace *ns, const struct vs_query *queries, size_t count,
                               struct vs_results *results, struct vs_error *error);
-/* VS_EINVAL with the position of the fault when text is no filter. */
+/* VS_EINVAL with the position or path of the fault when text is no filter. Filters are texts in either of two forms, which
+ * engine/filter.h and openapi.yaml describe: "year >= 2020 AND tag = 'x'", or JSON {"year":{"$gte":2020},"tag":"x"}. */
 int vs_filter_check(const char *text, struct vs_error *error);
 
 /* ---- upkeep --------------------------------------------------------------------------------------------- */

@@ -28,7 +28,7 @@ static int decode(struct vs_call *call, const char *const *known, struct questio
 		rc = vs_call_json(call, error);
 	struct vs_fields fields = { call->body, "" };
 	if (rc || (rc = vs_fields_check(&fields, known, error)) ||
-	    (rc = vs_fields_text(&fields, "filter", &question->filter, error)) ||
+	    (rc = vs_fields_filter(&fields, "filter", &question->filter, error)) ||
 	    (rc = vs_fields_text(&fields, "field", &question->field, error)) ||
 	    (rc = vs_fields_number(&fields, "limit", 1, VALUES_MAX, &question->limit, error)) ||
 	    (rc = vs_fields_text(&fields, "namespace", &name, error)))

@@ -226,6 +226,16 @@ int vs_fields_object(const struct vs_fields *fields, const char *name, struct vs
 	return vs_json_object_text(found, FULL(fields, name), value, error);
 }
 
+int vs_fields_filter(const struct vs_fields *fields, const char *name, struct vs_text *value, struct vs_error *error)
+{
+	struct json_object *found = find(fields, name);
+	if (json_object_is_type(found, json_type_object))
+		return vs_fields_object(fields, name, value, error);
+	if (found && !json_object_is_type(found, json_type_string))
+		return wrong_type(fields, name, "a string or a JSON object", error);
+	return vs_fields_text(fields, name, value, error);
+}
+
 static int vector_from_array(const struct vs_fields *fields, const char *name, struct json_object *array, float *out,
                              struct vs_error *error)
 {

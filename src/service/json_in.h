@@ -45,6 +45,8 @@ int vs_fields_array(const struct vs_fields *fields, const char *name, struct jso
 int vs_fields_object(const struct vs_fields *fields, const char *name, struct vs_text *value, struct vs_error *error);
 /* The same of a whole parsed object; where names it in errors. */
 int vs_json_object_text(struct json_object *object, const char *where, struct vs_text *value, struct vs_error *error);
+/* A filter as text: a string, or an object, which is a filter's JSON form; else as vs_fields_text and vs_fields_object. */
+int vs_fields_filter(const struct vs_fields *fields, const char *name, struct vs_text *value, struct vs_error *error);
 /* A vector in arena: an array of numbers, or base64 of little-endian float32. *dimension 0 when missing. Position is
  * the element's index. */
 int vs_fields_vector(const struct vs_fields *fields, const char *name, struct vs_arena *arena, const float **vector,

@@ -46,7 +46,7 @@ int vs_query_decode(const struct vs_fields *fields, struct vs_arena *arena, stru
 	    (rc = vs_fields_number(fields, "ef", 0, EF_MAX, &query->ef, error)) ||
 	    (rc = vs_fields_number(fields, "rescore", 0, VS_RESCORE_MAX, &rescore, error)) ||
 	    (rc = vs_fields_bool(fields, "exact", &query->exact, error)) ||
-	    (rc = vs_fields_text(fields, "filter", &filter, error)) ||
+	    (rc = vs_fields_filter(fields, "filter", &filter, error)) ||
 	    (rc = vs_fields_float(fields, "min_score", &query->has_min_score, &query->min_score, error)) ||
 	    (rc = vs_fields_bool(fields, "include_vector", &query->with_vector, error)) ||
 	    (rc = vs_fields_bool(fields, "include_metadata", &query->with_metadata, error)) ||

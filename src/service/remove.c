@@ -60,7 +60,7 @@ static int decode_body(struct vs_call *call, struct removal *removal, struct vs_
 	struct vs_fields fields = { call->body, "" };
 	if (rc || (rc = vs_fields_check(&fields, filters ? known : known_by_id, error)) ||
 	    (rc = vs_fields_text(&fields, "id", &id, error)) || (rc = vs_fields_array(&fields, "ids", &array, error)) ||
-	    (rc = vs_fields_text(&fields, "filter", &removal->filter, error)) ||
+	    (rc = vs_fields_filter(&fields, "filter", &removal->filter, error)) ||
 	    (rc = vs_fields_text(&fields, "namespace", &removal->ns, error)))
 		return rc;
 	if ((id.data != NULL) + (array != NULL) + (removal->filter.data != NULL) != 1)

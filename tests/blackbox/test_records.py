@@ -282,6 +282,29 @@ def test_pages_in_order_of_bytes(client):
         assert [record["id"] for record in client.pages(limit=limit)] == ordered
 
 
+def test_filters_as_json(client):
+    """An object is taken wherever a text is, and both mean the same; so is its text in a query string."""
+    for n in range(20):
+        date = f"2024-05-01T{n:02d}:00:00+02:00"
+        client.ok("POST", "/v1/upsert", {"id": f"j{n:02}", "vector": V, "metadata": {"n": n, "big": 2**53 + n, "at": date}})
+    filters = [
+        ({"n": {"$gte": 5, "$lt": 8}}, "n >= 5 AND n < 8", 3),
+        ({"big": 2**53 + 1}, "big = 9007199254740993", 1),
+        ({"$or": [{"@id": "j03"}, {"n": {"$in": [4, 4.0, "x"]}}]}, "@id = 'j03' OR n IN [4]", 2),
+        ({"at": {"$lte": {"$date": "2024-05-01T03:00:00Z"}}}, "at <= date('2024-05-01T03:00Z')", 6),
+        ({"@created_at": {"$gt": {"$date": "2024-05-01"}}}, "@created_at > date('2024-05-01')", 20),
+    ]
+    for as_object, as_text, count in filters:
+        asked = {"vector": V, "limit": 100, "exact": True}
+        for form in (as_object, as_text, json.dumps(as_object)):
+            assert client.ok("POST", "/v1/query", asked | {"filter": form})["stats"]["filtered_count"] == count
+            batch = client.ok("POST", "/v1/batch-query", {"queries": [asked, asked | {"filter": form}]})
+            assert batch["results"][1]["stats"]["filtered_count"] == count
+        assert len(client.pages(filter=json.dumps(as_object))) == count
+    assert client.ok("POST", "/v1/delete", {"filter": filters[0][0]}) == {"deleted": 3}
+    assert len(client.pages()) == 17
+
+
 def test_pages_with_filter(client):
     client.batch([{"id": f"{i:03}", "vector": V, "metadata": {"i": i}} for i in range(100)])
     records = client.pages(limit=7, filter="i >= 50 AND i < 80", include_vector="true")
