@@ -102,7 +102,7 @@ static void hear_record(void *context, const struct vs_record *record)
 
 static void ask_page(struct asked *asked, const struct question *of, struct answer *answer)
 {
-	struct vs_page_options page = { of->query.filter, NULL, 0, 50, true, true };
+	struct vs_page_options page = { .filter = of->query.filter, .limit = 50, .with_vector = true, .with_deleted = true };
 	struct vs_error error;
 	bool more;
 	int rc = vs_record_page(asked->work.ns, &page, hear_record, answer, &more, &error);
