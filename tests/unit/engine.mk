@@ -9,3 +9,6 @@ unit_tests += tests/unit/test_columns_match
 tests_unit_test_columns_match_SOURCES = tests/unit/test_columns_match.c tests/unit/engine_fixture.h
 unit_tests += tests/unit/test_copies
 tests_unit_test_copies_SOURCES = tests/unit/test_copies.c tests/unit/engine_fixture.h
+unit_tests += tests/unit/test_choice tests/unit/test_explain
+tests_unit_test_choice_SOURCES = tests/unit/test_choice.c tests/unit/engine_fixture.h
+tests_unit_test_explain_SOURCES = tests/unit/test_explain.c tests/unit/engine_fixture.h
