@@ -36,10 +36,8 @@ static int check_bounds(const struct vs_query *query, struct vs_error *error)
 	return 0;
 }
 
-int vs_search_check(const struct vs_query *query, struct vs_error *error)
+int vs_search_check_options(const struct vs_query *query, struct vs_error *error)
 {
-	if ((query->vector == NULL) == (query->id == NULL))
-		return vs_error_at(error, VS_EINVAL, "vector", -1, "a query needs either a vector or an id");
 	if (query->limit < 1 || query->limit > RESULTS_MAX)
 		return vs_error_at(error, VS_EINVAL, "limit", -1, "%u is not between 1 and %d", query->limit, RESULTS_MAX);
 	if (query->offset > RESULTS_MAX - query->limit)
@@ -49,6 +47,13 @@ int vs_search_check(const struct vs_query *query, struct vs_error *error)
 	if (query->ef > VS_SEARCH_EF_MAX)
 		return vs_error_at(error, VS_EINVAL, "ef", -1, "%u is more than %d", query->ef, VS_SEARCH_EF_MAX);
 	return check_bounds(query, error);
+}
+
+int vs_search_check(const struct vs_query *query, struct vs_error *error)
+{
+	if ((query->vector == NULL) == (query->id == NULL))
+		return vs_error_at(error, VS_EINVAL, "vector", -1, "a query needs either a vector or an id");
+	return vs_search_check_options(query, error);
 }
 
 int vs_search_find_row(const struct search *search, const char *field, const struct vs_id *id, uint32_t *slot,

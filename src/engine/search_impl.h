@@ -46,6 +46,8 @@ struct search {
 
 /* What can be said of a query before anything is opened. */
 int vs_search_check(const struct vs_query *query, struct vs_error *error);
+/* The same but for what it searches by. */
+int vs_search_check_options(const struct vs_query *query, struct vs_error *error);
 /* view; vector and factor, unless vector is set; left_out of a query by id. */
 int vs_search_prepare(struct search *search, struct vs_error *error);
 /* accept, accepted, want. The bitmap is valid until this is called with another filter. */

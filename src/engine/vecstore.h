@@ -233,6 +233,55 @@ int vs_namespace_search(struct vs_namespace *ns, const struct vs_query *query, s
  * results[i].stats.duration_ns is an equal share of the whole time. */
 int vs_namespace_search_batch(struct vs_namespace *ns, const struct vs_query *queries, size_t count,
                               struct vs_results *results, struct vs_error *error);
+/* ---- recommendation ---- */
+
+#define VS_EXAMPLES_MAX 1000 /* positive and negative together */
+struct vs_example { /* one of the two: */
+	const char *id; /* the vector of this record, which is left out of the results */
+	size_t id_len;
+	const float *vector;
+	uint32_t dimension;
+};
+struct vs_recommendation {
+	const struct vs_example *positive; /* at least one */
+	size_t positive_count;
+	const struct vs_example *negative;
+	size_t negative_count;
+};
+/* As vs_namespace_search, from the vector p + (p - n), where p and n are the averages of the positive and the negative
+ * examples (p alone where there are none), under cosine of their directions. query has neither vector nor id. Errors name the example:
+ * "positive[2]"; VS_ENOTFOUND where it is an id that no live record has. */
+int vs_namespace_recommend(struct vs_namespace *ns, const struct vs_recommendation *recommendation,
+                           const struct vs_query *query, struct vs_results *results, struct vs_error *error);
+
+/* ---- groups ---- */
+
+struct vs_grouping {
+	const char *field;   /* path of a metadata field, as in filters; its strings (to 1,024 bytes), numbers and booleans make groups */
+	uint32_t groups;     /* 1 to 1,000 */
+	uint32_t group_size; /* 1 to 100; groups * group_size <= 10,000 */
+};
+#define VS_GROUPING { NULL, 10, 3 }
+#define VS_GROUPS_MAX 1000
+#define VS_GROUP_SIZE_MAX 100
+
+struct vs_group {
+	const char *value; /* JSON text of the field's value */
+	size_t value_len;
+	const struct vs_result *items; /* best first */
+	size_t count;
+};
+struct vs_groups {
+	const struct vs_group *items; /* in order of their best results; all of it valid until the next call on the namespace */
+	size_t count;
+	struct vs_query_stats stats;
+	struct vs_mark mark;
+};
+/* The best records per value of a field. I6: as many groups as there are among the records that match, up to
+ * grouping->groups, and in each as many results, up to group_size. query's limit is not used; offset and diversity must be 0. */
+int vs_namespace_search_groups(struct vs_namespace *ns, const struct vs_query *query, const struct vs_grouping *grouping,
+                               struct vs_groups *groups, struct vs_error *error);
+
 /* ---- explanation ---- */
 
 /* Ways to candidates. The unlinked tail is compared by rows in each of them. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which results are chosen: ranges, diversity, against brute force. */
+/* Which results are chosen: ranges, diversity, recommendations, against brute force. */
 #include "engine_fixture.h"
 
 #include <math.h>
@@ -268,6 +268,114 @@ static void contradictions_are_refused(void **state)
 	assert_refused(fixture, &query, "candidates");
 }
 
+/* ---- recommendations ------------------------------------------------------------------------------------ */
+
+static struct vs_example by_id(const char *id)
+{
+	return (struct vs_example){ .id = id, .id_len = strlen(id) };
+}
+
+static struct vs_example by_vector(const float *vector, uint32_t dimension)
+{
+	return (struct vs_example){ .vector = vector, .dimension = dimension };
+}
+
+/* Adds a vector's direction. */
+static void add_direction(double *sum, const float *vector, double weight)
+{
+	double square = 0;
+
+	for (int d = 0; d < DIM; d++)
+		square += (double)vector[d] * (double)vector[d];
+	for (int d = 0; d < DIM; d++)
+		sum[d] += weight * (double)vector[d] / sqrt(square);
+}
+
+static void recommendations_are_those_of_brute_force(void **state)
+{
+	struct fixture *fixture = *state;
+	struct vs_query query = VS_QUERY;
+	struct vs_results results;
+	struct vs_error error;
+	float vectors[4][DIM], aim[DIM], other[DIM];
+
+	fill(fixture, VS_COSINE);
+	query.exact = true;
+	for (uint32_t i = 0; i < 20; i++) {
+		double sum[DIM] = { 0 }, worst;
+		uint32_t nearer = 0, first = i * 7, second = i * 7 + 50 * (i % 3);
+		char ids[3][16];
+		for (int v = 0; v < 3; v++)
+			snprintf(ids[v], sizeof(ids[v]), "r%u", v == 0 ? first : v == 1 ? second : i + 2001);
+		vector_of(first, vectors[0]);
+		vector_of(second, vectors[1]);
+		vector_of(i + 2001, vectors[2]);
+		query_of(i + 5, vectors[3]);
+		struct vs_example positive[] = { by_id(ids[0]), by_id(ids[1]), by_vector(vectors[3], DIM) };
+		struct vs_example negative[] = { by_id(ids[2]) };
+		struct vs_recommendation given = { positive, 3, negative, i % 2 };
+		for (int v = 0; v < 4; v++)
+			if (v != 2)
+				add_direction(sum, vectors[v], (i % 2 ? 2.0 : 1.0) / 3.0);
+		if (i % 2)
+			add_direction(sum, vectors[2], -1.0);
+		for (int d = 0; d < DIM; d++)
+			aim[d] = (float)sum[d];
+		query.filter = i % 5 == 0 ? "even = true" : NULL;
+		assert_ok(vs_namespace_recommend(fixture->ns, &given, &query, &results, &error), error);
+		assert_int_equal(results.count, 10);
+		for (size_t r = 0; r < results.count; r++) {
+			uint32_t n = number_of(&results.items[r].record);
+			assert_true(n != first && n != second && (i % 2 == 0 || n != i + 2001));
+			assert_true(query.filter == NULL || n % 2 == 0);
+		}
+		vector_of(number_of(&results.items[9].record), other);
+		worst = distance_of(VS_COSINE, aim, other);
+		for (uint32_t n = 0; n < SLOTS; n++) {
+			vector_of(n, other);
+			if (n == first || n == second || (i % 2 && n == i + 2001) || (query.filter != NULL && n % 2 != 0))
+				continue;
+			nearer += distance_of(VS_COSINE, aim, other) < worst - 1e-6;
+		}
+		assert_true(nearer <= 9);
+	}
+}
+
+static void assert_example_refused(struct fixture *fixture, const struct vs_recommendation *given, int code, const char *field)
+{
+	struct vs_query query = VS_QUERY;
+	struct vs_results results;
+	struct vs_error error;
+
+	assert_int_equal(vs_namespace_recommend(fixture->ns, given, &query, &results, &error), code);
+	assert_string_equal(error.field, field);
+}
+
+static void bad_examples_are_named(void **state)
+{
+	static const float zero[DIM], short_one[3] = { 1, 2, 3 };
+	struct fixture *fixture = *state;
+	struct vs_example good[] = { by_id("r1"), by_id("r2"), by_id("r3") };
+	struct vs_example bad[] = { by_id("r1"), by_id("r2"), by_id("nobody") };
+	float one[DIM], opposite[DIM];
+
+	put_many(fixture, 0, 100, DIM);
+	vector_of(5, one);
+	for (int d = 0; d < DIM; d++)
+		opposite[d] = -one[d];
+	struct vs_example apart[] = { by_vector(one, DIM), by_vector(opposite, DIM) };
+	assert_example_refused(fixture, &(struct vs_recommendation){ NULL, 0, good, 3 }, VS_EINVAL, "positive");
+	assert_example_refused(fixture, &(struct vs_recommendation){ bad, 3, good, 3 }, VS_ENOTFOUND, "positive[2]");
+	assert_example_refused(fixture, &(struct vs_recommendation){ good, 3, bad, 3 }, VS_ENOTFOUND, "negative[2]");
+	assert_example_refused(fixture, &(struct vs_recommendation){ apart, 2, NULL, 0 }, VS_EINVAL, "positive");
+	bad[1] = by_vector(short_one, 3);
+	assert_example_refused(fixture, &(struct vs_recommendation){ bad, 3, NULL, 0 }, VS_EINVAL, "positive[1]");
+	bad[1] = by_vector(zero, DIM);
+	assert_example_refused(fixture, &(struct vs_recommendation){ bad, 3, NULL, 0 }, VS_EINVAL, "positive[1]");
+	bad[1] = (struct vs_example){ .id = NULL };
+	assert_example_refused(fixture, &(struct vs_recommendation){ bad, 3, NULL, 0 }, VS_EINVAL, "positive[1]");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -276,6 +384,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(diversity_takes_the_nearest_first_and_fills_the_limit, fixture_setup,
 		                                fixture_teardown),
 		cmocka_unit_test_setup_teardown(contradictions_are_refused, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(recommendations_are_those_of_brute_force, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(bad_examples_are_named, fixture_setup, fixture_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
