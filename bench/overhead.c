@@ -125,7 +125,7 @@ static void ask_graph(struct bench *bench, const float *vector)
 		                            .below = vs_graph_linked(bench->graph),
 		                            .accept = &bench->live,
 		                            .way = VS_GRAPH_WALK };
-	struct vs_graph_stats stats = { 0, 0, 0 };
+	struct vs_graph_stats stats = { 0 };
 	struct vs_error error;
 
 	vs_topk_reset(&bench->top);

@@ -70,6 +70,7 @@ static int scan_group(struct search *const *searches, uint32_t count, struct vs_
 	if (count == 1 && threads == 1) {
 		scanned = vs_scan_search(scan.view, first->vector, first->factor, scan.accept, scan.from, scan.to, &first->top);
 		first->stats->distances += scanned;
+		first->scanned += scanned;
 		return 0;
 	}
 	queries = vs_arena_calloc(&first->ns->arena, count, sizeof(*queries));
@@ -79,8 +80,10 @@ static int scan_group(struct search *const *searches, uint32_t count, struct vs_
 		queries[i] = (struct vs_scan_query){ searches[i]->vector, searches[i]->factor, &searches[i]->top };
 	scan.queries = queries;
 	rc = vs_scan_batch(&scan, &scanned, error);
-	for (uint32_t i = 0; i < count; i++)
+	for (uint32_t i = 0; i < count; i++) {
 		searches[i]->stats->distances += scanned;
+		searches[i]->scanned += scanned;
+	}
 	return rc;
 }
 
@@ -108,6 +111,18 @@ static int scan_all(struct search *const *searches, uint32_t count, struct vs_er
 	return 0;
 }
 
+/* I6: more match than the graph found, or may lie within a range whose border it met. */
+static bool falls_short(const struct search *search)
+{
+	const struct vs_topk *top = &search->top;
+
+	if (search->stats->path != VS_PATH_GRAPH)
+		return false;
+	if (top->len < search->want)
+		return true;
+	return search->query->has_max_distance && !vs_search_reaches(search, &top->hits[top->len - 1]);
+}
+
 int vs_search_settle(struct search *const *searches, uint32_t count, struct vs_error *error)
 {
 	bool again = false;
@@ -115,8 +130,8 @@ int vs_search_settle(struct search *const *searches, uint32_t count, struct vs_e
 
 	for (uint32_t i = 0; rc == 0 && i < count; i++) {
 		struct search *search = searches[i];
-		if (search->stats->path == VS_PATH_GRAPH && search->top.len < search->want) {
-			vs_search_exactly(search); /* I6: more match than the graph found */
+		if (falls_short(search)) {
+			vs_search_exactly(search);
 			again = true;
 		}
 	}

@@ -271,9 +271,19 @@ struct vs_query {
 	/* For long exact scans, which change nothing but the time; 0: as many as there are cores that nobody uses now. They end
 	 * before the call returns. */
 	unsigned threads;
+	/* Leave out results that are farther. The distance is 1 - score under cosine, -score under dot, else the score. All records
+	 * within it are found, up to limit: where its border ends an answer, rows are compared exactly. Not with min_score. */
+	bool has_max_distance;
+	float max_distance;
+	/* Maximal marginal relevance (Carbonell and Goldstein, 1998) over the nearest `candidates`: each result is the one
+	 * with the least (1 - diversity) * its distance - diversity * its distance from the nearest result before it. So results
+	 * are not in order of their scores. 0: none. */
+	float diversity;
+	uint32_t candidates; /* limit + offset to 1,000; 0: chosen from these */
 };
-#define VS_QUERY { NULL, 0, NULL, 0, 10, 0, 0, false, NULL, false, 0.0f, true, false, -1, 0 }
+#define VS_QUERY { NULL, 0, NULL, 0, 10, 0, 0, false, NULL, false, 0.0f, true, false, -1, 0, false, 0.0f, 0.0f, 0 }
 #define VS_RESCORE_MAX 100
+#define VS_CANDIDATES_MAX 1000
 
 struct vs_result {
 	struct vs_record record; /* metadata "" and vector NULL unless asked for */
@@ -299,7 +309,8 @@ struct vs_results {
 	struct vs_mark mark; /* of the state that was searched */
 };
 
-/* I6: count is min(limit, matches - offset) whenever that many live records match (and reach min_score). */
+/* I6: count is min(limit, matches - offset) whenever that many live records match (and reach min_score, or lie within
+ * max_distance). */
 int vs_namespace_search(struct vs_namespace *ns, const struct vs_query *query, struct vs_results *results,
                         struct vs_error *error);
 
@@ -312,6 +323,111 @@ int vs_namespace_search(struct vs_namespace *ns, const struct vs_query *query, s
  * results[i].stats.duration_ns is an equal share of the whole time. */
 int vs_namespace_search_batch(struct vs_namespace *ns, const struct vs_query *queries, size_t count,
                               struct vs_results *results, struct vs_error *error);
+/* ---- recommendation ---- */
+
+#define VS_EXAMPLES_MAX 1000 /* positive and negative together */
+struct vs_example { /* one of the two: */
+	const char *id; /* the vector of this record, which is left out of the results */
+	size_t id_len;
+	const float *vector;
+	uint32_t dimension;
+};
+struct vs_recommendation {
+	const struct vs_example *positive; /* at least one */
+	size_t positive_count;
+	const struct vs_example *negative;
+	size_t negative_count;
+};
+/* As vs_namespace_search, from the vector p + (p - n), where p and n are the averages of the positive and the negative
+ * examples (p alone where there are none), under cosine of their directions. query has neither vector nor id. Errors name the example:
+ * "positive[2]"; VS_ENOTFOUND where it is an id that no live record has. */
+int vs_namespace_recommend(struct vs_namespace *ns, const struct vs_recommendation *recommendation,
+                           const struct vs_query *query, struct vs_results *results, struct vs_error *error);
+
+/* ---- groups ---- */
+
+struct vs_grouping {
+	const char *field;   /* path of a metadata field, as in filters; its strings (to 1,024 bytes), numbers and booleans make groups */
+	uint32_t groups;     /* 1 to 1,000 */
+	uint32_t group_size; /* 1 to 100; groups * group_size <= 10,000 */
+};
+#define VS_GROUPING { NULL, 10, 3 }
+#define VS_GROUPS_MAX 1000
+#define VS_GROUP_SIZE_MAX 100
+
+struct vs_group {
+	const char *value; /* JSON text of the field's value */
+	size_t value_len;
+	const struct vs_result *items; /* best first */
+	size_t count;
+};
+struct vs_groups {
+	const struct vs_group *items; /* in order of their best results; all of it valid until the next call on the namespace */
+	size_t count;
+	struct vs_query_stats stats;
+	struct vs_mark mark;
+};
+/* The best records per value of a field. I6: as many groups as there are among the records that match, up to
+ * grouping->groups, and in each as many results, up to group_size. query's limit is not used; offset and diversity must be 0. */
+int vs_namespace_search_groups(struct vs_namespace *ns, const struct vs_query *query, const struct vs_grouping *grouping,
+                               struct vs_groups *groups, struct vs_error *error);
+
+/* ---- explanation ---- */
+
+/* Ways to candidates. The unlinked tail is compared by rows in each of them. */
+enum vs_way {
+	VS_WAY_EMPTY,    /* nothing matches */
+	VS_WAY_ROWS,     /* compare the vectors of all that match */
+	VS_WAY_CODES,    /* compare the codes of all that match */
+	VS_WAY_WALK,     /* walk the graph through all nodes */
+	VS_WAY_ACCEPTED, /* walk the graph over nodes that match */
+};
+const char *vs_way_name(enum vs_way way); /* "exact_rows", …. Static string. */
+const char *vs_way_text(enum vs_way way); /* a sentence */
+
+enum vs_phase { VS_PHASE_PREPARE, VS_PHASE_FILTER, VS_PHASE_GRAPH, VS_PHASE_SCAN, VS_PHASE_SELECT, VS_PHASE_HYDRATE, VS_PHASES };
+
+/* What a score is made of, in double precision from the stored vectors. */
+struct vs_score_parts {
+	double dot;
+	double query_norm;
+	double record_norm;
+	double distance; /* as max_distance means it */
+	bool tail;       /* the record is not in the graph yet */
+};
+
+/* What a query did: counted, not reckoned. */
+struct vs_explanation {
+	enum vs_way planned;
+	enum vs_way used;   /* what found the answer in the end */
+	const char *reason; /* for the plan. Static string. */
+	double selectivity; /* accepted of live records */
+	uint32_t wanted;    /* candidates to find */
+	uint32_t pool;      /* places of the walk's pool, as planned */
+	uint32_t linked;    /* slots in the graph */
+	uint32_t tail;      /* slots after them */
+	uint32_t walks;     /* searches of the graph */
+	uint32_t levels;    /* that the last one descended through, above the lowest */
+	uint32_t offered;   /* accepted that it had in its pool, counted as far as they are of use */
+	bool gave_up;       /* a walk over accepted nodes did not fill its pool, so that all codes were compared */
+	uint64_t nodes_visited;
+	uint64_t graph_distances; /* by codes, or by rows where a metric has none */
+	uint64_t rescored;        /* candidates of the graph, by rows */
+	uint64_t scan_distances;  /* by rows, in the tail or in all that matches */
+	uint32_t candidates;      /* found */
+	uint32_t hydrated;        /* records fetched, */
+	uint32_t copied;          /* of these, from copies of rows */
+	uint64_t phase_ns[VS_PHASES];
+	const struct vs_score_parts *parts; /* one per result; valid as long as these */
+	bool compared;                      /* with the exact answer: */
+	double recall;                      /* share of its results that this one has */
+	uint64_t exact_distances;
+	uint64_t exact_ns;
+};
+/* vs_namespace_search, and what it did. compare_exact: the exact answer is found, too, in the same snapshot. */
+int vs_namespace_explain(struct vs_namespace *ns, const struct vs_query *query, bool compare_exact,
+                         struct vs_results *results, struct vs_explanation *explanation, struct vs_error *error);
+
 /* VS_EINVAL with the position or path of the fault when text is no filter. Filters are texts in either of two forms, which
  * engine/filter.h and openapi.yaml describe: "year >= 2020 AND tag = 'x'", or JSON {"year":{"$gte":2020},"tag":"x"}. */
 int vs_filter_check(const char *text, struct vs_error *error);

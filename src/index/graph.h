@@ -49,6 +49,9 @@ struct vs_graph_stats { /* of one search; added to */
 	uint32_t visited;   /* nodes whose lists were read */
 	uint32_t distances; /* code distances and re-scored rows */
 	uint32_t offered;   /* accepted of the pool, at most vs_graph_enough */
+	uint32_t rescored;  /* rows among the distances that replaced those of codes */
+	uint32_t levels;    /* above the lowest, descended through */
+	uint32_t gave_up;   /* walks over accepted nodes that did not fill their pool */
 };
 
 /* For reading. VS_ENOTFOUND when there is no graph, VS_ECORRUPT when a header does not agree with space and

@@ -163,7 +163,7 @@ static int walk_check(struct checker *checker, uint32_t slot, const struct vs_bi
 		                            .accept = all, /* a dead slot with the same vector is as good */
 		                            .way = VS_GRAPH_WALK,
 		                            .rescore = vs_graph_enough(1) };
-	struct vs_graph_stats stats = { 0, 0, 0 };
+	struct vs_graph_stats stats = { .visited = 0 };
 	float self = vs_space_distance(view->space, row, row[view->space->dim], row);
 	int code;
 

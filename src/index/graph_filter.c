@@ -290,7 +290,7 @@ static fill_fn *fill_of(const struct vs_graph *graph)
 	}
 }
 
-void vs_walk_accepted(struct vs_walk *walk, const struct vs_graph_query *query, uint32_t start, uint32_t ef)
+bool vs_walk_accepted(struct vs_walk *walk, const struct vs_graph_query *query, uint32_t start, uint32_t ef)
 {
 	struct accepted accepted = { query->accept->words, query->accept->len };
 	fill_fn *fill = fill_of(walk->graph);
@@ -310,4 +310,5 @@ void vs_walk_accepted(struct vs_walk *walk, const struct vs_graph_query *query, 
 		walk->len = 0;
 		(void)fill(walk, &accepted, ef, VS_GRAPH_SCAN);
 	}
+	return done || query->way == VS_GRAPH_SCAN;
 }

@@ -146,8 +146,9 @@ bool vs_walk_entry(const struct vs_walk *walk, uint64_t entry, uint32_t *level, 
 void vs_walk_descend(struct vs_walk *walk, uint32_t from, uint32_t to, uint32_t *id);
 /* Fills the pool with the ef nearest found at a level, starting from what is in the pool already. */
 void vs_walk_layer(struct vs_walk *walk, uint32_t level, uint32_t ef);
-/* Fills the pool with the ef nearest of query->accept: compares them all, or walks from a slot of level 0 (query->way). */
-void vs_walk_accepted(struct vs_walk *walk, const struct vs_graph_query *query, uint32_t start, uint32_t ef);
+/* Fills the pool with the ef nearest of query->accept: compares them all, or walks from a slot of level 0 (query->way);
+ * false when the walk found too few, so that it compared them all. */
+bool vs_walk_accepted(struct vs_walk *walk, const struct vs_graph_query *query, uint32_t start, uint32_t ef);
 /* Forgets which slots were seen, after a walk of level 0. */
 void vs_walk_clear(struct vs_walk *walk);
 /* Empties the pool and puts one id in. */

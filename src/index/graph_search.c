@@ -10,13 +10,14 @@
 #define START_TRIES 4096 /* slots looked at for a start when the entry point is damaged */
 
 /* Fills *id with a slot to start from at level 0; false when there is none. */
-static bool search_start(struct vs_walk *walk, uint32_t *id)
+static bool search_start(struct vs_walk *walk, uint32_t *id, struct vs_graph_stats *stats)
 {
 	const struct vs_graph *graph = walk->graph;
 	uint64_t entry = vs_load_acquire(&vs_graph_state(graph)->entry);
 	uint32_t level;
 
 	if (vs_walk_entry(walk, entry, &level, id)) {
+		stats->levels += level;
 		vs_walk_descend(walk, level, 0, id);
 		if (*id < walk->slots)
 			return true;
@@ -57,7 +58,8 @@ static void pool_rescore(struct vs_walk *walk, const struct vs_graph_query *quer
 }
 
 /* Offers the best accepted of the pool; returns how many there are. */
-static uint32_t pool_offer(struct vs_walk *walk, const struct vs_graph_query *query, struct vs_topk *top)
+static uint32_t pool_offer(struct vs_walk *walk, const struct vs_graph_query *query, struct vs_topk *top,
+                           struct vs_graph_stats *stats)
 {
 	uint64_t *pool = walk->scratch->pool;
 	bool coded = walk->graph->kind != VS_WALK_ROW;
@@ -73,8 +75,10 @@ static uint32_t pool_offer(struct vs_walk *walk, const struct vs_graph_query *qu
 			pool[taken++] = pool[i];
 	}
 	count = coded && query->rescore > 0 && query->rescore < taken ? query->rescore : taken;
-	if (coded && query->rescore > 0)
+	if (coded && query->rescore > 0) {
 		pool_rescore(walk, query, count);
+		stats->rescored += count;
+	}
 	for (uint32_t i = 0; i < count; i++) {
 		float distance = vs_pool_distance(pool[i]);
 		if (distance <= vs_topk_bound(top))
@@ -98,13 +102,13 @@ int vs_graph_search(const struct vs_graph *graph, const struct vs_view *view, co
 		return code;
 	vs_walk_query(&walk, query->vector, query->factor);
 	id = 0;
-	if (query->way == VS_GRAPH_SCAN || (query->way == VS_GRAPH_ACCEPTED && search_start(&walk, &id))) {
-		vs_walk_accepted(&walk, query, id, ef);
-		stats->offered += pool_offer(&walk, query, top);
-	} else if (query->way == VS_GRAPH_WALK && search_start(&walk, &id)) {
+	if (query->way == VS_GRAPH_SCAN || (query->way == VS_GRAPH_ACCEPTED && search_start(&walk, &id, stats))) {
+		stats->gave_up += !vs_walk_accepted(&walk, query, id, ef);
+		stats->offered += pool_offer(&walk, query, top, stats);
+	} else if (query->way == VS_GRAPH_WALK && search_start(&walk, &id, stats)) {
 		vs_walk_start(&walk, 0, id);
 		vs_walk_layer(&walk, 0, ef);
-		stats->offered += pool_offer(&walk, query, top);
+		stats->offered += pool_offer(&walk, query, top, stats);
 	}
 	stats->visited += walk.visits;
 	stats->distances += walk.distances;

@@ -20,3 +20,7 @@ tests_unit_test_facet_SOURCES = tests/unit/test_facet.c tests/unit/engine_fixtur
 tests_unit_test_merge_SOURCES = tests/unit/test_merge.c
 tests_unit_test_page_SOURCES = tests/unit/test_page.c tests/unit/engine_fixture.h
 tests_unit_test_write_SOURCES = tests/unit/test_write.c tests/unit/engine_fixture.h
+unit_tests += tests/unit/test_choice tests/unit/test_explain tests/unit/test_group
+tests_unit_test_choice_SOURCES = tests/unit/test_choice.c tests/unit/engine_fixture.h
+tests_unit_test_explain_SOURCES = tests/unit/test_explain.c tests/unit/engine_fixture.h
+tests_unit_test_group_SOURCES = tests/unit/test_group.c tests/unit/engine_fixture.h
