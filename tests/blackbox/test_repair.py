@@ -208,7 +208,7 @@ def test_bytes_and_the_catalogues_log(fresh):
     fresh.wait_indexed()
     folder = harness.generation(fresh.data)
     wait_for(lambda: (folder / "columns/c000.codes").exists() and (folder / "live.bits").exists(), "derived files")
-    inside = lambda: sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    inside = lambda: sum(path.lstat().st_blocks * 512 for path in folder.rglob("*"))
     wait_for(lambda: fresh.client.stats()["storage_bytes"] == inside(), "the bytes in the folder")
     wait_for(lambda: (fresh.data / "catalog.db-wal").stat().st_size == 0, "catalog.db's WAL to be copied back")
     harness.check_store(fresh.data)

@@ -98,6 +98,23 @@ static bool as_it_must_be(struct lane *lane, struct work *work)
 	return same == 1;
 }
 
+/* A repair that failed leaves damage, which the next one mends. */
+static int repair_again(struct lane *lane)
+{
+	const struct fault_case *of = lane->of;
+	struct vs_error error;
+	struct work work;
+	int rc;
+
+	if (of->op.kind != WORK_REPAIR || lane->told->rc == 0)
+		return 0;
+	rc = work_open(&work, lane->data, of->ns, of->dim, &error);
+	if (rc == 0)
+		rc = work_perform(&work, &of->op, &error);
+	work_close(&work);
+	return rc == 0 ? 0 : complain(lane, "no repair after it: %s", error.text);
+}
+
 static int run_case(void *context)
 {
 	struct lane *lane = context;
@@ -117,6 +134,8 @@ static int run_case(void *context)
 	if (rc == 0 && !as_it_must_be(lane, &work))
 		rc = 3;
 	work_close(&work);
+	if (rc == 0)
+		rc = repair_again(lane);
 	if (rc == 0 && (soak || lane->runs % VERIFY_EACH == 0)) {
 		unsigned from = lane->told->rc == 0;
 		rc = work_verify(lane->data, of->ns, of->dim, lane->models + from, 2 - from, lane->told->why) ? 0 : 3;
