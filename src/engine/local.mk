@@ -4,7 +4,7 @@ libvecstore_core_la_SOURCES += \
 	src/engine/store.c src/engine/namespace.c src/engine/generation.c src/engine/matches.c \
 	src/engine/json.h src/engine/json.c src/engine/upsert.c src/engine/remove.c src/engine/record.c src/engine/search.c \
 	src/engine/search_batch.c src/engine/search_hydrate.c src/engine/plan.c src/engine/plan.h \
-	src/engine/recommend.c src/engine/group.c src/engine/group_value.c src/engine/group_value.h src/engine/mmr.c src/engine/mmr.h src/engine/explain.c src/engine/explain.h \
+	src/engine/estimate.c src/engine/recommend.c src/engine/group.c src/engine/group_value.c src/engine/group_value.h src/engine/mmr.c src/engine/mmr.h src/engine/explain.c src/engine/explain.h \
 	src/engine/members.h src/engine/members.c src/engine/project.h src/engine/project.c src/engine/search_impl.h src/engine/search_scan.c \
 	src/engine/columns_fill.c src/engine/columns_fill.h src/engine/columns_match.c src/engine/columns_match.h \
 	src/engine/rows_fill.c src/engine/rows_fill.h src/engine/upkeep.c src/engine/check.c

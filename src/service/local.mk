@@ -6,13 +6,14 @@ libvecstore_service_la_SOURCES += \
 	src/service/cache.c src/service/cache.h \
 	src/service/cache_file.c src/service/cache_file.h \
 	src/service/call.h \
+	src/service/estimate.c src/service/explain.c src/service/recommend.c \
 	src/service/handles.c src/service/handles.h \
 	src/service/json_in.c src/service/json_in.h \
 	src/service/json_vectors.c src/service/json_vectors.h \
 	src/service/json_out.c src/service/json_out.h \
 	src/service/metrics.c src/service/metrics.h src/service/metrics.tbl \
 	src/service/operations.tbl \
-	src/service/query.c src/service/query.h \
+	src/service/query.c src/service/query.h src/service/query_in.c src/service/query_out.c \
 	src/service/query_cache.c src/service/query_cache.h \
 	src/service/records.c \
 	src/service/remove.c \
