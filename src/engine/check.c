@@ -259,14 +259,17 @@ static void check_claim(struct check *check, uint32_t claimed)
 		        state.next_slot);
 }
 
-static void open_columns(struct check *check)
+static int open_columns(struct check *check, struct vs_error *error)
 {
-	struct vs_error error;
+	struct vs_error why;
 	int rc = vs_columns_check_open(check->ns->generation.dir, check->state.generation, check->state.next_slot,
-	                               &check->columns, &error);
+	                               &check->columns, &why);
 
+	if (rc == VS_ENOMEM)
+		return vs_error_set(error, rc, "%s", why.text);
 	if (rc < 0)
-		finding(check, VS_DAMAGE_COLUMNS, "columns/: %s; filters read the records until they are made again", error.text);
+		finding(check, VS_DAMAGE_COLUMNS, "columns/: %s; filters read the records until they are made again", why.text);
+	return 0;
 }
 
 static void wrong_codes(void *context, const char *field, uint32_t wrong, const char *id)
@@ -301,8 +304,9 @@ static int run_inside(struct check *check, uint32_t *claimed, struct vs_error *e
 		check->view = vs_vectors_view(&check->ns->generation.vectors);
 	if (vs_rows_open(check->ns->generation.dir, check->state.generation, &check->rows, NULL) == 0)
 		vs_rows_refresh(check->rows, check->state.next_slot, vs_clock_mono_ns());
-	open_columns(check);
-	rc = check_truth(check, error);
+	rc = open_columns(check, error);
+	if (rc == 0)
+		rc = check_truth(check, error);
 	if (rc == 0)
 		rc = check_live(check);
 	if (rc == 0)

@@ -9,7 +9,7 @@ libvecstore_core_la_SOURCES += \
 	src/engine/count.c src/engine/facet.h src/engine/facet.c src/engine/facet_table.c \
 	src/engine/record.c src/engine/page.c src/engine/search.c \
 	src/engine/search_batch.c src/engine/search_impl.h src/engine/search_scan.c \
-	src/engine/search_hydrate.c src/engine/plan.c src/engine/plan.h src/engine/recommend.c \
+	src/engine/search_hydrate.c src/engine/plan.c src/engine/plan.h src/engine/estimate.c src/engine/recommend.c \
 	src/engine/group.c src/engine/group_value.c src/engine/group_value.h src/engine/mmr.c src/engine/mmr.h \
 	src/engine/explain.c src/engine/explain.h \
 	src/engine/columns_fill.c src/engine/columns_fill.h src/engine/columns_match.c src/engine/columns_match.h \

@@ -16,7 +16,9 @@
 #define WALK_PER_EF 86
 #define ACCEPTED_PER_EF 130
 #define ACCEPTED_HOPS 5     /* per place and 1 / share of accepted */
+#define MET_PER_LEAST 1.25f /* of a walk's pool, so that chance alone seldom leaves it short */
 #define SHARE_LEAST 0.005f  /* of accepted, below which those that two hops reach hang together no more */
+#define ROW_COST 4.0f       /* of a float32 row */
 #define EXACT_MOST 1000     /* accepted up to which float32 rows are compared at once */
 #define SHARED_COMPARE 0.3f /* of an accepted row, for each of many queries that share a pass over the rows, */
 #define SHARED_FETCH 4.0f   /* and for all of them together */
@@ -46,6 +48,7 @@ static void compare_rows(struct plan *plan, const char *reason)
 {
 	plan->way = VS_WAY_ROWS;
 	plan->ef = 0;
+	plan->cost = 0.0f;
 	plan->reason = reason;
 }
 
@@ -56,6 +59,7 @@ static void choose(const struct search *search, struct plan *plan)
 	float ef = (float)(given > search->want ? given : search->want);
 	float accepted = (float)search->accepted;
 	float share = plan->share;
+	float least = (float)vs_graph_enough(search->want);
 	float pools[] = { [VS_WAY_WALK] = walk_ef(ef, share), [VS_WAY_ACCEPTED] = accepted_ef(ef, share), [VS_WAY_CODES] = ef };
 	float costs[] = { [VS_WAY_WALK] = pools[VS_WAY_WALK] * WALK_PER_EF,
 		              [VS_WAY_ACCEPTED] = pools[VS_WAY_ACCEPTED] * (ACCEPTED_PER_EF + ACCEPTED_HOPS / share),
@@ -64,6 +68,11 @@ static void choose(const struct search *search, struct plan *plan)
 	if (search->accepted <= EXACT_MOST) {
 		compare_rows(plan, "so few match that comparing them all is cheapest");
 		return;
+	}
+	/* A walk must meet enough of them to be believed. */
+	if (search->query->filter != NULL && pools[VS_WAY_WALK] < MET_PER_LEAST * least / share) {
+		pools[VS_WAY_WALK] = MET_PER_LEAST * least / share;
+		costs[VS_WAY_WALK] = pools[VS_WAY_WALK] * WALK_PER_EF;
 	}
 	plan->way = VS_WAY_WALK;
 	plan->reason = share < 0.9f ? "so many match that the nearest of all nodes hold enough of them"
@@ -83,6 +92,7 @@ static void choose(const struct search *search, struct plan *plan)
 	if (pools[plan->way] < (float)search->want)
 		pools[plan->way] = (float)search->want;
 	plan->ef = (uint32_t)pools[plan->way];
+	plan->cost = costs[plan->way];
 	if (pools[plan->way] > VS_SEARCH_EF_MAX)
 		compare_rows(plan, "a pool for so many results costs more than comparing all that match");
 }
@@ -108,4 +118,6 @@ void vs_search_plan(struct search *search)
 	} else {
 		choose(search, plan);
 	}
+	if (plan->way == VS_WAY_ROWS)
+		plan->cost = ROW_COST * accepted;
 }

@@ -16,6 +16,7 @@ struct plan {
 	uint32_t ef;        /* pool of a walk, or of a scan of codes */
 	uint32_t linked;    /* slots below it are in the graph */
 	float share;        /* of these, accepted */
+	float cost;         /* in codes compared in order */
 	const char *reason; /* in words */
 };
 

@@ -428,6 +428,27 @@ struct vs_explanation {
 int vs_namespace_explain(struct vs_namespace *ns, const struct vs_query *query, bool compare_exact,
                          struct vs_results *results, struct vs_explanation *explanation, struct vs_error *error);
 
+#define VS_ADVICE_MAX 8
+struct vs_estimate {
+	enum vs_way way;
+	const char *reason; /* static string */
+	uint64_t matches;   /* records that the filter accepts: counted */
+	double selectivity; /* of live records */
+	uint32_t pool;      /* of the walk, as planned */
+	uint32_t tail;      /* slots that are not in the graph */
+	double cost;        /* the planner's: in codes compared in order; for comparing ways, not a time */
+	uint64_t nodes_visited;
+	uint64_t distances;
+	uint64_t duration_ns;
+	const char *advice[VS_ADVICE_MAX]; /* sentences; static strings */
+	size_t advice_count;
+};
+/* What vs_namespace_search would do, within a factor of two but for the time, which is rougher. No search is run and no record
+ * fetched, but the filter is evaluated, as for a search, and two walks with pools of at most 32 and 128 are made through
+ * the graph where the plan is a walk. Errors are those of the query. */
+int vs_namespace_estimate(struct vs_namespace *ns, const struct vs_query *query, struct vs_estimate *estimate,
+                          struct vs_error *error);
+
 /* VS_EINVAL with the position or path of the fault when text is no filter. Filters are texts in either of two forms, which
  * engine/filter.h and openapi.yaml describe: "year >= 2020 AND tag = 'x'", or JSON {"year":{"$gte":2020},"tag":"x"}. */
 int vs_filter_check(const char *text, struct vs_error *error);

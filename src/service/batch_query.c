@@ -16,6 +16,7 @@
 struct batch {
 	struct vs_call *call;
 	struct vs_query *queries;
+	const struct vs_projection **fields; /* one per query */
 	size_t count;
 	const char *name;     /* of the namespace that all ask; NULL while nobody has said */
 	const char *fallback; /* of those that do not say */
@@ -35,7 +36,8 @@ static int batch_init(struct batch *batch, size_t cap, struct vs_error *error)
 {
 	batch->count = 0;
 	batch->queries = vs_arena_calloc(batch->call->request->arena, cap, sizeof(*batch->queries));
-	return batch->queries ? 0 : no_memory(error);
+	batch->fields = vs_arena_calloc(batch->call->request->arena, cap, sizeof(*batch->fields));
+	return batch->queries && batch->fields ? 0 : no_memory(error);
 }
 
 /* Moves what a query borrows from its JSON into the arena. */
@@ -66,20 +68,22 @@ static int check_namespace(struct batch *batch, const struct vs_text *name, stru
 static int add_query(struct batch *batch, struct json_object *object, struct vs_error *error)
 {
 	struct vs_arena *arena = batch->call->request->arena;
-	struct vs_query *query = &batch->queries[batch->count];
-	struct vs_text name = { NULL, 0 };
+	struct vs_ask ask = VS_ASK;
 	char prefix[44];
 	snprintf(prefix, sizeof(prefix), "queries[%zu]", batch->count);
 	if (!json_object_is_type(object, json_type_object))
 		return vs_error_at(error, VS_EINVAL, prefix, -1, "must be a JSON object");
 	strcat(prefix, ".");
 	struct vs_fields fields = { object, prefix };
-	*query = (struct vs_query)VS_QUERY;
-	int rc = vs_query_decode(&fields, arena, query, &name, error);
+	int rc = vs_ask_decode(&fields, NULL, arena, &ask, error);
 	if (!rc)
-		rc = check_namespace(batch, &name, error);
+		rc = vs_ask_refuse_groups(prefix, &ask, error);
 	if (!rc)
-		rc = keep_query(arena, query, error);
+		rc = check_namespace(batch, &ask.name, error);
+	if (!rc)
+		rc = keep_query(arena, &ask.query, error);
+	batch->queries[batch->count] = ask.query;
+	batch->fields[batch->count] = ask.fields;
 	batch->count += rc == 0;
 	return rc;
 }
@@ -183,13 +187,14 @@ static int encode(struct vs_call *call, const struct batch *batch, const struct 
 	for (size_t i = 0; i < batch->count; i++) {
 		const struct vs_query_stats *stats = &results[i].stats;
 		vs_buf_puts(out, i > 0 ? ",{\"results\":" : "{\"results\":");
-		int rc = vs_query_encode(out, &batch->queries[i], &results[i], error);
+		int rc = vs_ask_encode(out, &batch->queries[i], batch->fields[i], results[i].items, results[i].count, NULL, NULL,
+		                       error);
 		if (rc || out->failed)
 			return rc;
 		vs_buf_putc(out, ',');
 		vs_query_encode_stats(out, stats->total_candidates, stats->filtered_count, stats->duration_ns, false);
 		vs_buf_putc(out, '}');
-		vs_query_observe(call, &results[i]);
+		vs_query_observe(call, stats, results[i].count);
 	}
 	vs_buf_puts(out, "]}\n");
 	return 0;

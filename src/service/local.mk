@@ -10,6 +10,7 @@ libvecstore_service_la_SOURCES += \
 	src/service/condition.c src/service/condition.h \
 	src/service/count.c \
 	src/service/execute.c \
+	src/service/estimate.c src/service/explain.c src/service/recommend.c \
 	src/service/handles.c src/service/handles.h \
 	src/service/json_in.c src/service/json_in.h \
 	src/service/json_vectors.c src/service/json_vectors.h \
@@ -19,7 +20,7 @@ libvecstore_service_la_SOURCES += \
 	src/service/operations.tbl \
 	src/service/pages.c \
 	src/service/patch.c \
-	src/service/query.c src/service/query.h \
+	src/service/query.c src/service/query.h src/service/query_in.c src/service/query_out.c \
 	src/service/query_cache.c src/service/query_cache.h \
 	src/service/record_in.c src/service/record_in.h \
 	src/service/records.c \

@@ -1,28 +1,59 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* service/query: what query and batch-query share. */
+/* service/query: what query, batch-query, query-explain, query-estimate and recommend share. */
 #ifndef VS_SERVICE_QUERY_H
 #define VS_SERVICE_QUERY_H
 
+#include "engine/project.h"
 #include "engine/vecstore.h"
 #include "service/call.h"
 #include "service/json_in.h"
 
 struct vs_buf;
 
-/* The fields of a query into *query, which holds the defaults of those that are missing, and *name (left alone when there is no namespace).
- * Strings are borrowed from the object, the vector lies in arena. */
-int vs_query_decode(const struct vs_fields *fields, struct vs_arena *arena, struct vs_query *query,
-                    struct vs_text *name, struct vs_error *error);
+/* What is asked, and what of the records is to be answered. */
+struct vs_ask {
+	struct vs_query query;
+	struct vs_grouping grouping;        /* field NULL: no groups */
+	const struct vs_projection *fields; /* of the metadata; NULL: all */
+	struct vs_text name;                /* of the namespace; data NULL: not given */
+};
+#define VS_ASK { VS_QUERY, VS_GROUPING, NULL, { NULL, 0 } }
 
-/* The array of results alone: what is the same for all who ask this of the same data. VS_ETOOBIG when out grows too
- * large. */
-int vs_query_encode(struct vs_buf *out, const struct vs_query *query, const struct vs_results *results,
-                    struct vs_error *error);
+/* Fields besides those of every query, ended by NULL. */
+#define VS_ASK_MORE_MAX 4
+
+/* The fields of a query into *ask, which is VS_ASK before. more: other fields that there may be (at most VS_ASK_MORE_MAX), ended by
+ * NULL. Strings are borrowed from the object; the vector and fields lie in arena. */
+int vs_ask_decode(const struct vs_fields *fields, const char *const *more, struct vs_arena *arena, struct vs_ask *ask,
+                  struct vs_error *error);
+/* The same without a vector and an id: those are fields as unknown as any other. */
+int vs_ask_decode_options(const struct vs_fields *fields, const char *const *more, struct vs_arena *arena,
+                          struct vs_ask *ask, struct vs_error *error);
+/* From a call's JSON body, where the query string may name the namespace alone. */
+int vs_ask_decode_body(struct vs_call *call, const char *const *more, struct vs_ask *ask, struct vs_error *error);
+/* From a vector as the body, and the query string. */
+int vs_ask_decode_octets(struct vs_call *call, struct vs_ask *ask, struct vs_error *error);
+/* VS_EINVAL when groups are asked for: only query answers them. */
+int vs_ask_refuse_groups(const char *prefix, const struct vs_ask *ask, struct vs_error *error);
+/* What would be wrong if there were records: for the namespace that begins empty. */
+int vs_ask_check_unasked(const struct vs_ask *ask, struct vs_error *error);
+
+/* Called within each result's object, to add to it. */
+typedef void vs_ask_more_fn(void *context, struct vs_buf *out, size_t i);
+
+/* The array of results alone: what is the same for all who ask this of the same data. more may be NULL. VS_ETOOBIG when out grows
+ * too large. */
+int vs_ask_encode(struct vs_buf *out, const struct vs_query *query, const struct vs_projection *fields,
+                  const struct vs_result *items, size_t count, vs_ask_more_fn *more, void *context,
+                  struct vs_error *error);
+/* The array of groups. */
+int vs_ask_encode_groups(struct vs_buf *out, const struct vs_ask *ask, const struct vs_groups *groups,
+                         struct vs_error *error);
 /* "stats":{…} */
 void vs_query_encode_stats(struct vs_buf *out, uint64_t total_candidates, uint64_t filtered_count, uint64_t duration_ns,
                            bool cache_hit);
 
-/* Into the histograms. */
-void vs_query_observe(struct vs_call *call, const struct vs_results *results);
+/* Into the histograms: one answer of so many results. */
+void vs_query_observe(struct vs_call *call, const struct vs_query_stats *stats, size_t count);
 
 #endif

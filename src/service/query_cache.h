@@ -14,7 +14,7 @@
 /* What an answer is made of. */
 struct vs_answer {
 	const char *ns;      /* the namespace's name */
-	const char *results; /* the JSON array */
+	const char *results; /* the answer's JSON up to its stats */
 	size_t results_len;
 	uint32_t count; /* of results */
 	uint64_t total_candidates;

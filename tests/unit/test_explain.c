@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a query says that it did. */
+/* What a query says that it did, and what was foretold of it. */
 #include "engine_fixture.h"
 
 #include <math.h>
@@ -133,12 +133,141 @@ static void an_empty_namespace_explains(void **state)
 	assert_true(e.recall == 1.0);
 }
 
+/* ---- estimates ------------------------------------------------------------------------------------------ */
+
+static void assert_within_two(const char *what, const char *filter, uint64_t estimated, uint64_t actual)
+{
+	if (estimated > 2 * actual + 1 || actual > 2 * estimated + 1)
+		fail_msg("%s under %s: %lu estimated, %lu in fact", what, filter != NULL ? filter : "no filter", (unsigned long)estimated,
+		         (unsigned long)actual);
+}
+
+/* Records with n, chance (0 to 99999, by hash) and x, which goes with the vector. Clustered, or not where clusters is 0. */
+static void put_foretold(struct fixture *fixture, uint32_t count, uint32_t dimension, uint32_t clusters)
+{
+	enum { BATCH = 500 };
+	float *vectors = malloc(sizeof(float) * BATCH * dimension);
+	static char ids[BATCH][16], metadata[BATCH][96];
+	static struct vs_record_input records[BATCH];
+	struct vs_upsert_result result;
+	struct vs_error error;
+
+	assert_non_null(vectors);
+	for (uint32_t done = 0; done < count; done += BATCH) {
+		for (uint32_t i = 0; i < BATCH; i++) {
+			float *vector = vectors + i * dimension;
+			uint32_t number = done + i;
+			uint64_t seed = number + 1000, center = clusters > 0 ? number % clusters + 1 : 0;
+			for (uint32_t d = 0; d < dimension; d++)
+				vector[d] = clusters > 0 ? noise(&center) + 0.5f * noise(&seed) : noise(&seed);
+			snprintf(ids[i], sizeof(ids[i]), "r%u", number);
+			snprintf(metadata[i], sizeof(metadata[i]), "{\"n\": %u, \"chance\": %u, \"x\": %.4f}", number,
+			         (uint32_t)((number * UINT64_C(2654435761) >> 7) % 100000), (double)vector[0]);
+			records[i] = (struct vs_record_input){ .id = ids[i], .id_len = strlen(ids[i]), .vector = vector,
+				                                   .dimension = dimension, .metadata = metadata[i],
+				                                   .metadata_len = strlen(metadata[i]) };
+		}
+		assert_ok(vs_namespace_upsert(fixture->ns, records, BATCH, NULL, &result, &error), error);
+	}
+	free(vectors);
+}
+
+/* Every filter with every pool, from three vectors. */
+static void assert_foretold(struct fixture *fixture, uint32_t dimension, uint32_t clusters)
+{
+	static const char *const filters[] = { NULL, "chance < 50000", "chance < 10000", "chance < 1000", "chance < 100",
+		                                   "x > 0", "x > 0.5", "x < 0.9", "n < 0" };
+	static const uint32_t pools[] = { 0, 10, 60, 400 };
+	float vector[128];
+
+	for (uint32_t i = 0; i < 3 * sizeof(filters) / sizeof(filters[0]) * 4; i++) {
+		struct vs_query query = VS_QUERY;
+		struct vs_estimate estimate;
+		struct vs_explanation e;
+		struct vs_results results;
+		struct vs_error error;
+		uint64_t seed = i % 3 + 90000, center = clusters > 0 ? i % 3 * 7 % clusters + 1 : 0;
+		for (uint32_t d = 0; d < dimension; d++)
+			vector[d] = clusters > 0 ? noise(&center) + 0.6f * noise(&seed) : noise(&seed);
+		query.vector = vector;
+		query.dimension = dimension;
+		query.filter = filters[i / 12];
+		query.ef = pools[i / 3 % 4];
+		query.limit = i % 2 ? 10 : 25;
+		query.diversity = i % 7 == 0 ? 0.5f : 0.0f;
+		assert_ok(vs_namespace_estimate(fixture->ns, &query, &estimate, &error), error);
+		assert_ok(vs_namespace_explain(fixture->ns, &query, false, &results, &e, &error), error);
+		assert_int_equal(estimate.way, e.planned);
+		assert_int_equal(estimate.matches, results.stats.filtered_count);
+		assert_int_equal(estimate.pool, e.pool);
+		assert_within_two("distances", query.filter, estimate.distances, results.stats.distances);
+		assert_within_two("nodes", query.filter, estimate.nodes_visited, results.stats.nodes_visited);
+	}
+}
+
+static void estimates_are_within_a_factor_of_two(void **state)
+{
+	static const struct {
+		uint32_t count, dimension, clusters;
+	} sets[] = { { 1500, 16, 50 }, { 6000, 4, 0 }, { 12000, 16, 0 }, { 16000, 32, 200 }, { 5000, 128, 0 } };
+	struct fixture *fixture = *state;
+	struct vs_namespace_options options = VS_NAMESPACE_OPTIONS;
+	struct vs_error error;
+
+	options.flags = VS_CREATE;
+	for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++) {
+		char name[16];
+		snprintf(name, sizeof(name), "set%zu", i);
+		vs_namespace_close(fixture->ns);
+		assert_ok(vs_namespace_open(fixture->store, name, &options, &fixture->ns, &error), error);
+		put_foretold(fixture, sets[i].count, sets[i].dimension, sets[i].clusters);
+		index_all(fixture);
+		put_foretold(fixture, 500, sets[i].dimension, sets[i].clusters); /* again: dead slots, and a tail */
+		assert_foretold(fixture, sets[i].dimension, sets[i].clusters);
+	}
+}
+
+static bool advises(const struct vs_estimate *estimate, const char *part)
+{
+	for (size_t i = 0; i < estimate->advice_count; i++)
+		if (strstr(estimate->advice[i], part) != NULL)
+			return true;
+	return false;
+}
+
+static void estimates_advise(void **state)
+{
+	struct fixture *fixture = *state;
+	struct vs_estimate estimate;
+	struct vs_error error;
+	struct vs_query query;
+	float vector[DIM];
+
+	put_many(fixture, 0, SLOTS, DIM);
+	index_all(fixture);
+	query_of(1, vector);
+	by_query(&query, vector, NULL);
+	assert_ok(vs_namespace_estimate(fixture->ns, &query, &estimate, &error), error);
+	assert_int_equal(estimate.advice_count, 0);
+	query.ef = 5;
+	assert_ok(vs_namespace_estimate(fixture->ns, &query, &estimate, &error), error);
+	assert_true(advises(&estimate, "ef is below"));
+	query.filter = "nowhere = 1";
+	assert_ok(vs_namespace_estimate(fixture->ns, &query, &estimate, &error), error);
+	assert_true(advises(&estimate, "without a column") && advises(&estimate, "Nothing matches"));
+	query.filter = "n <";
+	assert_int_equal(vs_namespace_estimate(fixture->ns, &query, &estimate, &error), VS_EINVAL);
+	assert_string_equal(error.field, "filter");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(every_way_tells_what_it_did, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(a_walk_over_part_is_told, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(an_empty_namespace_explains, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(estimates_are_within_a_factor_of_two, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(estimates_advise, fixture_setup, fixture_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

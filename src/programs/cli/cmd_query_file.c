@@ -20,6 +20,7 @@ struct asking {
 	/* the batch */
 	struct vs_arena arena;
 	struct vs_query *queries;
+	const struct vs_projection **fields; /* one per query */
 	struct vs_results *results;
 	unsigned long *places; /* line or vector */
 	size_t count;
@@ -45,7 +46,8 @@ static int print(struct asking *asking, struct vs_error *error)
 		const struct vs_query_stats *stats = &asking->results[i].stats;
 		vs_buf_reset(&asking->out);
 		vs_buf_puts(&asking->out, "{\"results\":");
-		int rc = vs_query_encode(&asking->out, &asking->queries[i], &asking->results[i], error);
+		int rc = vs_ask_encode(&asking->out, &asking->queries[i], asking->fields[i], asking->results[i].items,
+		                       asking->results[i].count, NULL, NULL, error);
 		if (rc)
 			return rc;
 		vs_buf_putc(&asking->out, ',');
@@ -88,11 +90,17 @@ static int finish(struct asking *asking, int fault, struct vs_error *error)
 static int decode(struct asking *asking, const char *text, size_t len, struct vs_query *query, struct vs_error *error)
 {
 	struct vs_fields fields = { NULL, "" };
-	struct vs_text name = { NULL, 0 };
-	int rc = vs_json_parse(asking->records.json, text, len, "query", &fields.object, error);
+	struct vs_ask ask = VS_ASK;
+	int rc;
+	ask.query = *query;
+	rc = vs_json_parse(asking->records.json, text, len, "query", &fields.object, error);
 	if (!rc)
-		rc = vs_query_decode(&fields, &asking->arena, query, &name, error);
-	if (!rc && name.data)
+		rc = vs_ask_decode(&fields, NULL, &asking->arena, &ask, error);
+	if (!rc)
+		rc = vs_ask_refuse_groups("", &ask, error);
+	*query = ask.query;
+	asking->fields[asking->count] = ask.fields;
+	if (!rc && ask.name.data)
 		rc = vs_error_at(error, VS_EINVAL, "namespace", -1, "is given by --namespace, for all queries");
 	bool has_filter = !rc && query->filter;
 	if (has_filter)
@@ -158,11 +166,12 @@ int vs_query_file(struct vs_namespace *ns, const char *path, const struct vs_que
 	struct vs_records_options options = VS_RECORDS_OPTIONS;
 	struct asking asking = { .ns = ns, .defaults = defaults };
 	asking.queries = calloc(VS_SEARCH_BATCH_MAX, sizeof *asking.queries);
+	asking.fields = calloc(VS_SEARCH_BATCH_MAX, sizeof *asking.fields);
 	asking.results = calloc(VS_SEARCH_BATCH_MAX, sizeof *asking.results);
 	asking.places = calloc(VS_SEARCH_BATCH_MAX, sizeof *asking.places);
 	int rc = 0;
 	options.format = vs_records_guess(path);
-	if (!asking.queries || !asking.results || !asking.places)
+	if (!asking.queries || !asking.fields || !asking.results || !asking.places)
 		rc = vs_error_set(error, VS_ENOMEM, "out of memory");
 	if (!rc)
 		rc = vs_records_open(&asking.records, path, &options, error);
@@ -171,6 +180,7 @@ int vs_query_file(struct vs_namespace *ns, const char *path, const struct vs_que
 		vs_records_close(&asking.records);
 	}
 	free(asking.queries);
+	free(asking.fields);
 	free(asking.results);
 	free(asking.places);
 	vs_arena_release(&asking.arena);
