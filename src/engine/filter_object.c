@@ -89,6 +89,16 @@ static int take(struct reader *reader, char c, const char *expected)
 	return 0;
 }
 
+/* A value; false, and nothing was read, when there is none. A string cut off behind a backslash ends past the text. */
+static bool scan(struct reader *reader, struct vs_filter_value *value)
+{
+	const char *start = reader->json.at;
+	if (vs_filter_json_scan(&reader->json, 0, value))
+		return true;
+	reader->json.at = start;
+	return false;
+}
+
 /* Resolves a scanned string, and refuses what JSON does not allow in one. */
 static int finish_string(struct reader *reader, struct vs_filter_value *value)
 {
@@ -115,7 +125,7 @@ static int finish_string(struct reader *reader, struct vs_filter_value *value)
 static int read_name(struct reader *reader, struct name *name)
 {
 	struct vs_filter_value value;
-	if (peek(reader) != '"' || !vs_filter_json_scan(&reader->json, 0, &value))
+	if (peek(reader) != '"' || !scan(reader, &value))
 		return refuse_syntax(reader, "a name in double quotes");
 	int rc = finish_string(reader, &value);
 	*name = (struct name){ value.text.data, value.text.len };
@@ -195,7 +205,7 @@ static int read_date(struct reader *reader, void *context, struct name *name)
 	struct vs_filter_value text, *value = context;
 	if (!is(name, "$date") || value->kind == VS_FILTER_DATE)
 		return refuse(reader, "a value is a string, a number, true, false, null or {\"$date\": …}");
-	if (peek(reader) != '"' || !vs_filter_json_scan(&reader->json, 0, &text))
+	if (peek(reader) != '"' || !scan(reader, &text))
 		return refuse(reader, "$date takes a string");
 	int rc = finish_string(reader, &text);
 	if (rc == 0 && !vs_filter_date_read(text.text.data, text.text.len, value))
@@ -205,7 +215,7 @@ static int read_date(struct reader *reader, void *context, struct name *name)
 
 static int read_scalar(struct reader *reader, struct vs_filter_value *value)
 {
-	if (!vs_filter_json_scan(&reader->json, 0, value))
+	if (!scan(reader, value))
 		return refuse_syntax(reader, "a value");
 	if (value->kind == VS_FILTER_STRING)
 		return finish_string(reader, value);
@@ -286,7 +296,7 @@ static int read_flag(struct reader *reader, struct vs_filter_node **node)
 	struct vs_filter_value value;
 	struct vs_filter_node *test = *node;
 	char c = peek(reader);
-	if ((c != 't' && c != 'f') || !vs_filter_json_scan(&reader->json, 0, &value))
+	if ((c != 't' && c != 'f') || !scan(reader, &value))
 		return refuse(reader, "takes true or false");
 	if (value.boolean)
 		return 0;
