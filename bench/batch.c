@@ -115,8 +115,10 @@ static void import(struct bench *bench)
 		n = bench->count - done < UPSERT ? bench->count - done : UPSERT;
 		for (size_t i = 0; i < n; i++) {
 			snprintf(ids[i], sizeof(ids[i]), "w%zu", done + i);
-			records[i] = (struct vs_record_input){ ids[i], strlen(ids[i]), bench->vectors + (done + i) * bench->dim,
-				                                   bench->dim, NULL, 0 };
+			records[i] = (struct vs_record_input){ .id = ids[i],
+				                                   .id_len = strlen(ids[i]),
+				                                   .vector = bench->vectors + (done + i) * bench->dim,
+				                                   .dimension = bench->dim };
 		}
 		need(vs_namespace_upsert(bench->ns, records, n, NULL, &result, &error), "import", &error);
 	}

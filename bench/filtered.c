@@ -141,8 +141,12 @@ static void import(struct bench *bench)
 			snprintf(metadata[i], sizeof(metadata[i]),
 			         "{\"kind\": \"word\", \"r\": %u, \"half\": %s, \"part\": %zu, \"source\": {\"row\": %zu}}",
 			         (unsigned)(random % SHARES), random >> 40 & 1 ? "true" : "false", number * 10 / bench->count, number);
-			records[i] = (struct vs_record_input){ ids[i], strlen(ids[i]), bench->vectors + number * bench->dim,
-				                                   bench->dim, metadata[i], strlen(metadata[i]) };
+			records[i] = (struct vs_record_input){ .id = ids[i],
+				                                   .id_len = strlen(ids[i]),
+				                                   .vector = bench->vectors + number * bench->dim,
+				                                   .dimension = bench->dim,
+				                                   .metadata = metadata[i],
+				                                   .metadata_len = strlen(metadata[i]) };
 		}
 		need(vs_namespace_upsert(bench->ns, records, n, NULL, &result, &error), "import", &error);
 	}

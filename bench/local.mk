@@ -55,4 +55,9 @@ EXTRA_PROGRAMS += bench/overhead
 bench_overhead_SOURCES = bench/overhead.c
 bench_overhead_LDADD = $(core_libs)
 
+# Durable ingest beside queries and the indexer; by `make bench/ingest`.
+EXTRA_PROGRAMS += bench/ingest
+bench_ingest_SOURCES = bench/ingest.c
+bench_ingest_LDADD = $(core_libs)
+
 EXTRA_DIST += bench/README.md bench/http.py bench/query.lua bench/peers.py bench/make-768

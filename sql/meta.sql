@@ -15,7 +15,8 @@ CREATE TABLE state (
   seq         INTEGER NOT NULL DEFAULT 0, -- sequence number of the newest change
   trimmed     INTEGER NOT NULL DEFAULT 0, -- changes up to this one are no longer in table change
   active      INTEGER NOT NULL DEFAULT 0, -- records that are not soft-deleted
-  deleted     INTEGER NOT NULL DEFAULT 0  -- soft-deleted records
+  deleted     INTEGER NOT NULL DEFAULT 0, -- soft-deleted records
+  expiry      INTEGER NOT NULL DEFAULT 0  -- no record expires before; 0: none expires
 ) STRICT;
 
 -- A slot's vector and metadata never change: an update takes a new slot.
@@ -26,8 +27,11 @@ CREATE TABLE record (
   created_at INTEGER NOT NULL,            -- milliseconds since 1970
   updated_at INTEGER NOT NULL,
   deleted_at INTEGER,                     -- soft-deleted when not NULL
-  metadata   TEXT NOT NULL                -- a JSON object
+  metadata   TEXT NOT NULL,               -- a JSON object
+  expires_at INTEGER                      -- from then on it is as good as deleted; NULL: never
 ) STRICT;
+
+CREATE INDEX record_expires ON record (expires_at) WHERE expires_at IS NOT NULL;
 
 -- What happened to which slot, in order: readers bring their liveness bitmap forward from it.
 CREATE TABLE change (

@@ -121,6 +121,7 @@ static int code_of(int errnum)
 {
 	switch (errnum) {
 	case ENOSPC:
+	case EFBIG: /* a limit of the process, or of the file system */
 	case EDQUOT:
 		return VS_ENOSPC;
 	case EROFS:

@@ -16,7 +16,7 @@
 
 #define NAMES_MAX 2048 /* of the first calls */
 
-enum fault_what { FAULT_NONE, FAULT_EIO, FAULT_ENOSPC, FAULT_SHORT, FAULT_EINTR, FAULT_KILL };
+enum fault_what { FAULT_NONE, FAULT_EIO, FAULT_ENOSPC, FAULT_EROFS, FAULT_SHORT, FAULT_EINTR, FAULT_KILL };
 
 /* Set once (or by vs_fault_reset, single-threaded), then only read; the counters are atomics. */
 static struct {
@@ -24,10 +24,14 @@ static struct {
 	unsigned long at; /* the call to hit, 1-based; 0: none */
 	bool sticky;      /* and all after it */
 	char point[64];   /* "" when none */
+	char pause[64];
+	long clock_ms;
 	char plant[64];
 	unsigned long pass;
+	unsigned long pause_pass;
 	unsigned long calls;
 	unsigned long passes;
+	unsigned long pauses;
 	bool rest;       /* a SHORT write was cut: the next call gets ENOSPC */
 	const char *hit; /* what was hit first */
 	const char *names[NAMES_MAX];
@@ -41,6 +45,7 @@ static enum fault_what what_find(const char *word)
 		enum fault_what what;
 	} table[] = { { "EIO", FAULT_EIO },
 		          { "ENOSPC", FAULT_ENOSPC },
+		          { "EROFS", FAULT_EROFS },
 		          { "SHORT", FAULT_SHORT },
 		          { "EINTR", FAULT_EINTR },
 		          { "KILL", FAULT_KILL } };
@@ -48,6 +53,18 @@ static enum fault_what what_find(const char *word)
 		if (strcmp(table[i].word, word) == 0)
 			return table[i].what;
 	return FAULT_NONE;
+}
+
+/* NAME[:N] into name[64] and *pass. */
+static void load_point(const char *variable, char name[64], unsigned long *pass)
+{
+	const char *text = getenv(variable);
+	if (!text)
+		return;
+	size_t len = strcspn(text, ":");
+	if (len < 64)
+		memcpy(name, text, len);
+	*pass = text[len] == ':' ? strtoul(text + len + 1, NULL, 10) : 1;
 }
 
 static void load(void)
@@ -61,13 +78,11 @@ static void load(void)
 		end += fault.sticky;
 		fault.what = *end == ':' ? what_find(end + 1) : FAULT_NONE;
 	}
-	text = getenv("VECSTORE_POINT");
-	if (text) {
-		size_t len = strcspn(text, ":");
-		if (len < sizeof(fault.point))
-			memcpy(fault.point, text, len);
-		fault.pass = text[len] == ':' ? strtoul(text + len + 1, NULL, 10) : 1;
-	}
+	load_point("VECSTORE_POINT", fault.point, &fault.pass);
+	load_point("VECSTORE_PAUSE", fault.pause, &fault.pause_pass);
+	text = getenv("VECSTORE_CLOCK_MS");
+	if (text)
+		fault.clock_ms = strtol(text, NULL, 10);
 	text = getenv("VECSTORE_PLANT");
 	if (text && strlen(text) < sizeof(fault.plant))
 		strcpy(fault.plant, text);
@@ -110,6 +125,8 @@ int vs_fault_step(const char *call, unsigned long *len)
 	switch (fault.what) {
 	case FAULT_EIO:
 		return EIO;
+	case FAULT_EROFS:
+		return EROFS;
 	case FAULT_EINTR:
 		return EINTR;
 	case FAULT_KILL:
@@ -132,6 +149,14 @@ void vs_fault_point(const char *name)
 	pthread_once(&fault_once, load);
 	if (fault.point[0] && strcmp(fault.point, name) == 0 && vs_add_relaxed(&fault.passes, 1) + 1 == fault.pass)
 		die();
+	if (fault.pause[0] && strcmp(fault.pause, name) == 0 && vs_add_relaxed(&fault.pauses, 1) + 1 == fault.pause_pass)
+		raise(SIGSTOP);
+}
+
+long vs_fault_clock_ms(void)
+{
+	pthread_once(&fault_once, load);
+	return fault.clock_ms;
 }
 
 bool vs_fault_planted(const char *name)

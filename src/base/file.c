@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -369,6 +370,7 @@ int vs_file_rename(const char *from, const char *to, struct vs_error *error)
 	if (rc)
 		return vs_error_errno(error, errno, "%s: cannot be renamed to %s", from, to);
 	TRACE(VS_TRACE_RENAME, from, to, 0, NULL, 0);
+	VS_POINT("file-renamed");
 	return VS_PLANTED("rename-without-sync") ? 0 : sync_parent(to, error);
 }
 
@@ -404,6 +406,17 @@ int vs_dir_create(const char *path, struct vs_error *error)
 		return vs_error_set(error, VS_ECONFLICT, "%s: exists and is no folder", path);
 	}
 	return vs_error_errno(error, errno, "%s: the folder cannot be made", path);
+}
+
+int vs_dir_remove(const char *path, struct vs_error *error)
+{
+	int rc;
+	RETRY(rc, "rmdir", rmdir(path));
+	if (rc && errno != ENOENT)
+		return vs_error_errno(error, errno, "%s: the folder cannot be removed", path);
+	if (!rc)
+		TRACE(VS_TRACE_UNLINK, path, NULL, 0, NULL, 0);
+	return 0;
 }
 
 int vs_dir_sync(const char *path, struct vs_error *error)

@@ -71,6 +71,7 @@ bool vs_file_exists(const char *path);
 
 /* Makes one folder, mode 0750, and syncs its parent; an existing one is no error. */
 int vs_dir_create(const char *path, struct vs_error *error);
+int vs_dir_remove(const char *path, struct vs_error *error); /* an empty one; a missing one is no error */
 int vs_dir_sync(const char *path, struct vs_error *error);
 /* VS_EINVAL with a clear text when path lies on a file system where WAL and shared maps do not work (NFS, CIFS, 9p,
  * Ceph, AFS, FUSE, ...). path must exist. */

@@ -10,6 +10,7 @@ libvecstore_core_la_SOURCES += \
 	src/base/error.c src/base/error.h src/base/error.tbl \
 	src/base/fault.c src/base/fault.h \
 	src/base/file.c src/base/file.h \
+	src/base/folder.c src/base/folder.h \
 	src/base/hash.c src/base/hash.h \
 	src/base/log.c src/base/log.h \
 	src/base/trace.c src/base/trace.h \

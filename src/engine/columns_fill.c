@@ -9,22 +9,13 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "engine/columns_tree.h"
 #include "engine/filter_json.h"
-
-enum { FIELDS_MAX = VS_FILTER_OWN + VS_COLUMNS_FIELDS_MAX };
-
-/* A field: its place in the tree that the walk follows. Field number VS_FILTER_OWN + place in the manifest. */
-struct node {
-	struct vs_filter_path path;
-	unsigned depth;
-};
 
 struct vs_columns_fill {
 	struct vs_columns_writer *writer;
-	struct vs_arena names;
+	struct vs_columns_tree tree;
 	struct vs_arena arena; /* of one record */
-	struct node nodes[FIELDS_MAX]; /* [0]: the metadata object itself */
-	struct vs_filter_value values[FIELDS_MAX];
 	uint32_t start; /* slot that the block in hand begins with */
 	struct vs_error *error;
 };
@@ -49,25 +40,12 @@ static bool numeric(const char *name, size_t len)
 	return len > 0 && strspn(name, "0123456789") > 0 && (size_t)strspn(name, "0123456789") >= len;
 }
 
-static int node_append(struct vs_columns_fill *fill, struct node *parent, uint32_t field, const char *name, size_t len)
-{
-	struct node *node = &fill->nodes[field];
-	char *copy = vs_arena_dup(&fill->names, name, len);
-
-	if (copy == NULL)
-		return VS_ENOMEM;
-	*node = (struct node){ { copy, len, -1, field, NULL, parent->path.child }, parent->depth + 1 };
-	parent->path.child = &node->path;
-	fill->values[field].kind = VS_FILTER_MISSING;
-	return 0;
-}
-
 /* The path of a node in columns/; the tree has no way up, so its parent's is found in the manifest. */
 static const struct vs_filter_path *add(void *context, const struct vs_filter_path *parent, const char *name, size_t len,
                                         bool *no_memory)
 {
 	struct vs_columns_fill *fill = context;
-	struct node *above = &fill->nodes[parent->field];
+	struct vs_columns_node *above = &fill->tree.nodes[parent->field];
 	unsigned char path[VS_COLUMNS_PATH_MAX];
 	const void *parent_path;
 	size_t path_len = 0;
@@ -88,47 +66,26 @@ static const struct vs_filter_path *add(void *context, const struct vs_filter_pa
 		return NULL;
 	place = vs_columns_writer_add(fill->writer, path, path_len);
 	if (place == VS_ENOMEM ||
-	    (place >= 0 && node_append(fill, above, VS_FILTER_OWN + (uint32_t)place, name, len) < 0)) {
+	    (place >= 0 && vs_columns_tree_append(&fill->tree, above, VS_FILTER_OWN + (uint32_t)place, name, len) < 0)) {
 		*no_memory = true;
 		return NULL;
 	}
-	return place < 0 ? NULL : &fill->nodes[VS_FILTER_OWN + place].path;
+	return place < 0 ? NULL : &fill->tree.nodes[VS_FILTER_OWN + place].path;
 }
 
-/* Puts the fields that the manifest names into the tree. A parent stands before its children there. */
+/* Puts the fields that the manifest names into the tree. */
 static int nodes_load(struct vs_columns_fill *fill)
 {
 	uint32_t count = vs_columns_writer_fields(fill->writer);
+	int rc = 0;
 
-	for (uint32_t i = 0; i < count; i++) {
-		struct node *parent = &fill->nodes[0];
-		const unsigned char *path;
-		const void *start;
-		size_t len, at = 0;
-		uint16_t part = 0;
-		vs_columns_writer_path(fill->writer, i, &start, &len);
-		path = start;
-		for (;;) {
-			const struct vs_filter_path *child = parent->path.child;
-			if (len - at < VS_COLUMNS_PART)
-				return VS_ECORRUPT;
-			memcpy(&part, path + at, VS_COLUMNS_PART);
-			at += VS_COLUMNS_PART;
-			if (len - at < part)
-				return VS_ECORRUPT;
-			if (len - at == part)
-				break;
-			while (child != NULL && (child->name_len != part || memcmp(child->name, path + at, part) != 0))
-				child = child->next;
-			if (child == NULL)
-				return VS_ECORRUPT;
-			parent = &fill->nodes[child->field];
-			at += part;
-		}
-		if (node_append(fill, parent, VS_FILTER_OWN + i, (const char *)path + at, part) < 0)
-			return VS_ENOMEM;
+	for (uint32_t i = 0; i < count && rc == 0; i++) {
+		const void *path;
+		size_t len;
+		vs_columns_writer_path(fill->writer, i, &path, &len);
+		rc = vs_columns_tree_put(&fill->tree, i, path, len);
 	}
-	return 0;
+	return rc;
 }
 
 int vs_columns_fill_open(const char *dir, uint32_t generation, struct vs_columns_fill **fill, struct vs_error *error)
@@ -158,7 +115,7 @@ void vs_columns_fill_close(struct vs_columns_fill *fill)
 	if (fill == NULL)
 		return;
 	vs_columns_writer_close(fill->writer);
-	vs_arena_release(&fill->names);
+	vs_columns_tree_release(&fill->tree);
 	vs_arena_release(&fill->arena);
 	free(fill);
 }
@@ -170,34 +127,6 @@ bool vs_columns_fill_stale(const struct vs_columns_fill *fill)
 
 /* ---- filling -------------------------------------------------------------------------------------------- */
 
-/* False: arrays and objects have no value in a column. */
-static bool value_of(const struct vs_filter_value *found, struct vs_column_value *value)
-{
-	switch (found->kind) {
-	case VS_FILTER_NULL:
-		*value = (struct vs_column_value){ .kind = VS_COLUMN_NULL };
-		return true;
-	case VS_FILTER_BOOLEAN:
-		*value = (struct vs_column_value){ .kind = VS_COLUMN_BOOLEAN, .boolean = found->boolean };
-		return true;
-	case VS_FILTER_INTEGER:
-		*value = (struct vs_column_value){ .kind = VS_COLUMN_INTEGER, .integer = found->integer };
-		return true;
-	case VS_FILTER_REAL:
-		*value = (struct vs_column_value){ .kind = VS_COLUMN_REAL, .real = found->real };
-		return true;
-	case VS_FILTER_STRING:
-		if (found->text.len > VS_COLUMNS_TEXT_MAX)
-			return false;
-		*value = (struct vs_column_value){ .kind = VS_COLUMN_TEXT };
-		value->text.data = found->text.data;
-		value->text.len = (uint32_t)found->text.len;
-		return true;
-	default:
-		return false;
-	}
-}
-
 static int fill_row(void *context, const struct vs_meta_row *row)
 {
 	struct vs_columns_fill *fill = context;
@@ -207,18 +136,19 @@ static int fill_row(void *context, const struct vs_meta_row *row)
 	int rc = 0;
 
 	vs_arena_reset(&fill->arena);
-	found = vs_filter_json_learn(row->metadata, row->metadata_len, &fill->nodes[0].path, fill->values, &fill->arena, &grow);
+	found = vs_filter_json_learn(row->metadata, row->metadata_len, &fill->tree.nodes[0].path, fill->tree.values,
+	                             &fill->arena, &grow);
 	if (found == VS_ENOMEM)
 		return vs_error_set(fill->error, VS_ENOMEM, "no memory for the columns");
 	count = vs_columns_writer_fields(fill->writer);
 	for (uint32_t i = 0; i < count && rc == 0; i++) {
-		const struct vs_filter_value *field = &fill->values[VS_FILTER_OWN + i];
+		const struct vs_filter_value *field = &fill->tree.values[VS_FILTER_OWN + i];
 		struct vs_column_value value;
 		/* Metadata that cannot be read: whoever filters shall hear of it. */
 		if (field->kind == VS_FILTER_MISSING && found == 0)
 			continue;
 		rc = vs_columns_writer_put(fill->writer, i, row->slot - fill->start,
-		                           found == 0 && value_of(field, &value) ? &value : NULL, fill->error);
+		                           found == 0 && vs_columns_value(field, &value) ? &value : NULL, fill->error);
 	}
 	return rc;
 }

@@ -6,15 +6,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "store/columns.h"
+#include "engine/columns_tree.h"
 #include "store/meta.h"
 
 struct vs_error;
 struct vs_columns_fill;
-
-/* Parts of a path and bytes before each of them: how a field is named in columns/. */
-#define VS_COLUMNS_PART 2
-#define VS_COLUMNS_PARTS_MAX 8
 
 /* Appends a name to a path of *len bytes with room for VS_COLUMNS_PATH_MAX; false when it does not fit. */
 bool vs_columns_path_append(unsigned char *path, size_t *len, const char *name, size_t name_len);

@@ -47,6 +47,34 @@ struct match {
 	uint32_t ready;   /* slots that at least one test's column covers */
 };
 
+struct vs_filter_value vs_columns_decoded(const struct vs_column_value *value)
+{
+	struct vs_filter_value converted = { .kind = VS_FILTER_NULL };
+
+	switch (value->kind) {
+	case VS_COLUMN_NULL:
+		break;
+	case VS_COLUMN_BOOLEAN:
+		converted.kind = VS_FILTER_BOOLEAN;
+		converted.boolean = value->boolean;
+		break;
+	case VS_COLUMN_INTEGER:
+		converted.kind = VS_FILTER_INTEGER;
+		converted.integer = value->integer;
+		break;
+	case VS_COLUMN_REAL:
+		converted.kind = VS_FILTER_REAL;
+		converted.real = value->real;
+		break;
+	case VS_COLUMN_TEXT:
+		converted.kind = VS_FILTER_STRING;
+		converted.text.data = value->text.data;
+		converted.text.len = value->text.len;
+		break;
+	}
+	return converted;
+}
+
 /* ---- plan ----------------------------------------------------------------------------------------------- */
 
 /* Finds the columns of the fields below a path, whose name in columns/ is given. */
@@ -93,34 +121,6 @@ static struct plan *plan_of(struct match *match, const struct vs_filter_node *no
 	return plan;
 }
 
-static struct vs_filter_value filter_value(const struct vs_column_value *value)
-{
-	struct vs_filter_value converted = { .kind = VS_FILTER_NULL };
-
-	switch (value->kind) {
-	case VS_COLUMN_NULL:
-		break;
-	case VS_COLUMN_BOOLEAN:
-		converted.kind = VS_FILTER_BOOLEAN;
-		converted.boolean = value->boolean;
-		break;
-	case VS_COLUMN_INTEGER:
-		converted.kind = VS_FILTER_INTEGER;
-		converted.integer = value->integer;
-		break;
-	case VS_COLUMN_REAL:
-		converted.kind = VS_FILTER_REAL;
-		converted.real = value->real;
-		break;
-	case VS_COLUMN_TEXT:
-		converted.kind = VS_FILTER_STRING;
-		converted.text.data = value->text.data;
-		converted.text.len = value->text.len;
-		break;
-	}
-	return converted;
-}
-
 static int tabulate(struct match *match, struct plan *plan)
 {
 	const struct vs_filter_value missing = { .kind = VS_FILTER_MISSING };
@@ -142,7 +142,7 @@ static int tabulate(struct match *match, struct plan *plan)
 	table[VS_COLUMN_MISSING] = vs_filter_test(plan->node, &missing) ? YES : 0;
 	cursor = vs_column_walk(plan->column);
 	while (code < plan->len && vs_column_next(&cursor, &value)) {
-		struct vs_filter_value converted = filter_value(&value);
+		struct vs_filter_value converted = vs_columns_decoded(&value);
 		table[code++] = vs_filter_test(plan->node, &converted) ? YES : 0;
 	}
 	plan->table = table;

@@ -9,7 +9,7 @@
  *           | field BETWEEN value AND value | field IS [NOT] NULL
  *   op      = '=' | '!=' | '<' | '<=' | '>' | '>='          ('==' and '<>' are accepted)
  *   list    = '[' [value {',' value}] ']' | '(' … ')'
- *   value   = string | number | TRUE | FALSE | NULL
+ *   value   = string | number | TRUE | FALSE | NULL | DATE '(' string ')'
  *   string  = '…' or "…" with backslash escapes (\\ \' \" \n \r \t \b \f \/ \uXXXX)
  *   field   = name {'.' name} | '@id' | '@version' | '@created_at' | '@updated_at'
  *   name    = letter or '_' or non-ASCII, then those, digits and '-'; or a number after a '.' (array index); or
@@ -24,6 +24,22 @@
  * that ends in a number finds an array's element or an object's key of that name. Of a key that occurs twice the last
  * counts. '@id' is a string, the other '@' fields are integers (times: milliseconds since 1970); a literal of
  * another kind beside them is refused. Depth and length are bounded.
+ *
+ * A date is a point in time, to the nanosecond, whatever the zone it was written with (see filter_date.h). Beside a date, a
+ * string that is one whole ISO 8601 date counts as that point in time, and so do @created_at and @updated_at; any
+ * other value is of another kind. Two strings still compare by bytes.
+ *
+ * The same as JSON: a text that begins with a brace.
+ *
+ *   query     = '{' member {',' member} '}'                             all of them
+ *   member    = "$and": [query, …] | "$or": [query, …] | "$not": query | field: value | field: condition
+ *   condition = '{' operator {',' operator} '}'                         all of them
+ *   operator  = "$eq" "$ne" "$lt" "$lte" "$gt" "$gte" "$contains": value | "$startswith": string
+ *             | "$in" "$nin": [value, …] | "$between": [value, value] | "$null": flag | "$exists": flag | "$not": condition
+ *   value     = a string, number, true, false, null | {"$date": string}
+ *
+ * A field is a path with dots; a name with a dot in it, or one that begins with '@', '$' or '`', is written in backticks. A
+ * bare value means "$eq". "$null" is IS NULL, "$exists" is true of a null too. Both forms make one tree.
  */
 #ifndef VS_ENGINE_FILTER_H
 #define VS_ENGINE_FILTER_H
@@ -40,7 +56,8 @@ struct vs_filter;
 #define VS_FILTER_NODES_MAX 4096 /* tests, AND, OR, NOT; values of a list do not count */
 #define VS_FILTER_FIELDS_MAX 256 /* different metadata fields */
 
-/* VS_EINVAL with field "filter" and the byte position of the fault. */
+/* Either form. VS_EINVAL with field "filter" and the byte position of the fault or, for JSON that is no filter, its path:
+ * "filter.$and[0].year". */
 int vs_filter_parse(const char *text, size_t len, struct vs_filter **filter, struct vs_error *error);
 void vs_filter_release(struct vs_filter *filter); /* NULL allowed */
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "engine/filter_date.h"
 #include "engine/filter_json.h"
 
 struct eval {
@@ -66,6 +67,10 @@ int vs_filter_value_order(const struct vs_filter_value *a, const struct vs_filte
 		return (a->real > b->real) - (a->real < b->real);
 	case VS_FILTER_STRING:
 		return order_text(a, b);
+	case VS_FILTER_DATE:
+		if (a->date.seconds != b->date.seconds)
+			return a->date.seconds < b->date.seconds ? -1 : 1;
+		return (a->date.nanos > b->date.nanos) - (a->date.nanos < b->date.nanos);
 	default:
 		return 0;
 	}
@@ -73,18 +78,29 @@ int vs_filter_value_order(const struct vs_filter_value *a, const struct vs_filte
 
 static bool is_scalar(const struct vs_filter_value *value)
 {
-	return value->kind >= VS_FILTER_NULL && value->kind <= VS_FILTER_STRING;
+	return value->kind >= VS_FILTER_NULL && value->kind <= VS_FILTER_DATE;
 }
 
-static bool equal(const struct vs_filter_value *a, const struct vs_filter_value *b)
+/* What a value is beside a date: a date itself, when it is one; else what it is, and so of another kind. */
+static struct vs_filter_value to_date(uint32_t field, const struct vs_filter_value *value)
 {
-	return is_scalar(a) && vs_filter_value_order(a, b) == 0;
+	struct vs_filter_value date = *value;
+	if (value->kind == VS_FILTER_INTEGER && (field == VS_FILTER_CREATED_AT || field == VS_FILTER_UPDATED_AT))
+		return vs_filter_date_from_ms(value->integer);
+	if (value->kind == VS_FILTER_STRING)
+		vs_filter_date_read(value->text.data, value->text.len, &date);
+	return date;
 }
 
-/* Same kind, and so in some order. */
-static bool ordered(const struct vs_filter_value *a, const struct vs_filter_value *b)
+/* The order of the field's value and a literal: -1, 0, 1, or UNORDERED when they are of different kinds. */
+enum { UNORDERED = 2 };
+static int compare(uint32_t field, const struct vs_filter_value *value, const struct vs_filter_value *wanted)
 {
-	return is_scalar(a) && rank(a) == rank(b);
+	if (wanted->kind == VS_FILTER_DATE) {
+		struct vs_filter_value date = to_date(field, value);
+		return date.kind == VS_FILTER_DATE ? vs_filter_value_order(&date, wanted) : UNORDERED;
+	}
+	return is_scalar(value) && rank(value) == rank(wanted) ? vs_filter_value_order(value, wanted) : UNORDERED;
 }
 
 /* ---- tests ---------------------------------------------------------------------------------------------- */
@@ -98,7 +114,12 @@ static bool in_list(const struct vs_filter_node *node, const struct vs_filter_va
 {
 	if (node->count == 0 || !is_scalar(value))
 		return false;
-	return bsearch(value, node->values, node->count, sizeof(*value), search_order) != NULL;
+	if (bsearch(value, node->values, node->count, sizeof(*value), search_order) != NULL)
+		return true;
+	if (node->values[node->count - 1].kind != VS_FILTER_DATE) /* they come last */
+		return false;
+	struct vs_filter_value date = to_date(node->field, value);
+	return bsearch(&date, node->values, node->count, sizeof(date), search_order) != NULL;
 }
 
 /* Resolves an element's escapes in the scratch buffer, which the next element overwrites. */
@@ -123,12 +144,10 @@ static bool has_element(struct eval *eval, const struct vs_filter_value *array, 
 	struct vs_filter_json json = { array->text.data + 1, array->text.data + array->text.len - 1 };
 	struct vs_filter_value element;
 	while (json.at < json.end && vs_filter_json_scan(&json, 0, &element)) {
-		if (rank(&element) == rank(wanted)) {
-			if (!resolve(eval, &element))
-				return false;
-			if (equal(&element, wanted))
-				return true;
-		}
+		if (!resolve(eval, &element))
+			return false;
+		if (compare(VS_FILTER_OWN, &element, wanted) == 0)
+			return true;
 		while (json.at < json.end && *json.at != ',') /* white space: the walk has seen that it is an array */
 			json.at++;
 		json.at++;
@@ -150,6 +169,30 @@ static bool starts_with(const struct vs_filter_value *value, const struct vs_fil
 	       memcmp(value->text.data, wanted->text.data, wanted->text.len) == 0;
 }
 
+static bool within(uint32_t field, const struct vs_filter_value *value, const struct vs_filter_value bounds[2])
+{
+	int low = compare(field, value, &bounds[0]), high = compare(field, value, &bounds[1]);
+	return (low == 0 || low == 1) && (high == 0 || high == -1);
+}
+
+static bool holds(enum vs_filter_op op, int order)
+{
+	switch (op) {
+	case VS_FILTER_EQ:
+		return order == 0;
+	case VS_FILTER_NE:
+		return order != 0;
+	case VS_FILTER_LT:
+		return order == -1;
+	case VS_FILTER_LE:
+		return order == -1 || order == 0;
+	case VS_FILTER_GT:
+		return order == 1;
+	default:
+		return order == 1 || order == 0;
+	}
+}
+
 static bool test(struct eval *eval, const struct vs_filter_node *node, const struct vs_filter_value *value)
 {
 	const struct vs_filter_value *wanted = node->values;
@@ -159,29 +202,18 @@ static bool test(struct eval *eval, const struct vs_filter_node *node, const str
 	if (value->kind == VS_FILTER_MISSING)
 		return false;
 	switch (node->op) {
-	case VS_FILTER_EQ:
-		return equal(value, wanted);
-	case VS_FILTER_NE:
-		return !equal(value, wanted);
-	case VS_FILTER_LT:
-		return ordered(value, wanted) && vs_filter_value_order(value, wanted) < 0;
-	case VS_FILTER_LE:
-		return ordered(value, wanted) && vs_filter_value_order(value, wanted) <= 0;
-	case VS_FILTER_GT:
-		return ordered(value, wanted) && vs_filter_value_order(value, wanted) > 0;
-	case VS_FILTER_GE:
-		return ordered(value, wanted) && vs_filter_value_order(value, wanted) >= 0;
-	case VS_FILTER_BETWEEN:
-		return ordered(value, &wanted[0]) && vs_filter_value_order(value, &wanted[0]) >= 0 &&
-		       ordered(value, &wanted[1]) && vs_filter_value_order(value, &wanted[1]) <= 0;
 	case VS_FILTER_IN:
 		return in_list(node, value);
 	case VS_FILTER_NOT_IN:
 		return !in_list(node, value);
 	case VS_FILTER_CONTAINS:
 		return contains(eval, value, wanted);
-	default:
+	case VS_FILTER_STARTSWITH:
 		return starts_with(value, wanted);
+	case VS_FILTER_BETWEEN:
+		return within(node->field, value, wanted);
+	default:
+		return holds(node->op, compare(node->field, value, wanted));
 	}
 }
 

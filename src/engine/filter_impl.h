@@ -14,6 +14,7 @@ enum vs_filter_kind {
 	VS_FILTER_INTEGER,
 	VS_FILTER_REAL,
 	VS_FILTER_STRING,
+	VS_FILTER_DATE, /* a literal alone: records hold dates as strings, or (times of their own) as integers */
 	VS_FILTER_ARRAY,
 	VS_FILTER_OBJECT,
 };
@@ -26,6 +27,10 @@ struct vs_filter_value {
 		bool boolean;
 		int64_t integer;
 		double real;
+		struct {
+			int64_t seconds;  /* since 1970-01-01T00:00:00Z */
+			uint32_t nanos;  /* after them */
+		} date;
 		struct {
 			const char *data;
 			size_t len;

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/utf8.h"
+#include "engine/filter_build.h"
 #include "engine/filter_json.h"
 
 #define CLIP 32 /* bytes of the user's text that a message shows */
@@ -115,20 +116,12 @@ static int lex_quoted_name(struct vs_filter_lexer *lexer, struct vs_filter_token
 
 static int lex_own(struct vs_filter_lexer *lexer, struct vs_filter_token *token, struct vs_error *error)
 {
-	static const char *const names[VS_FILTER_OWN] = {
-		[VS_FILTER_ID] = "@id",
-		[VS_FILTER_VERSION] = "@version",
-		[VS_FILTER_CREATED_AT] = "@created_at",
-		[VS_FILTER_UPDATED_AT] = "@updated_at",
-	};
 	lexer->at = token->end = name_end(lexer, token->start + 1);
 	size_t len = token->end - token->start;
 	token->kind = VS_TOKEN_OWN;
-	for (unsigned i = 0; i < VS_FILTER_OWN; i++) {
-		token->own = (enum vs_filter_own)i;
-		if (strlen(names[i]) == len && memcmp(names[i], lexer->text + token->start, len) == 0)
-			return 0;
-	}
+	token->own = vs_filter_own_find(lexer->text + token->start, len);
+	if (token->own != VS_FILTER_OWN)
+		return 0;
 	return vs_error_at(error, VS_EINVAL, "filter", (int64_t)token->start,
 	                   "'%.*s' is no field of a record: there are @id, @version, @created_at and @updated_at "
 	                   "(metadata fields are named without @)",

@@ -1,40 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Recursive descent, one function per rule of the grammar in filter.h. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/error.h"
-#include "engine/filter_json.h"
+#include "engine/filter_build.h"
+#include "engine/filter_date.h"
 #include "engine/filter_lex.h"
 
 struct parser {
 	struct vs_filter_lexer lexer;
 	struct vs_filter_token token; /* the one to be read next */
-	struct vs_filter *filter;     /* being made */
-	struct vs_arena *arena;
-	unsigned depth;
-	unsigned nodes;
-	struct vs_error *error;
+	struct vs_filter_build build;
 };
 
 /* A field as a test refers to it. */
 struct field {
-	size_t start; /* bytes of the text, [start, end) */
-	size_t end;
+	size_t start; /* byte of the text */
 	uint32_t index;
 };
 
 static int parse_or(struct parser *parser, struct vs_filter_node **node);
 
-static int no_memory(struct parser *parser)
-{
-	return vs_error_set(parser->error, VS_ENOMEM, "out of memory while reading the filter");
-}
-
 static int advance(struct parser *parser)
 {
-	return vs_filter_lex_next(&parser->lexer, &parser->token, parser->error);
+	return vs_filter_lex_next(&parser->lexer, &parser->token, parser->build.error);
 }
 
 /* "expected <what>, found <token>" at the token. */
@@ -43,9 +34,9 @@ static int expected(struct parser *parser, const char *what, const char *hint)
 	const struct vs_filter_token *token = &parser->token;
 	const char *text = parser->lexer.text + token->start;
 	if (token->kind == VS_TOKEN_END)
-		return vs_error_at(parser->error, VS_EINVAL, "filter", (int64_t)token->start,
+		return vs_error_at(parser->build.error, VS_EINVAL, "filter", (int64_t)token->start,
 		                   "expected %s, found the end of the filter", what);
-	return vs_error_at(parser->error, VS_EINVAL, "filter", (int64_t)token->start, "expected %s, found %.*s%s", what,
+	return vs_error_at(parser->build.error, VS_EINVAL, "filter", (int64_t)token->start, "expected %s, found %.*s%s", what,
 	                   vs_filter_lex_clip(&parser->lexer, token->start, token->end), text, hint);
 }
 
@@ -61,87 +52,36 @@ static bool is_mark(const struct parser *parser, char mark)
 
 static int node_create(struct parser *parser, enum vs_filter_op op, struct vs_filter_node **node)
 {
-	if (++parser->nodes > VS_FILTER_NODES_MAX)
-		return vs_error_at(parser->error, VS_EINVAL, "filter", (int64_t)parser->token.start,
-		                   "more than %d tests and operators: use IN with a list instead of many ORs",
-		                   VS_FILTER_NODES_MAX);
-	*node = vs_arena_calloc(parser->arena, 1, sizeof(**node));
-	if (*node == NULL)
-		return no_memory(parser);
-	(*node)->op = op;
-	return 0;
+	return vs_filter_build_node(&parser->build, parser->token.start, op, node);
 }
 
 static int deeper(struct parser *parser)
 {
-	if (++parser->depth > VS_FILTER_DEPTH_MAX)
-		return vs_error_at(parser->error, VS_EINVAL, "filter", (int64_t)parser->token.start,
-		                   "nested deeper than %d levels of parentheses and NOT", VS_FILTER_DEPTH_MAX);
-	return 0;
+	return vs_filter_build_deeper(&parser->build, parser->token.start);
 }
 
 /* ---- fields --------------------------------------------------------------------------------------------- */
 
-/* Which element of an array the name means: a plain number, in backticks too; else -1. */
-static int64_t element_index(const struct vs_filter_token *token)
-{
-	struct vs_filter_value index = { .kind = VS_FILTER_MISSING };
-	const char *end = token->name + token->name_len;
-	if (token->name_len == 0 || token->name[0] == '-' || vs_filter_json_number(token->name, end, &index) != end)
-		return -1;
-	return index.kind == VS_FILTER_INTEGER ? index.integer : -1;
-}
-
-/* The child of a path with the token's name, made when missing. */
-static int path_append(struct parser *parser, struct vs_filter_path **path)
-{
-	const struct vs_filter_token *token = &parser->token;
-	struct vs_filter_path **link = &(*path)->child;
-	for (; *link != NULL; link = &(*link)->next)
-		if ((*link)->name_len == token->name_len && memcmp((*link)->name, token->name, token->name_len) == 0)
-			break;
-	if (*link == NULL) {
-		*link = vs_arena_calloc(parser->arena, 1, sizeof(**link));
-		if (*link == NULL)
-			return no_memory(parser);
-		(*link)->name = token->name;
-		(*link)->name_len = token->name_len;
-		(*link)->index = element_index(token);
-	}
-	*path = *link;
-	return 0;
-}
-
 static int parse_path(struct parser *parser, struct field *field)
 {
-	struct vs_filter *filter = parser->filter;
-	struct vs_filter_path *path = &filter->path;
-	int rc = path_append(parser, &path);
-	for (unsigned parts = 2; rc == 0 && vs_filter_lex_has_part(&parser->lexer); parts++) {
-		if (parts > VS_FILTER_DEPTH_MAX)
-			return vs_error_at(parser->error, VS_EINVAL, "filter", (int64_t)field->start,
-			                   "a field path has at most %d parts", VS_FILTER_DEPTH_MAX);
-		rc = vs_filter_lex_part(&parser->lexer, &parser->token, parser->error);
+	const struct vs_filter_token *token = &parser->token;
+	struct vs_filter_path *path = &parser->build.filter->path;
+	unsigned parts = 0;
+	int rc = vs_filter_build_part(&parser->build, field->start, token->name, token->name_len, &parts, &path);
+	while (rc == 0 && vs_filter_lex_has_part(&parser->lexer)) {
+		rc = vs_filter_lex_part(&parser->lexer, &parser->token, parser->build.error);
 		if (rc == 0)
-			rc = path_append(parser, &path);
+			rc = vs_filter_build_part(&parser->build, field->start, token->name, token->name_len, &parts, &path);
 	}
-	if (rc != 0)
-		return rc;
-	field->end = parser->token.end;
-	if (path->field == 0) {
-		if (filter->fields - VS_FILTER_OWN == VS_FILTER_FIELDS_MAX)
-			return vs_error_at(parser->error, VS_EINVAL, "filter", (int64_t)field->start,
-			                   "more than %d different fields", VS_FILTER_FIELDS_MAX);
-		path->field = filter->fields++;
-	}
-	field->index = path->field;
-	return advance(parser);
+	if (rc == 0)
+		rc = vs_filter_build_field(&parser->build, field->start, path, &field->index);
+	return rc != 0 ? rc : advance(parser);
 }
 
 static int parse_field(struct parser *parser, struct field *field)
 {
 	const struct vs_filter_token *token = &parser->token;
-	*field = (struct field){ token->start, token->end, 0 };
+	*field = (struct field){ token->start, 0 };
 	if (token->kind == VS_TOKEN_OWN) {
 		field->index = token->own;
 		return advance(parser);
@@ -153,78 +93,83 @@ static int parse_field(struct parser *parser, struct field *field)
 	return parse_path(parser, field);
 }
 
-/* The record's own fields always have the same kind: a literal of another one is a mistake, not a false test. */
-static int check_own(struct parser *parser, const struct field *field, const struct vs_filter_token *literal)
+/* ---- values --------------------------------------------------------------------------------------------- */
+
+/* date('2024-05-01T10:00:00Z'): the name has been read. */
+static int parse_date(struct parser *parser, struct vs_filter_value *value)
 {
-	enum vs_filter_kind kind = literal->value.kind;
-	if (field->index >= VS_FILTER_OWN)
-		return 0;
-	if (field->index == VS_FILTER_ID ? kind == VS_FILTER_STRING : kind == VS_FILTER_INTEGER || kind == VS_FILTER_REAL)
-		return 0;
-	return vs_error_at(parser->error, VS_EINVAL, "filter", (int64_t)literal->start, "%.*s is %s",
-	                   (int)(field->end - field->start), parser->lexer.text + field->start,
-	                   field->index == VS_FILTER_ID ? "a string: put the value in quotes"
-	                   : field->index == VS_FILTER_VERSION
-	                       ? "a number: compare it with a number"
-	                       : "a number, milliseconds since 1970: compare it with a number");
+	struct vs_filter_token *token = &parser->token;
+	int rc = advance(parser);
+	if (rc == 0 && !is_mark(parser, '('))
+		return expected(parser, "'(' after date: write date('2024-05-01T10:00:00Z')", "");
+	if (rc == 0)
+		rc = advance(parser);
+	if (rc != 0)
+		return rc;
+	if (token->kind != VS_TOKEN_LITERAL || token->value.kind != VS_FILTER_STRING)
+		return expected(parser, "a string after 'date('", "");
+	if (!vs_filter_date_read(token->value.text.data, token->value.text.len, value))
+		return vs_filter_refuse(&parser->build, token->start, "no date: %s", VS_FILTER_DATE_FORM);
+	rc = advance(parser);
+	if (rc == 0 && !is_mark(parser, ')'))
+		return expected(parser, "')' after the date", "");
+	return rc;
 }
 
-/* ---- values --------------------------------------------------------------------------------------------- */
+static bool is_date(const struct vs_filter_token *token)
+{
+	return token->kind == VS_TOKEN_NAME && token->name_len == 4 && strncasecmp(token->name, "date", 4) == 0;
+}
+
+/* A value, whose last token is then the current one. */
+static int parse_literal(struct parser *parser, const char *where, struct vs_filter_value *value)
+{
+	struct vs_filter_token *token = &parser->token;
+	if (token->kind == VS_TOKEN_NAME && token->word == VS_WORD_NULL)
+		*value = (struct vs_filter_value){ .kind = VS_FILTER_NULL };
+	else if (token->kind == VS_TOKEN_NAME && (token->word == VS_WORD_TRUE || token->word == VS_WORD_FALSE))
+		*value = (struct vs_filter_value){ .kind = VS_FILTER_BOOLEAN, .boolean = token->word == VS_WORD_TRUE };
+	else if (is_date(token))
+		return parse_date(parser, value);
+	else if (token->kind == VS_TOKEN_LITERAL)
+		*value = token->value;
+	else
+		return expected(parser, where,
+		                token->kind == VS_TOKEN_NAME && token->word == VS_WORD_NONE ? ": put text in quotes" : "");
+	return 0;
+}
 
 static int parse_value(struct parser *parser, const struct field *field, const char *where,
                        struct vs_filter_value *value)
 {
-	struct vs_filter_token *token = &parser->token;
-	if (token->kind == VS_TOKEN_NAME && token->word == VS_WORD_NULL)
-		token->value.kind = VS_FILTER_NULL;
-	else if (token->kind == VS_TOKEN_NAME && (token->word == VS_WORD_TRUE || token->word == VS_WORD_FALSE))
-		token->value = (struct vs_filter_value){ .kind = VS_FILTER_BOOLEAN, .boolean = token->word == VS_WORD_TRUE };
-	else if (token->kind != VS_TOKEN_LITERAL) {
-		bool bare = token->kind == VS_TOKEN_NAME && token->word == VS_WORD_NONE;
-		return expected(parser, where, bare ? ": put text in quotes" : "");
-	}
-	int rc = check_own(parser, field, token);
-	*value = token->value;
+	size_t start = parser->token.start;
+	int rc = parse_literal(parser, where, value);
+	if (rc == 0)
+		rc = vs_filter_build_value(&parser->build, start, field->index, value);
 	return rc != 0 ? rc : advance(parser);
-}
-
-static int sort_order(const void *a, const void *b)
-{
-	return vs_filter_value_order(a, b);
 }
 
 /* Reads values up to the closing bracket into the node, sorted. */
 static int parse_values(struct parser *parser, const struct field *field, char close, struct vs_filter_node *node,
                         size_t open)
 {
-	uint32_t cap = 8, count = 0;
-	struct vs_filter_value *values = vs_arena_alloc(parser->arena, cap * sizeof(*values));
+	struct vs_filter_list list = { NULL, 0, 0 };
+	struct vs_filter_value value;
 	char what[80];
 	snprintf(what, sizeof(what), "',' or '%c' in the list that begins at position %zu", close, open);
 	for (bool more = !is_mark(parser, close); more;) {
-		if (values != NULL && count == cap) {
-			struct vs_filter_value *grown = vs_arena_alloc(parser->arena, 2 * cap * sizeof(*values));
-			if (grown != NULL)
-				memcpy(grown, values, cap * sizeof(*values));
-			values = grown;
-			cap *= 2;
-		}
-		if (values == NULL)
-			return no_memory(parser);
-		int rc = parse_value(parser, field, "a value in the list", &values[count]);
+		int rc = parse_value(parser, field, "a value in the list", &value);
+		if (rc == 0)
+			rc = vs_filter_build_append(&parser->build, &list, &value);
 		if (rc != 0)
 			return rc;
-		count++;
 		more = is_mark(parser, ',');
 		if (more && (rc = advance(parser)) != 0)
 			return rc;
 		if (!more && !is_mark(parser, close))
 			return expected(parser, what, "");
 	}
-	if (count > 1)
-		qsort(values, count, sizeof(*values), sort_order);
-	node->values = values;
-	node->count = count;
+	vs_filter_build_list(&list, node);
 	return advance(parser);
 }
 
@@ -245,25 +190,25 @@ static int parse_operand(struct parser *parser, const struct field *field, const
                          struct vs_filter_node *node)
 {
 	char where[32];
-	struct vs_filter_value *value = vs_arena_alloc(parser->arena, sizeof(*value));
+	struct vs_filter_value *value = vs_arena_alloc(parser->build.arena, sizeof(*value));
 	size_t start = parser->token.start;
 	if (value == NULL)
-		return no_memory(parser);
+		return vs_filter_no_memory(&parser->build);
 	snprintf(where, sizeof(where), "a value after '%.*s'", name_len, name);
 	node->values = value;
 	node->count = 1;
 	int rc = parse_value(parser, field, where, value);
 	if (rc == 0 && node->op == VS_FILTER_STARTSWITH && value->kind != VS_FILTER_STRING)
-		return vs_error_at(parser->error, VS_EINVAL, "filter", (int64_t)start,
+		return vs_error_at(parser->build.error, VS_EINVAL, "filter", (int64_t)start,
 		                   "STARTSWITH compares strings: put the value in quotes");
 	return rc;
 }
 
 static int parse_between(struct parser *parser, const struct field *field, struct vs_filter_node *node)
 {
-	struct vs_filter_value *values = vs_arena_alloc(parser->arena, 2 * sizeof(*values));
+	struct vs_filter_value *values = vs_arena_alloc(parser->build.arena, 2 * sizeof(*values));
 	if (values == NULL)
-		return no_memory(parser);
+		return vs_filter_no_memory(&parser->build);
 	node->values = values;
 	node->count = 2;
 	int rc = parse_value(parser, field, "a value after BETWEEN", &values[0]);
@@ -358,7 +303,7 @@ static int parse_parens(struct parser *parser, struct vs_filter_node **node)
 		return rc;
 	if (!is_mark(parser, ')'))
 		return expected(parser, what, "");
-	parser->depth--;
+	parser->build.depth--;
 	return advance(parser);
 }
 
@@ -375,7 +320,7 @@ static int parse_not(struct parser *parser, struct vs_filter_node **node)
 		rc = advance(parser);
 	if (rc == 0)
 		rc = parse_not(parser, &(*node)->child);
-	parser->depth--;
+	parser->build.depth--;
 	return rc;
 }
 
@@ -416,7 +361,7 @@ static int parse_all(struct parser *parser, struct vs_filter_node **root)
 {
 	int rc = advance(parser);
 	if (rc == 0 && parser->token.kind == VS_TOKEN_END)
-		return vs_error_at(parser->error, VS_EINVAL, "filter", 0,
+		return vs_error_at(parser->build.error, VS_EINVAL, "filter", 0,
 		                   "the filter is empty: leave it out to match every record");
 	if (rc == 0)
 		rc = parse_or(parser, root);
@@ -424,32 +369,41 @@ static int parse_all(struct parser *parser, struct vs_filter_node **root)
 		return rc;
 	size_t start = parser->token.start;
 	if (is_mark(parser, ')'))
-		return vs_error_at(parser->error, VS_EINVAL, "filter", (int64_t)start, "this ')' closes nothing");
+		return vs_error_at(parser->build.error, VS_EINVAL, "filter", (int64_t)start, "this ')' closes nothing");
 	bool quote = start > 0 && (parser->lexer.text[start - 1] == '\'' || parser->lexer.text[start - 1] == '"');
 	return expected(parser, "AND, OR or the end of the filter",
 	                quote ? " (within a string, write its quote with a backslash)" : "");
 }
 
+static int parse_text(struct vs_filter_build *build, const char *text, size_t len, struct vs_filter_node **root)
+{
+	struct parser parser = { .build = *build };
+	int rc = vs_filter_lex_init(&parser.lexer, text, len, build->arena, build->error);
+	return rc != 0 ? rc : parse_all(&parser, root);
+}
+
+/* No filter in the text form begins with a brace. */
+static bool is_object(const char *text, size_t len)
+{
+	size_t at = 0;
+	while (at < len && (text[at] == ' ' || text[at] == '\t' || text[at] == '\n' || text[at] == '\r'))
+		at++;
+	return at < len && text[at] == '{';
+}
+
 int vs_filter_parse(const char *text, size_t len, struct vs_filter **filter, struct vs_error *error)
 {
 	struct vs_arena arena = VS_ARENA_INIT;
+	struct vs_filter_build build;
 	struct vs_filter_node *root = NULL;
-	struct parser parser = { .arena = &arena, .error = error };
-	int rc = vs_filter_lex_init(&parser.lexer, text, len, &arena, error);
-	if (rc == 0) {
-		parser.filter = vs_arena_calloc(&arena, 1, sizeof(*parser.filter));
-		rc = parser.filter != NULL ? 0 : no_memory(&parser);
-	}
-	if (rc == 0) {
-		parser.filter->fields = VS_FILTER_OWN;
-		parser.filter->path.index = -1;
-		rc = parse_all(&parser, &root);
-	}
+	int rc = vs_filter_build_init(&build, &arena, error);
+	if (rc == 0)
+		rc = is_object(text, len) ? vs_filter_parse_object(&build, text, len, &root) : parse_text(&build, text, len, &root);
 	if (rc != 0) {
 		vs_arena_release(&arena);
 		return rc;
 	}
-	*filter = parser.filter;
+	*filter = build.filter;
 	(*filter)->root = root;
 	(*filter)->arena = arena;
 	return 0;

@@ -21,6 +21,53 @@ static int generation_path(char *path, const char *folder, const char *name, str
 	return 0;
 }
 
+int vs_generation_name(uint32_t number, char name[VS_GENERATION_NAME], struct vs_error *error)
+{
+	if (number == 0 || number > VS_GENERATION_LAST)
+		return vs_error_set(error, VS_ETOOBIG, "a namespace has at most %d generations", VS_GENERATION_LAST);
+	snprintf(name, VS_GENERATION_NAME, "g%06u", number % (VS_GENERATION_LAST + 1));
+	return 0;
+}
+
+bool vs_generation_is_name(const char *name)
+{
+	return name[0] == 'g' && strlen(name) == 7 && strspn(name + 1, "0123456789") == 6;
+}
+
+int vs_generation_current(const char *folder, struct vs_file *current, char name[VS_GENERATION_NAME],
+                          struct vs_error *error)
+{
+	char path[VS_GENERATION_PATH];
+	char text[VS_GENERATION_NAME + 1] = "";
+	int rc = generation_path(path, folder, "CURRENT", error);
+
+	if (rc == 0)
+		rc = vs_file_open(current, path, 0, error);
+	if (rc == 0)
+		rc = vs_file_read(current, text, VS_GENERATION_NAME, 0, error);
+	if (rc < 0)
+		return rc;
+	if (text[VS_GENERATION_NAME - 1] != '\n')
+		return vs_error_set(error, VS_ECORRUPT, "%s names no generation", path);
+	text[VS_GENERATION_NAME - 1] = '\0';
+	if (!vs_generation_is_name(text))
+		return vs_error_set(error, VS_ECORRUPT, "%s names no generation", path);
+	memcpy(name, text, VS_GENERATION_NAME);
+	return 0;
+}
+
+int vs_generation_switch(const char *folder, const char *name, struct vs_error *error)
+{
+	char path[VS_GENERATION_PATH];
+	char text[VS_GENERATION_NAME + 1];
+	int rc = generation_path(path, folder, "CURRENT", error);
+
+	if (rc < 0)
+		return rc;
+	snprintf(text, sizeof(text), "%s\n", name);
+	return vs_file_replace(path, text, VS_GENERATION_NAME, error);
+}
+
 int vs_generation_create(const char *folder, enum vs_metric metric, enum vs_quantization quantization, uint32_t dimension,
                          struct vs_error *error)
 {
@@ -36,25 +83,8 @@ int vs_generation_create(const char *folder, enum vs_metric metric, enum vs_quan
 	if (rc == 0)
 		rc = vs_meta_create(path, &options, error);
 	if (rc == 0)
-		rc = generation_path(path, folder, "CURRENT", error);
-	if (rc == 0)
-		rc = vs_file_replace(path, "g000001\n", 8, error);
+		rc = vs_generation_switch(folder, "g000001", error);
 	return rc;
-}
-
-/* Reads "gNNNNNN\n" from the open CURRENT. */
-static int current_name(const struct vs_file *current, char name[8], struct vs_error *error)
-{
-	char text[9] = "";
-	int rc = vs_file_read(current, text, 8, 0, error);
-
-	if (rc < 0)
-		return rc;
-	if (text[0] != 'g' || text[7] != '\n' || strspn(text + 1, "0123456789") != 6)
-		return vs_error_set(error, VS_ECORRUPT, "%s names no generation", current->path);
-	memcpy(name, text, 7);
-	name[7] = '\0';
-	return 0;
 }
 
 /* A truth file that the catalogue or meta.db speaks of is missing: that is damage, not an unknown name. */
@@ -67,26 +97,58 @@ static int missing_is_damage(int rc, struct vs_error *error)
 	return VS_ECORRUPT;
 }
 
-int vs_generation_open(const char *folder, struct vs_generation *generation, struct vs_error *error)
+int vs_generation_open_named(const char *folder, const char *name, struct vs_generation *generation,
+                             struct vs_error *error)
 {
-	char path[VS_GENERATION_PATH];
-	char name[8];
 	int rc;
 
 	memset(generation, 0, sizeof(*generation));
 	generation->current.fd = -1;
 	generation->vectors.file.fd = -1;
-	rc = generation_path(path, folder, "CURRENT", error);
-	if (rc == 0)
-		rc = vs_file_open(&generation->current, path, 0, error);
-	if (rc == 0)
-		rc = current_name(&generation->current, name, error);
-	if (rc == 0)
-		rc = generation_path(generation->dir, folder, name, error);
+	rc = generation_path(generation->dir, folder, name, error);
 	if (rc == 0)
 		rc = vs_meta_open(generation->dir, BUSY_MS, &generation->meta, error);
 	if (rc < 0)
 		vs_generation_close(generation);
+	return rc;
+}
+
+/* VS_ESTALE: CURRENT has moved meanwhile, so that the folder may be gone. */
+static int open_current(const char *folder, struct vs_generation *generation, struct vs_error *error)
+{
+	struct vs_file current = VS_FILE_INIT;
+	char name[VS_GENERATION_NAME];
+	int rc = vs_generation_current(folder, &current, name, error);
+
+	/* Whoever moved CURRENT may have been killed before this sync: it must not go back once something was written to
+	 * the generation that it names. */
+	if (rc == 0 && !VS_PLANTED("current-unsynced"))
+		rc = vs_dir_sync(folder, error);
+	if (rc == 0)
+		rc = vs_generation_open_named(folder, name, generation, error);
+	if (current.fd >= 0 && vs_file_unlinked(&current)) {
+		if (rc == 0)
+			vs_generation_close(generation);
+		rc = VS_ESTALE;
+	}
+	if (rc < 0) {
+		vs_file_close(&current);
+		return rc;
+	}
+	generation->current = current;
+	return 0;
+}
+
+int vs_generation_open(const char *folder, struct vs_generation *generation, struct vs_error *error)
+{
+	int rc;
+
+	do {
+		memset(generation, 0, sizeof(*generation));
+		generation->current.fd = -1;
+		generation->vectors.file.fd = -1;
+		rc = open_current(folder, generation, error);
+	} while (rc == VS_ESTALE);
 	return missing_is_damage(rc, error);
 }
 
@@ -98,10 +160,12 @@ void vs_generation_close(struct vs_generation *generation)
 		vs_vectors_close(&generation->vectors);
 	vs_meta_close(generation->meta);
 	vs_bitmap_release(&generation->live);
+	vs_expiry_release(&generation->expiry);
 	vs_matches_release(&generation->matches);
 	vs_columns_close(generation->columns);
 	vs_rows_close(generation->rows);
-	if (generation->dir[0] != '\0' || generation->current.path[0] != '\0')
+	/* One of zeros has no file. */
+	if (generation->dir[0] != '\0')
 		vs_file_close(&generation->current);
 	memset(generation, 0, sizeof(*generation));
 	generation->current.fd = -1;
@@ -191,11 +255,22 @@ int vs_generation_refresh_live(struct vs_generation *generation, const struct vs
 	if (vs_bitmap_resize(&generation->live, state->next_slot) < 0)
 		return vs_error_set(error, VS_ENOMEM, "no memory for the liveness of %u slots", state->next_slot);
 	rc = vs_meta_changes(generation->meta, generation->live_seq, apply_change, &generation->live, error);
-	if (rc < 0)
+	if (rc == VS_ECORRUPT || (rc < 0 && VS_PLANTED("scan-after-failure")))
 		return scan_live(generation, state, error);
+	if (rc < 0) /* SQLite may have ended the transaction */
+		return rc;
 	generation->live_seq = state->seq;
 	generation->live_known = true;
 	return 0;
+}
+
+int vs_generation_refresh_expiry(struct vs_generation *generation, const struct vs_meta_state *state, int64_t now,
+                                 struct vs_error *error)
+{
+	int rc = vs_expiry_refresh(&generation->expiry, generation->meta, state, &generation->live, now, error);
+
+	generation->matches.expired = generation->expiry.last;
+	return rc;
 }
 
 /* A graph that is missing or damaged costs time, not answers: the exact scan takes over until the indexer has mended
@@ -226,6 +301,8 @@ int vs_generation_begin(struct vs_generation *generation, struct vs_meta_state *
 	rc = vs_generation_open_vectors(generation, state, false, error);
 	if (rc == 0)
 		rc = vs_generation_refresh_live(generation, state, error);
+	if (rc == 0)
+		rc = vs_generation_refresh_expiry(generation, state, state->expiry != 0 ? vs_clock_wall_ms() : 0, error);
 	if (rc < 0) {
 		vs_meta_end(generation->meta);
 		return rc;
@@ -236,6 +313,20 @@ int vs_generation_begin(struct vs_generation *generation, struct vs_meta_state *
 	if (generation->rows == NULL)
 		(void)vs_rows_open(generation->dir, state->generation, &generation->rows, NULL);
 	return 0;
+}
+
+int vs_generation_peek(struct vs_generation *generation, struct vs_meta_state *state, struct vs_error *error)
+{
+	int rc = vs_meta_begin(generation->meta, state, error);
+
+	if (rc < 0)
+		return rc;
+	if (!generation->has_vectors)
+		rc = vs_generation_open_vectors(generation, state, false, error);
+	if (rc == 0)
+		refresh_graph(generation, state);
+	vs_meta_end(generation->meta);
+	return rc;
 }
 
 void vs_generation_end(struct vs_generation *generation)

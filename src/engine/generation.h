@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/file.h"
+#include "engine/expiry.h"
 #include "engine/matches.h"
 #include "index/graph.h"
 #include "math/bitmap.h"
@@ -24,6 +25,8 @@
 struct vs_error;
 
 #define VS_GENERATION_PATH 224
+#define VS_GENERATION_NAME 8 /* "g000001" */
+#define VS_GENERATION_LAST 999999
 #define VS_GRAPH_MIN_SLOTS 2000 /* below, an exact scan is as fast as a walk */
 
 struct vs_generation {
@@ -38,6 +41,7 @@ struct vs_generation {
 	struct vs_bitmap live; /* slots of live records as of change live_seq */
 	uint64_t live_seq;
 	bool live_known;
+	struct vs_expiry expiry;
 	struct vs_columns *columns; /* NULL until the first transaction */
 	struct vs_rows *rows;       /* so */
 	struct vs_matches matches;
@@ -47,8 +51,21 @@ struct vs_generation {
 int vs_generation_create(const char *folder, enum vs_metric metric, enum vs_quantization quantization, uint32_t dimension,
                          struct vs_error *error);
 
+/* The name of a generation's folder; VS_ETOOBIG past the last. */
+int vs_generation_name(uint32_t number, char name[VS_GENERATION_NAME], struct vs_error *error);
+bool vs_generation_is_name(const char *name);
+/* Opens folder/CURRENT, which the caller closes, and reads what it names. */
+int vs_generation_current(const char *folder, struct vs_file *current, char name[VS_GENERATION_NAME],
+                          struct vs_error *error);
+/* Makes CURRENT name another generation, whose files are synced. Under compact.lock and the writer lock of the old one
+ * (I5). When it fails, vs_generation_moved of the old one tells whether only the sync of the folder did. */
+int vs_generation_switch(const char *folder, const char *name, struct vs_error *error);
+
 /* Opens the generation that folder/CURRENT names. On failure *generation is closed. */
 int vs_generation_open(const char *folder, struct vs_generation *generation, struct vs_error *error);
+/* One that nothing names yet: for whoever makes it. It never counts as moved. */
+int vs_generation_open_named(const char *folder, const char *name, struct vs_generation *generation,
+                             struct vs_error *error);
 void vs_generation_close(struct vs_generation *generation); /* accepts a zeroed or closed one */
 /* CURRENT names another one by now. */
 bool vs_generation_moved(const struct vs_generation *generation);
@@ -57,6 +74,8 @@ bool vs_generation_moved(const struct vs_generation *generation);
  * write transaction) vectors, live and state are one snapshot. */
 int vs_generation_begin(struct vs_generation *generation, struct vs_meta_state *state, struct vs_error *error);
 void vs_generation_end(struct vs_generation *generation);
+/* The state of now and the graph as far as it is, but nothing else: for who reads no records. */
+int vs_generation_peek(struct vs_generation *generation, struct vs_meta_state *state, struct vs_error *error);
 
 /* Takes the writer lock (waits up to five seconds for another writer) and rechecks CURRENT (I5): VS_ESTALE when it has moved.
  * VS_EREADONLY after a failed sync, until the generation is opened again.
@@ -67,6 +86,23 @@ int vs_generation_begin_write(struct vs_generation *generation, struct vs_meta_s
  * committed rows. */
 int vs_generation_open_vectors(struct vs_generation *generation, const struct vs_meta_state *state, bool create,
                                struct vs_error *error);
+/* Inside a transaction: hides what has expired by now, milliseconds since 1970. Liveness was brought up to *state. */
+int vs_generation_refresh_expiry(struct vs_generation *generation, const struct vs_meta_state *state, int64_t now,
+                                 struct vs_error *error);
+/* The records that are there for users, as of the last refresh: live and not expired. */
+static inline const struct vs_bitmap *vs_generation_visible(const struct vs_generation *generation)
+{
+	return generation->expiry.last != 0 ? &generation->expiry.visible : &generation->live;
+}
+static inline uint64_t vs_generation_active(const struct vs_generation *generation, const struct vs_meta_state *state)
+{
+	return state->active - generation->expiry.active;
+}
+static inline bool vs_generation_expired(const struct vs_generation *generation, const struct vs_meta_row *row)
+{
+	return vs_expiry_passed(row, generation->expiry.now);
+}
+
 /* Inside a transaction: brings the liveness bitmap up to *state. */
 int vs_generation_refresh_live(struct vs_generation *generation, const struct vs_meta_state *state,
                                struct vs_error *error);

@@ -2,9 +2,19 @@
 libvecstore_core_la_SOURCES += \
 	src/engine/vecstore.h src/engine/namespace.h src/engine/generation.h src/engine/matches.h \
 	src/engine/store.c src/engine/namespace.c src/engine/generation.c src/engine/matches.c \
-	src/engine/json.h src/engine/json.c src/engine/upsert.c src/engine/remove.c src/engine/record.c src/engine/search.c \
-	src/engine/search_batch.c src/engine/search_hydrate.c src/engine/plan.c src/engine/plan.h \
-	src/engine/estimate.c src/engine/recommend.c src/engine/group.c src/engine/group_value.c src/engine/group_value.h src/engine/mmr.c src/engine/mmr.h src/engine/explain.c src/engine/explain.h \
-	src/engine/members.h src/engine/members.c src/engine/project.h src/engine/project.c src/engine/search_impl.h src/engine/search_scan.c \
+	src/engine/json.h src/engine/json.c src/engine/upsert.c src/engine/remove.c src/engine/patch.c \
+	src/engine/write.h src/engine/write.c src/engine/write_check.c src/engine/execute.c src/engine/merge.h src/engine/merge.c \
+	src/engine/members.h src/engine/members.c src/engine/project.h src/engine/project.c \
+	src/engine/expiry.h src/engine/expiry.c src/engine/sweep.h src/engine/sweep.c \
+	src/engine/count.c src/engine/facet.h src/engine/facet.c src/engine/facet_table.c \
+	src/engine/record.c src/engine/page.c src/engine/search.c \
+	src/engine/search_batch.c src/engine/search_impl.h src/engine/search_scan.c \
+	src/engine/search_hydrate.c src/engine/plan.c src/engine/plan.h src/engine/estimate.c src/engine/recommend.c \
+	src/engine/group.c src/engine/group_value.c src/engine/group_value.h src/engine/mmr.c src/engine/mmr.h \
+	src/engine/explain.c src/engine/explain.h \
 	src/engine/columns_fill.c src/engine/columns_fill.h src/engine/columns_match.c src/engine/columns_match.h \
-	src/engine/rows_fill.c src/engine/rows_fill.h src/engine/upkeep.c src/engine/check.c
+	src/engine/compact.c src/engine/compact.h src/engine/compact_copy.c \
+	src/engine/rows_fill.c src/engine/rows_fill.h \
+	src/engine/columns_tree.c src/engine/columns_tree.h src/engine/columns_check.c src/engine/columns_check.h \
+	src/engine/upkeep.c src/engine/check.c src/engine/check.h src/engine/repair.c src/engine/folders.c \
+	src/engine/tail.c

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/fault.h"
 #include "engine/columns_match.h"
 #include "engine/filter.h"
 
@@ -138,7 +139,8 @@ static int match_of(struct vs_matches *matches, const char *text, struct vs_matc
 		return rc;
 	copy = strdup(text);
 	if (copy == NULL) {
-		vs_filter_release(filter);
+		if (!VS_PLANTED("filter-leaked"))
+			vs_filter_release(filter);
 		return vs_error_set(error, VS_ENOMEM, "no memory for a filter");
 	}
 	match_release(oldest);
@@ -190,11 +192,12 @@ int vs_matches_find_live(struct vs_matches *matches, struct vs_meta *meta, const
 
 	if (rc < 0)
 		return rc;
-	if (match->live.len != match->bitmap.len || match->live_seq != state->seq) {
+	if (match->live.len != match->bitmap.len || match->live_seq != state->seq || match->expired != matches->expired) {
 		if (vs_bitmap_and(&match->live, &match->bitmap, live) < 0)
 			return vs_error_set(error, VS_ENOMEM, "no memory for the matches of a filter");
 		match->live_count = vs_bitmap_count(&match->live, 0, match->live.len);
 		match->live_seq = state->seq;
+		match->expired = matches->expired;
 	}
 	*bitmap = &match->live;
 	*count = match->live_count;

@@ -25,6 +25,7 @@ struct vs_match {
 	struct vs_bitmap live;   /* of these, the live ones as of live_seq */
 	uint64_t live_count;
 	uint64_t live_seq; /* the change; meaningless while live.len is 0 */
+	int64_t expired;   /* the newest expiry that had passed then */
 	uint64_t used;     /* age, for eviction */
 };
 
@@ -32,6 +33,7 @@ struct vs_matches {
 	struct vs_match kept[VS_MATCHES_KEPT];
 	uint64_t uses;
 	struct vs_columns *columns; /* of the generation; NULL: none */
+	int64_t expired; /* the newest expiry that has passed: tells, with the change, what is visible */
 };
 
 void vs_matches_release(struct vs_matches *matches);
@@ -41,7 +43,7 @@ void vs_matches_release(struct vs_matches *matches);
 int vs_matches_find(struct vs_matches *matches, struct vs_meta *meta, const struct vs_meta_state *state,
                     const char *text, const struct vs_bitmap **bitmap, struct vs_error *error);
 
-/* The same, of the live slots alone; live: those as of state->seq. *count: how many. */
+/* The same, of the live slots alone; live: those as of state->seq and matches->expired. *count: how many. */
 int vs_matches_find_live(struct vs_matches *matches, struct vs_meta *meta, const struct vs_meta_state *state,
                          const char *text, const struct vs_bitmap *live, const struct vs_bitmap **bitmap,
                          uint64_t *count, struct vs_error *error);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/folder.h"
 #include "base/utf8.h"
 #include "engine/json.h"
 
@@ -100,8 +101,7 @@ const char *vs_namespace_folder(const struct vs_namespace *ns)
 	return ns->generation.dir;
 }
 
-/* Opens the generation that CURRENT names now, if it is another one. On failure the old one stays. */
-static int follow_current(struct vs_namespace *ns, struct vs_error *error)
+int vs_namespace_follow(struct vs_namespace *ns, struct vs_error *error)
 {
 	struct vs_generation generation;
 	int rc;
@@ -123,9 +123,12 @@ int vs_namespace_begin(struct vs_namespace *ns, struct vs_meta_state *state, str
 	int rc;
 
 	vs_arena_reset(&ns->arena);
-	rc = follow_current(ns, error);
-	if (rc == 0)
+	do {
+		rc = vs_namespace_follow(ns, error);
+		if (rc < 0)
+			return rc;
 		rc = vs_generation_begin(&ns->generation, state, error);
+	} while (rc < 0 && vs_generation_moved(&ns->generation)); /* and its files are gone */
 	return rc;
 }
 
@@ -135,7 +138,7 @@ void vs_namespace_end(struct vs_namespace *ns)
 }
 
 /* A folder is a random number of 16 hex digits, a generation's number only grows, seq counts the changes. The
- * dimension is settled in a commit of its own. */
+ * dimension is settled in a commit of its own. What is expired follows from these and the newest expiry that has passed. */
 struct vs_mark vs_namespace_mark_of(const struct vs_namespace *ns, const struct vs_meta_state *state)
 {
 	const struct vs_graph *graph = ns->generation.graph;
@@ -145,6 +148,7 @@ struct vs_mark vs_namespace_mark_of(const struct vs_namespace *ns, const struct 
 	    (uint64_t)state->generation << 32 | state->dimension,
 	    state->seq,
 	    graph != NULL ? vs_graph_identity(graph) : 0,
+	    (uint64_t)ns->generation.expiry.last,
 	} };
 }
 
@@ -165,7 +169,7 @@ int vs_namespace_begin_write(struct vs_namespace *ns, struct vs_meta_state *stat
 	int rc;
 
 	do {
-		rc = follow_current(ns, error);
+		rc = vs_namespace_follow(ns, error);
 		if (rc == 0)
 			rc = vs_generation_begin_write(&ns->generation, state, error);
 	} while (rc == VS_ESTALE); /* I5: CURRENT moved while we waited for the lock */
@@ -216,6 +220,7 @@ int vs_namespace_record(struct vs_namespace *ns, const struct vs_meta_row *row, 
 		.created_at = row->created_at,
 		.updated_at = row->updated_at,
 		.deleted_at = row->deleted_at,
+		.expires_at = row->expires_at,
 	};
 	if (copy) {
 		record->id = vs_arena_dup(&ns->arena, row->id, row->id_len);
@@ -238,31 +243,28 @@ int vs_namespace_stats(struct vs_namespace *ns, struct vs_namespace_stats *stats
 {
 	struct vs_generation *generation = &ns->generation;
 	struct vs_meta_state state;
-	uint64_t vector_bytes = 0;
 	int rc = vs_namespace_begin(ns, &state, error);
 
 	if (rc < 0)
 		return rc;
-	if (generation->has_vectors)
-		rc = vs_file_size(&generation->vectors.file, &vector_bytes, error);
 	*stats = (struct vs_namespace_stats){
-		.total = state.active + state.deleted,
-		.active = state.active,
-		.deleted = state.deleted,
+		.active = vs_generation_active(generation, &state),
+		.deleted = state.deleted - generation->expiry.deleted,
 		.dimension = state.dimension,
 		.metric = state.metric,
 		.quantization = state.quantization,
 		.slots = state.next_slot,
+		.generation = state.generation,
 		.seq = state.seq,
-		.storage_bytes = vs_meta_bytes(generation->meta) + vector_bytes,
 	};
+	stats->total = stats->active + stats->deleted;
 	if (generation->graph != NULL) {
 		uint32_t linked = vs_graph_linked(generation->graph);
 		stats->indexed = linked < state.next_slot ? linked : state.next_slot;
-		stats->storage_bytes += vs_graph_bytes(generation->graph);
 	}
 	if (state.next_slot >= VS_GRAPH_MIN_SLOTS && vs_metric_indexed(state.metric))
 		stats->unindexed = state.next_slot - stats->indexed;
+	rc = vs_folder_bytes(generation->dir, &stats->storage_bytes, error);
 	vs_namespace_end(ns);
 	return rc;
 }

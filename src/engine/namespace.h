@@ -9,11 +9,12 @@
 #include "store/catalog.h"
 
 struct vs_upkeep;
-struct json_tokener;
+struct vs_json;
 
 struct vs_store {
 	char path[VS_GENERATION_PATH];
 	struct vs_catalog *catalog;
+	uint32_t tail_most; /* vs_store_set_tail */
 };
 
 struct vs_namespace {
@@ -22,10 +23,12 @@ struct vs_namespace {
 	char folder[VS_GENERATION_PATH]; /* DATA/ns/<opaque id> */
 	struct vs_generation generation;
 	struct vs_arena arena;      /* what the last call handed out */
-	struct json_tokener *json;  /* checks metadata; NULL until needed */
+	struct vs_json *json;  /* checks metadata; NULL until needed */
 	struct vs_upkeep *upkeep;   /* not NULL: this process is the namespace's indexer */
 };
 
+/* Opens the generation that CURRENT names now, if it is another one. On failure the old one stays. */
+int vs_namespace_follow(struct vs_namespace *ns, struct vs_error *error);
 /* Forgets what the last call handed out and begins a read transaction on the live generation. */
 int vs_namespace_begin(struct vs_namespace *ns, struct vs_meta_state *state, struct vs_error *error);
 void vs_namespace_end(struct vs_namespace *ns);
@@ -47,6 +50,15 @@ int vs_namespace_check_vector(enum vs_metric metric, const char *field, const fl
 /* VS_EINVAL with field unless it is an id: 1 to 512 bytes of UTF-8 without NUL. */
 int vs_namespace_check_id(const char *field, const char *id, size_t len, struct vs_error *error);
 
+/* Takes the role of the namespace's indexer, unless this handle has it already. VS_EBUSY when another process has it. */
+int vs_upkeep_open(struct vs_namespace *ns, struct vs_error *error);
+/* Removes generations that compactions have left behind, unless one is going on. */
+void vs_compact_tidy(struct vs_namespace *ns);
+/* Somebody compacts it, as far as can be told. */
+bool vs_compact_taken(const struct vs_namespace *ns);
+
 void vs_upkeep_release(struct vs_upkeep *upkeep); /* NULL allowed */
+/* Somebody has the role, as far as can be told. */
+bool vs_upkeep_taken(const struct vs_namespace *ns);
 
 #endif

@@ -2,69 +2,7 @@
 /* Delete, soft delete and restore: liveness changes, slots stay. */
 #include <stdio.h>
 
-#include "base/clock.h"
-#include "engine/namespace.h"
-
-struct removal {
-	struct vs_meta *meta;
-	struct vs_meta_state *state;
-	enum vs_removal kind;
-	int64_t now;
-	size_t done;
-};
-
-/* Applies the kind to one row, if it applies. */
-static int remove_row(struct removal *removal, uint32_t slot, bool deleted, struct vs_error *error)
-{
-	struct vs_meta_state *state = removal->state;
-	struct vs_change change = { .slot = slot, .old_slot = -1 };
-	int rc;
-
-	switch (removal->kind) {
-	case VS_DELETE:
-		rc = vs_meta_remove(removal->meta, slot, error);
-		change.op = VS_CHANGE_DELETE;
-		*(deleted ? &state->deleted : &state->active) -= 1;
-		break;
-	case VS_SOFT_DELETE:
-		if (deleted)
-			return 0;
-		rc = vs_meta_set_deleted(removal->meta, slot, removal->now, error);
-		change.op = VS_CHANGE_SOFT_DELETE;
-		state->active--;
-		state->deleted++;
-		break;
-	case VS_RESTORE:
-		if (!deleted)
-			return 0;
-		rc = vs_meta_set_deleted(removal->meta, slot, 0, error);
-		change.op = VS_CHANGE_RESTORE;
-		state->deleted--;
-		state->active++;
-		break;
-	default:
-		return vs_error_set(error, VS_EINVAL, "%d is no kind of removal", (int)removal->kind);
-	}
-	if (rc < 0)
-		return rc;
-	removal->done++;
-	change.seq = ++state->seq;
-	return vs_meta_append_change(removal->meta, &change, error);
-}
-
-/* Ends the write transaction: with a commit if all went well and there is something to keep. */
-static int finish(struct removal *removal, int rc, size_t *done, struct vs_error *error)
-{
-	*done = 0;
-	if (rc < 0 || removal->done == 0) {
-		vs_meta_rollback(removal->meta);
-		return rc;
-	}
-	rc = vs_meta_commit(removal->meta, removal->state, error);
-	if (rc == 0)
-		*done = removal->done;
-	return rc;
-}
+#include "engine/write.h"
 
 static int check_ids(const struct vs_id *ids, size_t count, struct vs_error *error)
 {
@@ -79,45 +17,75 @@ static int check_ids(const struct vs_id *ids, size_t count, struct vs_error *err
 	return rc;
 }
 
+struct removal {
+	enum vs_removal kind;
+	const struct vs_id *ids;
+	size_t count;
+	int64_t if_version;
+	struct vs_removed removed;
+};
+
+static int remove_ids(struct vs_write *write, void *context, struct vs_error *error)
+{
+	struct removal *removal = context;
+	struct vs_place place = { .list = NULL };
+	int rc = 0;
+
+	removal->removed = (struct vs_removed){ 0, 0 };
+	for (size_t i = 0; rc == 0 && i < removal->count; i++) {
+		bool found, done;
+		rc = vs_write_remove(write, &place, removal->kind, &removal->ids[i], removal->if_version, &found, &done, error);
+		removal->removed.found += found;
+		removal->removed.done += done;
+	}
+	return rc;
+}
+
+int vs_namespace_remove_if(struct vs_namespace *ns, enum vs_removal kind, const struct vs_id *ids, size_t count,
+                           int64_t if_version, struct vs_removed *removed, struct vs_error *error)
+{
+	struct removal removal = { .kind = kind, .ids = ids, .count = count, .if_version = if_version };
+	int rc = check_ids(ids, count, error);
+
+	*removed = (struct vs_removed){ 0, 0 };
+	vs_arena_reset(&ns->arena);
+	if (rc == 0)
+		rc = vs_write_run(ns, 0, remove_ids, &removal, error);
+	if (rc == 0)
+		*removed = removal.removed;
+	return rc;
+}
+
 int vs_namespace_remove(struct vs_namespace *ns, enum vs_removal kind, const struct vs_id *ids, size_t count,
                         size_t *done, struct vs_error *error)
 {
-	struct vs_meta_state state;
-	struct removal removal = { .state = &state, .kind = kind, .now = vs_clock_wall_ms() };
-	int rc;
+	struct vs_removed removed;
+	int rc = vs_namespace_remove_if(ns, kind, ids, count, 0, &removed, error);
 
-	*done = 0;
-	rc = check_ids(ids, count, error);
-	if (rc == 0)
-		rc = vs_namespace_begin_write(ns, &state, error);
-	if (rc < 0)
-		return rc;
-	removal.meta = ns->generation.meta;
-	for (size_t i = 0; rc == 0 && i < count; i++) {
-		struct vs_meta_row row;
-		rc = vs_meta_find(removal.meta, ids[i].data, ids[i].len, &row, error);
-		if (rc == 0)
-			rc = remove_row(&removal, row.slot, row.deleted_at != 0, error);
-		else if (rc == VS_ENOTFOUND)
-			rc = 0;
-	}
-	return finish(&removal, rc, done, error);
+	*done = removed.done;
+	return rc;
 }
 
 /* The accepted live slots, under the writer lock. */
-static int remove_matches(struct vs_generation *generation, struct removal *removal, const char *filter,
-                          struct vs_error *error)
+static int remove_matches(struct vs_write *write, const char *filter, size_t *done, struct vs_error *error)
 {
-	const struct vs_bitmap *matches;
-	int rc = vs_generation_refresh_live(generation, removal->state, error);
+	struct vs_generation *generation = &write->ns->generation;
+	const struct vs_bitmap *matches, *visible;
+	int rc = vs_generation_refresh_live(generation, &write->state, error);
 
 	if (rc == 0)
-		rc = vs_matches_find(&generation->matches, generation->meta, removal->state, filter, &matches, error);
+		rc = vs_generation_refresh_expiry(generation, &write->state, write->now, error);
+	if (rc == 0)
+		rc = vs_matches_find(&generation->matches, generation->meta, &write->state, filter, &matches, error);
 	if (rc < 0)
 		return rc;
-	for (uint32_t slot = vs_bitmap_next(matches, 0); rc == 0 && slot < matches->len; slot = vs_bitmap_next(matches, slot + 1))
-		if (vs_bitmap_test(&generation->live, slot))
-			rc = remove_row(removal, slot, false, error);
+	visible = vs_generation_visible(generation);
+	for (uint32_t slot = vs_bitmap_next(matches, 0); rc == 0 && slot < matches->len; slot = vs_bitmap_next(matches, slot + 1)) {
+		bool removed = false;
+		if (vs_bitmap_test(visible, slot))
+			rc = vs_write_remove_slot(write, VS_DELETE, slot, false, &removed, error);
+		*done += removed;
+	}
 	return rc;
 }
 
@@ -125,7 +93,8 @@ int vs_namespace_remove_where(struct vs_namespace *ns, const char *filter, size_
 {
 	const struct vs_bitmap *matches;
 	struct vs_meta_state state;
-	struct removal removal = { .state = &state, .kind = VS_DELETE };
+	struct vs_write write;
+	size_t removed = 0;
 	int rc;
 
 	*done = 0;
@@ -135,12 +104,16 @@ int vs_namespace_remove_where(struct vs_namespace *ns, const char *filter, size_
 		return rc;
 	rc = vs_matches_find(&ns->generation.matches, ns->generation.meta, &state, filter, &matches, error);
 	vs_namespace_end(ns);
+	if (rc == 0)
+		rc = vs_write_begin(&write, ns, 0, error);
 	if (rc < 0)
 		return rc;
-	rc = vs_namespace_begin_write(ns, &state, error);
-	if (rc < 0)
-		return rc;
-	removal.meta = ns->generation.meta;
-	rc = remove_matches(&ns->generation, &removal, filter, error);
-	return finish(&removal, rc, done, error);
+	rc = remove_matches(&write, filter, &removed, error);
+	if (rc == 0)
+		rc = vs_write_commit(&write, error);
+	else
+		vs_write_rollback(&write);
+	if (rc == 0)
+		*done = removed;
+	return rc;
 }

@@ -65,7 +65,7 @@ int vs_search_find_row(const struct search *search, const char *field, const str
 	if (rc < 0)
 		return rc;
 	rc = vs_meta_find(search->ns->generation.meta, id->data, id->len, &row, NULL);
-	if (rc == VS_ENOTFOUND || (rc == 0 && row.deleted_at != 0))
+	if (rc == VS_ENOTFOUND || (rc == 0 && (row.deleted_at != 0 || vs_generation_expired(&search->ns->generation, &row))))
 		return vs_error_at(error, VS_ENOTFOUND, field, -1, "there is no live record with this id");
 	if (rc < 0)
 		return vs_error_set(error, rc, "the record to query by could not be read");
@@ -112,12 +112,12 @@ int vs_search_accept(struct search *search, struct vs_error *error)
 	struct vs_generation *generation = &search->ns->generation;
 	int rc;
 
-	search->accept = &generation->live;
-	search->accepted = search->state.active;
-	search->stats->total_candidates = search->state.active;
+	search->accept = vs_generation_visible(generation);
+	search->accepted = vs_generation_active(generation, &search->state);
+	search->stats->total_candidates = search->accepted;
 	if (search->query->filter != NULL) {
 		rc = vs_matches_find_live(&generation->matches, generation->meta, &search->state, search->query->filter,
-		                          &generation->live, &search->accept, &search->accepted, error);
+		                          search->accept, &search->accept, &search->accepted, error);
 		if (rc < 0)
 			return rc;
 	}

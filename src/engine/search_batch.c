@@ -21,7 +21,7 @@ static void at_query(struct vs_error *error, size_t i)
 		return;
 	old = *error;
 	len = strlen(old.field);
-	snprintf(error->field, sizeof(error->field), "queries[%zu].%.40s", i, old.field);
+	snprintf(error->field, sizeof(error->field), "queries[%zu].%.48s", i, old.field);
 	if (strncmp(old.text, old.field, len) == 0)
 		snprintf(error->text, sizeof(error->text), "queries[%zu].%.290s", i, old.text);
 }

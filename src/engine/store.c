@@ -75,3 +75,13 @@ int vs_store_each(struct vs_store *store, int (*each)(void *context, const struc
 
 	return vs_catalog_each(store->catalog, each_entry, &call, error);
 }
+
+int vs_store_index(struct vs_store *store, bool *worked, struct vs_error *error)
+{
+	bool done;
+	int rc = vs_catalog_checkpoint(store->catalog, &done, error);
+
+	if (worked != NULL)
+		*worked = done;
+	return rc;
+}

@@ -15,6 +15,7 @@
 #include "engine/columns_fill.h"
 #include "engine/namespace.h"
 #include "engine/rows_fill.h"
+#include "engine/sweep.h"
 #include "store/live.h"
 
 #define CHECKPOINT_BUSY_MS 100     /* how long a WAL checkpoint may hold writers up, waiting for readers */
@@ -62,8 +63,26 @@ void vs_upkeep_release(struct vs_upkeep *upkeep)
 	free(upkeep);
 }
 
-/* Takes the role, or VS_EBUSY. */
-static int upkeep_open(struct vs_namespace *ns, struct vs_error *error)
+static void lock_path(const struct vs_namespace *ns, char path[VS_GENERATION_PATH + 16])
+{
+	snprintf(path, VS_GENERATION_PATH + 16, "%s/indexer.lock", ns->generation.dir);
+}
+
+bool vs_upkeep_taken(const struct vs_namespace *ns)
+{
+	struct vs_file lock = VS_FILE_INIT;
+	char path[VS_GENERATION_PATH + 16];
+	bool taken = ns->upkeep != NULL;
+
+	lock_path(ns, path);
+	/* For a moment this keeps an indexer that starts from having the lock; it tries again. */
+	if (!taken && vs_file_open(&lock, path, 0, NULL) == 0)
+		taken = vs_file_lock_shared(&lock, NULL) == VS_EBUSY;
+	vs_file_close(&lock);
+	return taken;
+}
+
+int vs_upkeep_open(struct vs_namespace *ns, struct vs_error *error)
 {
 	char path[VS_GENERATION_PATH + 16];
 	struct vs_upkeep *upkeep;
@@ -75,7 +94,7 @@ static int upkeep_open(struct vs_namespace *ns, struct vs_error *error)
 	if (upkeep == NULL)
 		return vs_error_set(error, VS_ENOMEM, "no memory for the upkeep of a namespace");
 	upkeep->lock.fd = -1;
-	snprintf(path, sizeof(path), "%s/indexer.lock", ns->generation.dir);
+	lock_path(ns, path);
 	rc = vs_file_open(&upkeep->lock, path, VS_FILE_WRITE | VS_FILE_CREATE, error);
 	if (rc == 0)
 		rc = vs_file_lock(&upkeep->lock, error);
@@ -86,6 +105,7 @@ static int upkeep_open(struct vs_namespace *ns, struct vs_error *error)
 		return rc;
 	}
 	ns->upkeep = upkeep;
+	vs_compact_tidy(ns);
 	return 0;
 }
 
@@ -178,7 +198,11 @@ static int link_tail(struct vs_namespace *ns, const struct vs_meta_state *state,
 	if (rc < 0)
 		return rc;
 	view = vs_vectors_view(&ns->generation.vectors);
-	while (rc == 0 && vs_graph_linked(upkeep->writer) < state->next_slot) {
+	/* Nobody else links, so its header is damaged: what came then would never be linked. */
+	if (vs_graph_linked(upkeep->writer) > state->next_slot)
+		vs_graph_rewind(upkeep->writer, state->next_slot);
+	while (rc == 0 && (vs_graph_mending(upkeep->writer) || vs_graph_linked(upkeep->writer) < state->next_slot) &&
+	       !vs_generation_moved(&ns->generation)) {
 		uint32_t linked = vs_graph_linked(upkeep->writer);
 		uint32_t end = state->next_slot - linked > BATCH_SLOTS ? linked + BATCH_SLOTS : state->next_slot;
 		rc = vs_graph_link(upkeep->writer, &view, end, &upkeep->present, thread_count(options), link_progress, &linking,
@@ -244,6 +268,20 @@ static int fill_columns(struct vs_namespace *ns, bool *worked, struct vs_error *
 	return rc < 0 ? rc : 0;
 }
 
+/* From the rows: what was taken away may have been wrong, and with it what was read from it. */
+static int scan_live(struct vs_namespace *ns, struct vs_meta_state *state, struct vs_error *error)
+{
+	struct vs_generation *generation = &ns->generation;
+	int rc = vs_meta_begin(generation->meta, state, error);
+
+	if (rc < 0)
+		return rc;
+	generation->live_known = false;
+	rc = vs_generation_refresh_live(generation, state, error);
+	vs_meta_end(generation->meta);
+	return rc;
+}
+
 /* Writes live.bits, if enough has changed, then drops the change log far behind it. */
 static int store_live(struct vs_namespace *ns, struct vs_meta_state *state, bool *worked, struct vs_error *error)
 {
@@ -258,7 +296,9 @@ static int store_live(struct vs_namespace *ns, struct vs_meta_state *state, bool
 	missing = state->seq > 0 && !vs_file_exists(path);
 	if (!missing && (behind == 0 || (behind < LIVE_CHANGES && vs_clock_mono_ns() - upkeep->live_at < SETTLE_NS)))
 		return 0;
-	rc = vs_live_store(generation->dir, state->generation, &generation->live, generation->live_seq, error);
+	rc = missing ? scan_live(ns, state, error) : 0;
+	if (rc == 0)
+		rc = vs_live_store(generation->dir, state->generation, &generation->live, generation->live_seq, error);
 	if (rc < 0)
 		return rc;
 	upkeep->live_seq = generation->live_seq;
@@ -312,10 +352,12 @@ int vs_namespace_index(struct vs_namespace *ns, const struct vs_index_options *o
 	rc = vs_namespace_begin(ns, &state, error);
 	if (rc < 0)
 		return rc;
-	rc = upkeep_open(ns, error);
+	rc = vs_upkeep_open(ns, error);
 	if (rc == 0)
 		rc = refresh_present(ns, &state, error);
 	vs_namespace_end(ns);
+	if (rc == 0)
+		rc = vs_namespace_sweep(ns, &state, &any, error);
 	if (rc == 0)
 		copies = fill_columns(ns, &any, &late);
 	if (rc == 0 && copies == 0)
@@ -326,6 +368,8 @@ int vs_namespace_index(struct vs_namespace *ns, const struct vs_index_options *o
 		rc = store_live(ns, &state, &any, error);
 	if (rc == 0)
 		rc = checkpoint_wal(ns, &state, &any, error);
+	if ((rc < 0 || copies < 0) && vs_generation_moved(&ns->generation))
+		rc = vs_error_set(error, VS_ESTALE, "namespace %s has another generation now", ns->entry.name);
 	/* After a fault nothing that was open is trusted: the next call opens it again, and repairs. */
 	if (rc < 0 && rc != VS_EBUSY && !VS_PLANTED("present-forgotten")) {
 		vs_upkeep_release(ns->upkeep);

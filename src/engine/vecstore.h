@@ -41,6 +41,12 @@ enum { VS_CREATE = 1 }; /* make what is missing */
 int vs_store_open(const char *path, unsigned flags, struct vs_store **store, struct vs_error *error);
 void vs_store_close(struct vs_store *store); /* NULL allowed; close its namespaces first */
 
+/* Bounds the tail: the slots that wait to be linked into the graph, which every query compares one by one. While a namespace
+ * has more of them, upserts through this store are refused with VS_ETAIL, before any work. 0, as at first: no bound.
+ * VS_TAIL_AUTO: what 256 MiB of vectors hold (599,186 of 100 dimensions, 83,886 of 768), but at least 10,000. */
+#define VS_TAIL_AUTO UINT32_MAX
+void vs_store_set_tail(struct vs_store *store, uint32_t most);
+
 struct vs_namespace_info {
 	char name[64];
 	char folder[17];
@@ -69,10 +75,10 @@ int vs_namespace_open(struct vs_store *store, const char *name, const struct vs_
                       struct vs_namespace **ns, struct vs_error *error);
 void vs_namespace_close(struct vs_namespace *ns); /* NULL allowed */
 
-/* The state that an answer came from: it is told by the files alone, in every process alike, and is another one after any
- * write, and when the graph was made anew. Only for comparing. */
+/* The state that an answer came from: it is told by the files and the clock alone, in every process alike, and is another
+ * one after any write, when a record has expired, and when the graph was made anew. Only for comparing. */
 struct vs_mark {
-	uint64_t words[4];
+	uint64_t words[5];
 };
 /* The mark of now, which costs a few microseconds: what was answered under an equal one is still right. */
 int vs_namespace_mark(struct vs_namespace *ns, struct vs_mark *mark, struct vs_error *error);
@@ -91,7 +97,11 @@ struct vs_record_input {
 	uint32_t dimension;
 	const char *metadata; /* a JSON object, or NULL for {} */
 	size_t metadata_len;
+	int64_t if_version; /* 0: in any case; else only when the record has this version, or see below */
+	int64_t expires_at; /* milliseconds since 1970, from when on it is as good as deleted; 0: never */
 };
+/* Conditions besides a version: there is no record with this id; there is one. */
+enum { VS_IF_MISSING = -1, VS_IF_PRESENT = -2 };
 
 struct vs_upsert_options {
 	bool atomic; /* all or nothing; else the good ones are stored and on_error hears of the others */
@@ -102,18 +112,28 @@ struct vs_upsert_options {
 #define VS_UPSERT_OPTIONS { true, NULL, NULL }
 
 struct vs_upsert_result {
-	size_t inserted; /* ids that were new */
+	size_t inserted; /* ids that were new, or whose record had expired */
 	size_t updated;  /* ids that were there (a soft-deleted one comes back) */
 	size_t failed;
 	int64_t version; /* of the last record stored */
 };
 
 /* Stores count records in one durable commit; later ones win over earlier ones of the same id. With atomic, the
- * first fault ends it: error->field is "records[i]…" for count > 1. VS_EBUSY when another writer holds the namespace for
- * more than five seconds. */
+ * first fault ends it: error->field is "records[i]…" for count > 1. VS_EVERSION when a condition fails. VS_EBUSY when another
+ * writer holds the namespace for more than five seconds; VS_ETAIL: see vs_store_set_tail. */
 int vs_namespace_upsert(struct vs_namespace *ns, const struct vs_record_input *records, size_t count,
                         const struct vs_upsert_options *options, struct vs_upsert_result *result,
                         struct vs_error *error);
+
+struct vs_tail {
+	uint32_t slots; /* that wait to be linked; 0 where there is no graph to link into */
+	uint32_t most;  /* the bound that vs_store_set_tail means for this namespace; 0: none */
+	bool indexer;   /* some process is the namespace's indexer */
+};
+/* How much waits, in a few microseconds. */
+int vs_namespace_tail(struct vs_namespace *ns, struct vs_tail *tail, struct vs_error *error);
+/* VS_ETAIL when an upsert would be refused so: for who has work to do before it. */
+int vs_namespace_admit(struct vs_namespace *ns, struct vs_error *error);
 
 struct vs_id {
 	const char *data;
@@ -124,8 +144,36 @@ enum vs_removal { VS_DELETE, VS_SOFT_DELETE, VS_RESTORE };
  * those that were live; for VS_RESTORE, those that were soft-deleted). Unknown ids are no error. */
 int vs_namespace_remove(struct vs_namespace *ns, enum vs_removal kind, const struct vs_id *ids, size_t count,
                         size_t *done, struct vs_error *error);
-/* The same for every live record that the filter accepts. VS_DELETE only. */
+struct vs_removed {
+	size_t found; /* ids that were there */
+	size_t done;  /* as above */
+};
+/* The same if the condition (as if_version above) holds for each: else nothing is done, and VS_EVERSION. */
+int vs_namespace_remove_if(struct vs_namespace *ns, enum vs_removal kind, const struct vs_id *ids, size_t count,
+                           int64_t if_version, struct vs_removed *removed, struct vs_error *error);
+/* VS_DELETE for every live record that the filter accepts. */
 int vs_namespace_remove_where(struct vs_namespace *ns, const char *filter, size_t *done, struct vs_error *error);
+
+/* One of many operations. VS_OP_NONE is passed over. */
+enum vs_op_kind { VS_OP_NONE, VS_OP_UPSERT, VS_OP_DELETE, VS_OP_SOFT_DELETE, VS_OP_RESTORE, VS_OP_UPDATE_METADATA };
+struct vs_op {
+	enum vs_op_kind kind;
+	/* UPSERT: all of it. UPDATE_METADATA: metadata are a merge patch. Of all: the id, and the condition. */
+	struct vs_record_input record;
+};
+struct vs_execute_result {
+	size_t succeeded; /* removals of what is not there, too */
+	size_t failed;
+	size_t inserted, updated; /* by VS_OP_UPSERT */
+	size_t patched;
+	size_t deleted, hidden, restored; /* that were there */
+	int64_t version;                  /* of the last record that was upserted */
+};
+/* Does count operations in order, each on what those before it have made, in one durable commit. options as for upserts:
+ * with atomic the first that is refused ends it, and nothing is done; error->field is "operations[i]…". */
+int vs_namespace_execute(struct vs_namespace *ns, const struct vs_op *ops, size_t count,
+                         const struct vs_upsert_options *options, struct vs_execute_result *result,
+                         struct vs_error *error);
 
 /* A record as stored: valid until the next call on the namespace. */
 struct vs_record {
@@ -139,11 +187,26 @@ struct vs_record {
 	int64_t created_at; /* milliseconds since 1970 */
 	int64_t updated_at;
 	int64_t deleted_at; /* 0: live, else soft-deleted then */
+	int64_t expires_at; /* 0: never */
 };
 
-/* VS_ENOTFOUND when there is none. Soft-deleted records are found. */
+/* VS_ENOTFOUND when there is none, or it has expired. Soft-deleted records are found. */
 int vs_record_get(struct vs_namespace *ns, const char *id, size_t id_len, bool with_vector, struct vs_record *record,
                   struct vs_error *error);
+
+struct vs_patch {
+	const char *id;
+	size_t id_len;
+	const char *metadata; /* a JSON merge patch (RFC 7396): an object whose nulls remove */
+	size_t metadata_len;
+	int64_t if_version; /* as in struct vs_record_input */
+	bool with_vector;
+};
+/* Merges a patch into the metadata of a live record, whose version goes up by one; what it does not name stays as it was
+ * written, and so does the vector. *record (NULL allowed) is what was stored. VS_ENOTFOUND, VS_EVERSION; VS_ETOOBIG when
+ * the metadata become too large. */
+int vs_record_patch(struct vs_namespace *ns, const struct vs_patch *patch, struct vs_record *record,
+                    struct vs_error *error);
 
 struct vs_page_options {
 	const char *filter; /* NULL: all */
@@ -152,12 +215,39 @@ struct vs_page_options {
 	size_t limit; /* most records in the page */
 	bool with_vector;
 	bool with_deleted; /* also soft-deleted ones */
+	size_t bytes;      /* the page ends early once its records have so many; 0: no bound */
 };
-/* Live records in order of their ids' bytes: stable under writes. each is called per record (valid during the call; it
+/* Live records in order of their ids' bytes, from one snapshot. What stays from page to page is in exactly one of them,
+ * whatever is written meanwhile. A page costs the same wherever it begins. each is called per record (valid during the call; it
  * must not call the namespace). *more: there are more after the last. */
 int vs_record_page(struct vs_namespace *ns, const struct vs_page_options *options,
                    void (*each)(void *context, const struct vs_record *record), void *context, bool *more,
                    struct vs_error *error);
+
+/* How many live records the filter accepts; NULL: all. */
+int vs_namespace_count(struct vs_namespace *ns, const char *filter, uint64_t *count, struct vs_error *error);
+
+enum vs_facet_kind { VS_FACET_NULL, VS_FACET_BOOLEAN, VS_FACET_INTEGER, VS_FACET_REAL, VS_FACET_TEXT };
+struct vs_facet_value {
+	enum vs_facet_kind kind;
+	uint64_t count; /* records that have it */
+	bool boolean;
+	int64_t integer;
+	double real;
+	const char *text; /* NUL-terminated */
+	size_t text_len;
+};
+struct vs_facet {
+	const struct vs_facet_value *values; /* most frequent first, then in order; valid until the next call on the namespace */
+	size_t count;
+};
+/* The values that the live records accepted by the filter (NULL: all) have at a field of the metadata, a path as in
+ * filters: the `limit` most frequent, exactly counted. An array counts for each of its different elements; objects and
+ * missing fields do not count. Numbers that filters find equal are one value. */
+int vs_namespace_facet(struct vs_namespace *ns, const char *field, const char *filter, size_t limit,
+                       struct vs_facet *facet, struct vs_error *error);
+/* VS_EINVAL when text is no path of a metadata field. */
+int vs_field_check(const char *text, struct vs_error *error);
 
 /* ---- query ---------------------------------------------------------------------------------------------- */
 
@@ -359,7 +449,8 @@ struct vs_estimate {
 int vs_namespace_estimate(struct vs_namespace *ns, const struct vs_query *query, struct vs_estimate *estimate,
                           struct vs_error *error);
 
-/* VS_EINVAL with the position of the fault when text is no filter. */
+/* VS_EINVAL with the position or path of the fault when text is no filter. Filters are texts in either of two forms, which
+ * engine/filter.h and openapi.yaml describe: "year >= 2020 AND tag = 'x'", or JSON {"year":{"$gte":2020},"tag":"x"}. */
 int vs_filter_check(const char *text, struct vs_error *error);
 
 /* ---- upkeep --------------------------------------------------------------------------------------------- */
@@ -372,10 +463,11 @@ struct vs_namespace_stats {
 	enum vs_metric metric;
 	enum vs_quantization quantization;
 	uint32_t slots;    /* used up to now, dead ones too */
+	uint32_t generation; /* 1, and one more after each compaction */
 	uint32_t indexed;  /* slots the graph has passed */
 	uint32_t unindexed; /* slots of the tail; 0 while the namespace is too small to need a graph */
 	uint64_t seq;      /* number of the newest change */
-	uint64_t storage_bytes; /* of records, vectors and graph; not of columns/, rows.* and live.bits */
+	uint64_t storage_bytes; /* of all files of the live generation */
 };
 int vs_namespace_stats(struct vs_namespace *ns, struct vs_namespace_stats *stats, struct vs_error *error);
 
@@ -394,14 +486,64 @@ int vs_namespace_index(struct vs_namespace *ns, const struct vs_index_options *o
 /* Folder of the live generation, for watching it. Valid until the next call on the namespace. */
 const char *vs_namespace_folder(const struct vs_namespace *ns);
 
-struct vs_check_result {
-	uint64_t problems; /* in truth files: data are damaged */
-	uint64_t repairs;  /* in derived files: the indexer will mend them; answers stay right meanwhile */
+enum vs_compact_phase {
+	VS_COMPACT_COPY,   /* records to their new slots */
+	VS_COMPACT_LINK,   /* the new graph */
+	VS_COMPACT_FOLLOW, /* what was written meanwhile */
 };
-/* Compares records, vectors, liveness and graph with each other (I1 to I4, counts, checksums); of columns it verifies the
- * checksums alone. report hears one line per finding. Safe while others read and write. */
+struct vs_compact_options {
+	unsigned threads; /* for linking; 0: one per core */
+	/* Now and then: how far the phase is. Non-zero stops, nothing has changed then, and is returned. It must not call the
+	 * namespace. NULL: never. */
+	int (*progress)(void *context, enum vs_compact_phase phase, uint64_t done, uint64_t total);
+	void *context;
+};
+#define VS_COMPACT_OPTIONS { 0, NULL, NULL }
+struct vs_compact_result {
+	uint64_t removed_count; /* dead slots: of deleted records, and of the former versions of updated ones */
+	uint64_t freed_bytes;   /* on disk; those that a process has open are free once it has asked or written something */
+};
+/* Writes the namespace anew without its dead slots, beside the old files, and changes over to it. Others read meanwhile, and
+ * write but for the last moment (some ten milliseconds). Records stay what they are, soft-deleted ones too. Without dead
+ * slots there is nothing to do. VS_EBUSY when the namespace is being compacted already; VS_ENOSPC when there is no room for
+ * both beside each other. */
+int vs_namespace_compact(struct vs_namespace *ns, const struct vs_compact_options *options,
+                         struct vs_compact_result *result, struct vs_error *error);
+
+struct vs_check_result {
+	uint64_t problems; /* truth files are damaged; or derived ones say, under right checksums, what is not so */
+	uint64_t repairs;  /* in derived files: the indexer or vs_namespace_repair can mend them; answers stay right meanwhile */
+	uint64_t mended;   /* of these, by vs_namespace_repair or vs_store_check: counted here instead */
+};
+/* Compares records, vectors, columns, liveness and graph with each other (I1 to I4, counts, checksums). report hears one line
+ * per finding. Safe while others read and write. */
 int vs_namespace_check(struct vs_namespace *ns, void (*report)(void *context, const char *finding), void *context,
                        struct vs_check_result *result, struct vs_error *error);
+
+struct vs_repair_options {
+	unsigned threads; /* as for vs_namespace_index */
+	void (*report)(void *context, const char *finding);
+	/* Now and then: slots done and slots there are, of checking, then of linking. Non-zero stops, and is returned. */
+	int (*progress)(void *context, uint32_t done, uint32_t slots);
+	void *context;
+};
+#define VS_REPAIR_OPTIONS { 0, NULL, NULL, NULL }
+/* Checks, and makes every derived file that is damaged again: by itself, or, when another process is the namespace's indexer,
+ * by taking the file away and waiting until the indexer has made it anew. Answers stay right meanwhile; killed, it has
+ * done no harm. Problems of the truth are told and left alone. */
+int vs_namespace_repair(struct vs_namespace *ns, const struct vs_repair_options *options, struct vs_check_result *result,
+                        struct vs_error *error);
+
+struct vs_store_check_options {
+	bool repair; /* removes folders that hold no records and that no namespace has */
+	void (*report)(void *context, const char *finding);
+	void *context;
+};
+/* Compares the catalogue with itself and with the folders there are. Namespaces are checked one by one, by the above. */
+int vs_store_check(struct vs_store *store, const struct vs_store_check_options *options, struct vs_check_result *result,
+                   struct vs_error *error);
+/* What the indexer does for the catalogue now and then: copies its WAL back. *worked (NULL allowed): there was something. */
+int vs_store_index(struct vs_store *store, bool *worked, struct vs_error *error);
 
 #ifdef __cplusplus
 }

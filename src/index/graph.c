@@ -335,6 +335,72 @@ int vs_graph_refresh(struct vs_graph *graph, struct vs_error *error)
 		code = vs_graph_file_refresh(&graph->codes, graph->writer, error);
 	if (code == 0 && graph->other_boot && !graph->writer)
 		boot_compare(graph);
+	if (code == 0 && graph->writer && vs_graph_state(graph)->boot[0] == '\0')
+		graph->other_boot = true; /* somebody asks to have it mended */
+	return code;
+}
+
+bool vs_graph_mending(const struct vs_graph *graph)
+{
+	return graph->other_boot;
+}
+
+void vs_graph_rewind(struct vs_graph *graph, uint32_t slots)
+{
+	struct vs_graph_state *state = vs_graph_state(graph);
+
+	if (vs_load_relaxed(&state->linked) > slots)
+		vs_store_release(&state->linked, slots);
+	if (vs_load_relaxed(&state->checkpoint) > slots)
+		vs_store_relaxed(&state->checkpoint, slots);
+	memset(state->boot, 0, VS_GRAPH_BOOT);
+	graph->other_boot = true;
+}
+
+int vs_graph_mend(const char *dir, struct vs_error *error)
+{
+	static const char none[VS_GRAPH_BOOT];
+	struct vs_file file = VS_FILE_INIT;
+	char path[sizeof(file.path)];
+	int len = snprintf(path, sizeof(path), "%s/%s", dir, LISTS_NAME);
+	int code;
+
+	if (len < 0 || (size_t)len >= sizeof(path))
+		return vs_error_set(error, VS_EINVAL, "the path %s/%s is too long", dir, LISTS_NAME);
+	code = vs_file_open(&file, path, VS_FILE_WRITE, error);
+	if (code == 0)
+		code = vs_file_write(&file, none, sizeof(none),
+		                     sizeof(struct vs_graph_head) + offsetof(struct vs_graph_state, boot), error);
+	vs_file_close(&file);
+	return code;
+}
+
+static int file_remove(const char *dir, const char *name, struct vs_error *error)
+{
+	char path[sizeof(((struct vs_file *)0)->path)];
+	int len = snprintf(path, sizeof(path), "%s/%s", dir, name);
+
+	if (len < 0 || (size_t)len >= sizeof(path))
+		return vs_error_set(error, VS_EINVAL, "the path %s/%s is too long", dir, name);
+	return vs_file_remove(path, error);
+}
+
+int vs_graph_remove(const char *dir, const struct vs_space *space, uint32_t generation, bool all,
+                    struct vs_error *error)
+{
+	struct vs_graph *graph = graph_new(space, generation);
+	int code = 0;
+
+	if (graph == NULL)
+		return vs_error_set(error, VS_ENOMEM, "no memory for a graph");
+	if (all || lists_open(graph, dir, false, NULL) != 0) {
+		code = file_remove(dir, LISTS_NAME, error);
+		if (code == 0)
+			code = file_remove(dir, UPPER_NAME, error);
+	}
+	if (code == 0 && codes_open(graph, dir, false, NULL) != 0)
+		code = file_remove(dir, CODES_NAME, error);
+	vs_graph_close(graph);
 	return code;
 }
 

@@ -128,13 +128,37 @@ struct vs_graph_summary {
 	uint32_t nodes;       /* slots with a list */
 	uint32_t reachable;   /* of present slots below linked, from the entry point over level 0 */
 	uint32_t unreachable; /* the others */
-	uint32_t bad_entries; /* out of range, or of the wrong level */
+	uint32_t damaged;     /* present slots whose list is empty or invalid, or that miss a level */
+	uint32_t bad_entries; /* of lists and records: out of range, or of the wrong level */
 	uint32_t bad_codes;   /* code rows that differ from what their vector encodes to */
+	uint32_t walks;       /* of a sample of present slots, each to its own vector */
+	uint32_t arrived;     /* of these, such that found it, or one as near */
+	uint32_t claimed;     /* what the header says is linked; `linked` is at most present->len */
+	bool mending;         /* its writer has yet to repair it (I4) */
 	uint64_t bytes;       /* of all the files */
 };
-/* Looks at every list and code; present: slots that have a record. For `vecstore check`. */
+/* Looks at every list and code; present: slots that have a record, of those there are. For `vecstore check`. */
 int vs_graph_check(const struct vs_graph *graph, const struct vs_view *view, const struct vs_bitmap *present,
                    struct vs_graph_summary *summary, struct vs_error *error);
+
+/* All slots below count, in the order of a breadth-first walk over level 0: stored so, the codes and lists of a node's
+ * neighbours mostly lie on the same few pages. slots has room for count. */
+int vs_graph_order(const struct vs_graph *graph, uint32_t count, uint32_t *slots, struct vs_error *error);
+
+/* ---- mending ---- */
+
+/* Asks the writer of the graph in dir, the running one or the next, to repair it as after a power loss (I4): codes from their
+ * vectors, records, and every list that is empty, invalid or out of reach. Readers go on, those that open it from now on
+ * with what is below the checkpoint. Nothing waits: vs_graph_mending tells. VS_ENOTFOUND when there is no graph. */
+int vs_graph_mend(const char *dir, struct vs_error *error);
+/* The writer has yet to repair it. */
+bool vs_graph_mending(const struct vs_graph *graph);
+/* For the writer, when the header says that more is linked than the `slots` there are: it shall repair it. */
+void vs_graph_rewind(struct vs_graph *graph, uint32_t slots);
+/* Removes those of the graph's files that vs_graph_open cannot use; with all, lists and records in any case. A writer that has
+ * them open makes them anew. */
+int vs_graph_remove(const char *dir, const struct vs_space *space, uint32_t generation, bool all,
+                    struct vs_error *error);
 
 /* Bytes of the files on disk. */
 uint64_t vs_graph_bytes(const struct vs_graph *graph);

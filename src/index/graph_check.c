@@ -12,13 +12,18 @@ struct checker {
 	const struct vs_bitmap *present;
 	struct vs_graph_summary *summary;
 	uint32_t slots; /* bound of all ids */
+	struct vs_topk top;
 };
+
+#define SAMPLE 1000 /* walks */
+#define SAMPLE_EF 64
 
 static void lists_check(struct checker *checker)
 {
 	const struct vs_graph *graph = checker->graph;
 
-	for (uint32_t slot = 0; slot < checker->slots; slot++) {
+	/* What lies past `linked` may be in the making. */
+	for (uint32_t slot = 0; slot < checker->summary->linked; slot++) {
 		const uint32_t *list = vs_graph_list(graph, slot);
 		checker->summary->nodes += vs_load_relaxed(&list[0]) != 0;
 		for (uint32_t i = 0; i < 2 * graph->m; i++) {
@@ -32,19 +37,20 @@ static void records_check(struct checker *checker)
 {
 	const struct vs_graph *graph = checker->graph;
 	uint32_t cap = vs_graph_records(graph);
-	uint32_t used = vs_load_relaxed(&vs_graph_state(graph)->records);
+	uint32_t used = vs_load_acquire(&vs_graph_state(graph)->records);
 
 	for (uint32_t r = 0; r < used && r < cap; r++) {
 		const struct vs_graph_record *record = vs_graph_record(graph, r);
 		uint32_t level = vs_load_acquire(&record->level);
 		if (level == 0)
 			continue;
-		checker->summary->bad_entries += vs_load_relaxed(&record->slot) >= checker->slots;
-		for (uint32_t i = 0; i < graph->m; i++) {
-			uint32_t entry = vs_load_relaxed(&record->entries[i]);
-			checker->summary->bad_entries +=
-			    entry != 0 && (entry > cap || vs_load_relaxed(&vs_graph_record(graph, entry - 1)->level) != level);
+		if (!vs_graph_record_good(graph, r, checker->slots)) {
+			checker->summary->bad_entries++;
+			continue;
 		}
+		for (uint32_t i = 0; i < graph->m; i++)
+			checker->summary->bad_entries +=
+			    !vs_graph_entry_good(graph, vs_load_relaxed(&record->entries[i]), level, cap);
 	}
 }
 
@@ -108,43 +114,113 @@ static void reach(const struct checker *checker, struct vs_bitmap *seen, uint32_
 	}
 }
 
+int vs_graph_reach(const struct vs_graph *graph, uint32_t slots, struct vs_bitmap *seen, struct vs_error *error)
+{
+	struct checker checker = { .graph = graph, .slots = slots };
+	uint32_t *queue = malloc(((size_t)slots + 1) * sizeof(*queue));
+	int code = 0;
+
+	if (queue == NULL || vs_bitmap_resize(seen, slots) != 0)
+		code = vs_error_set(error, VS_ENOMEM, "no memory for checking a graph");
+	else
+		reach(&checker, seen, queue);
+	free(queue);
+	return code;
+}
+
 static int reach_check(struct checker *checker, struct vs_error *error)
 {
 	struct vs_bitmap seen = VS_BITMAP_INIT;
-	uint32_t *queue = malloc(((size_t)checker->slots + 1) * sizeof(*queue));
-	int code = 0;
+	struct vs_graph_damage damage = { VS_BITMAP_INIT, VS_BITMAP_INIT };
+	uint32_t linked = checker->summary->linked;
+	int code = vs_graph_reach(checker->graph, checker->slots, &seen, error);
 
-	if (queue == NULL || vs_bitmap_resize(&seen, checker->slots) != 0) {
-		code = vs_error_set(error, VS_ENOMEM, "no memory for checking a graph");
-	} else {
-		reach(checker, &seen, queue);
-		for (uint32_t slot = vs_bitmap_next(checker->present, 0); slot < checker->summary->linked;
-		     slot = vs_bitmap_next(checker->present, slot + 1)) {
-			bool found = vs_bitmap_test(&seen, slot);
-			checker->summary->reachable += found;
-			checker->summary->unreachable += !found;
-		}
+	if (code == 0)
+		code = vs_graph_damage_find(checker->graph, checker->present, linked, &damage, error);
+	for (uint32_t slot = vs_bitmap_next(checker->present, 0); code == 0 && slot < linked;
+	     slot = vs_bitmap_next(checker->present, slot + 1)) {
+		bool found = vs_bitmap_test(&seen, slot);
+		checker->summary->reachable += found;
+		checker->summary->unreachable += !found;
+		checker->summary->damaged += found && vs_bitmap_test(&damage.lists, slot);
 	}
-	free(queue);
 	vs_bitmap_release(&seen);
+	vs_bitmap_release(&damage.lists);
+	vs_bitmap_release(&damage.records);
+	return code;
+}
+
+/* Whether a walk to a slot's own vector finds something as near. */
+static int walk_check(struct checker *checker, uint32_t slot, const struct vs_bitmap *all, struct vs_graph_scratch *scratch,
+                      struct vs_error *error)
+{
+	const struct vs_view *view = checker->view;
+	const float *row = vs_view_row(view, slot);
+	struct vs_graph_query query = { .vector = row,
+		                            .factor = row[view->space->dim],
+		                            .ef = SAMPLE_EF,
+		                            .below = checker->summary->linked,
+		                            .accept = all, /* a dead slot with the same vector is as good */
+		                            .way = VS_GRAPH_WALK,
+		                            .rescore = vs_graph_enough(1) };
+	struct vs_graph_stats stats = { .visited = 0 };
+	float self = vs_space_distance(view->space, row, row[view->space->dim], row);
+	int code;
+
+	vs_topk_reset(&checker->top);
+	code = vs_graph_search(checker->graph, view, &query, scratch, &checker->top, &stats, error);
+	if (code != 0)
+		return code;
+	checker->summary->walks++;
+	/* Not a number: damage of the vector itself, which is reported as such. */
+	checker->summary->arrived += self != self || (checker->top.len > 0 && checker->top.hits[0].distance <= self + 1e-6f);
+	return 0;
+}
+
+/* Links that are in bounds and lead anywhere look good one by one; but nothing is found by them. */
+static int walks_check(struct checker *checker, struct vs_error *error)
+{
+	struct vs_graph_scratch *scratch = NULL;
+	uint32_t linked = checker->summary->linked;
+	uint32_t step = linked / SAMPLE + 1;
+	struct vs_bitmap all = VS_BITMAP_INIT;
+	int code = vs_graph_scratch_init(&scratch, error);
+
+	if (code == 0 && vs_bitmap_resize(&all, linked) != 0)
+		code = vs_error_set(error, VS_ENOMEM, "no memory for checking a graph");
+	for (uint32_t slot = 0; code == 0 && slot < linked; slot++)
+		vs_bitmap_set(&all, slot);
+	if (code == 0 && vs_topk_init(&checker->top, 1) != 0)
+		code = vs_error_set(error, VS_ENOMEM, "no memory for checking a graph");
+	for (uint32_t slot = vs_bitmap_next(checker->present, 0); code == 0 && slot < linked;
+	     slot = vs_bitmap_next(checker->present, slot + step))
+		code = walk_check(checker, slot, &all, scratch, error);
+	vs_bitmap_release(&all);
+	vs_graph_scratch_release(scratch);
+	vs_topk_release(&checker->top);
 	return code;
 }
 
 int vs_graph_check(const struct vs_graph *graph, const struct vs_view *view, const struct vs_bitmap *present,
                    struct vs_graph_summary *summary, struct vs_error *error)
 {
-	struct checker checker = { graph, view, present, summary, vs_graph_slots(graph) };
+	struct checker checker = { .graph = graph, .view = view, .present = present, .summary = summary };
 	int code;
 
 	memset(summary, 0, sizeof(*summary));
-	checker.slots = checker.slots < view->count ? checker.slots : view->count;
-	summary->linked = vs_graph_linked(graph);
+	checker.slots = vs_graph_slots(graph) < view->count ? vs_graph_slots(graph) : view->count;
+	summary->linked = summary->claimed = vs_graph_linked(graph);
+	if (summary->linked > present->len)
+		summary->linked = present->len;
 	if (summary->linked > view->count)
 		summary->linked = view->count;
 	summary->checkpoint = vs_load_relaxed(&vs_graph_state(graph)->checkpoint);
+	summary->mending = vs_graph_mending(graph);
 	summary->bytes = vs_graph_bytes(graph);
 	lists_check(&checker);
 	records_check(&checker);
 	code = codes_check(&checker, error);
-	return code != 0 ? code : reach_check(&checker, error);
+	if (code == 0)
+		code = reach_check(&checker, error);
+	return code != 0 ? code : walks_check(&checker, error);
 }

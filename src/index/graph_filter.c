@@ -115,20 +115,20 @@ VS_INLINE void hop_over(struct vs_walk *walk, const struct accepted *accepted, u
 }
 
 #ifdef VS_VNNI
-/* The same, 16 neighbours at a time: most time of a walk under a filter goes into looking which of them pass. x86 loads
- * what the writer stored in its order, and aligned entries whole. */
+/* The same, 16 neighbours at a time: most time of a walk under a filter goes into looking which of them pass. */
 VS_VNNI VS_INLINE void hop_over_vnni(struct vs_walk *walk, const struct accepted *accepted, uint32_t slot, bool first,
                                      struct hop *hop)
 {
 	const uint32_t *list = vs_walk_list(walk, 0, slot);
 
 	for (uint32_t i = 0; i < 2 * walk->graph->m; i += 16) {
-		__m512i next = _mm512_sub_epi32(_mm512_load_si512(list + i), _mm512_set1_epi32(1));
+		__m512i next = vs_vnni_entries(list + i);
 		__mmask16 near = _mm512_cmplt_epu32_mask(next, _mm512_set1_epi32((int)accepted->below));
 		__mmask16 passing = vs_vnni_bits(accepted->words, near, next);
 		uint32_t slots[16];
 		_mm512_storeu_si512(slots, next);
-		for (uint32_t left = passing; left != 0; left &= left - 1)
+		for (uint32_t left = passing & ~(uint32_t)vs_vnni_bits(walk->scratch->visited, passing, next); left != 0;
+		     left &= left - 1)
 			hop_found(walk, slots[__builtin_ctz(left)], hop);
 		if (first) {
 			__mmask16 there = _mm512_cmplt_epu32_mask(next, _mm512_set1_epi32((int)walk->slots));

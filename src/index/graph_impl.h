@@ -182,8 +182,21 @@ struct vs_graph_damage {
 /* Winds back to the checkpoint when the boot differs, bounds the header by the maps, and encodes what `coded` says is
  * missing. Before any linking; the writer only. */
 int vs_graph_restore(struct vs_graph *graph, const struct vs_view *view, struct vs_error *error);
-/* Finds what to link again below linked. The caller releases both bitmaps, on failure too. */
-int vs_graph_damage_find(struct vs_graph *graph, const struct vs_bitmap *present, struct vs_graph_damage *damage,
-                         struct vs_error *error);
+/* Finds what to link again below `linked`, present slots that no walk of level 0 reaches among it. The caller releases both
+ * bitmaps, on failure too. */
+int vs_graph_damage_find(const struct vs_graph *graph, const struct vs_bitmap *present, uint32_t linked,
+                         struct vs_graph_damage *damage, struct vs_error *error);
+/* Takes invalid entries out of the lists of slots below `linked` that are not linked again, since they hold no record. */
+void vs_graph_lists_clean(struct vs_graph *graph, uint32_t linked, const struct vs_bitmap *present);
+
+/* Trusting nothing: the entries of a list are in bounds and not its own. */
+bool vs_graph_list_good(const struct vs_graph *graph, uint32_t slot, uint32_t slots);
+/* A record that can be followed, down too: to the record before it of the same slot. */
+bool vs_graph_record_good(const struct vs_graph *graph, uint32_t number, uint32_t slots);
+/* An entry of a record at this level leads to one of the first `records` at the same level, or is empty. */
+bool vs_graph_entry_good(const struct vs_graph *graph, uint32_t entry, uint32_t level, uint32_t records);
+
+/* graph_check: the slots that level 0 leads to from the entry point, of the first `slots`. 0 or VS_ENOMEM. */
+int vs_graph_reach(const struct vs_graph *graph, uint32_t slots, struct vs_bitmap *seen, struct vs_error *error);
 
 #endif

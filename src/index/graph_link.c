@@ -19,6 +19,7 @@
 #define BATCH 64
 #define ALONE 1024 /* slots at the start of a graph that one thread links: a crowd would not see each other */
 #define THREADS_MAX 256
+#define START_TRIES 4096 /* slots looked at for another start */
 
 struct linker;
 
@@ -85,6 +86,19 @@ static void node_init(struct linker *linker, struct node *node, uint32_t slot)
 	}
 }
 
+/* A node that is linked again may be where the way down ends, with no links to go on by: then any that has links will do. */
+static uint32_t start_beside(const struct vs_walk *walk, uint32_t slot)
+{
+	if (vs_load_relaxed(vs_graph_list(walk->graph, slot)) != 0)
+		return slot;
+	for (uint32_t i = 1; i < walk->slots && i < START_TRIES; i++) {
+		uint32_t other = i <= slot ? slot - i : i;
+		if (vs_load_relaxed(vs_graph_list(walk->graph, other)) != 0)
+			return other;
+	}
+	return slot;
+}
+
 /* Finds the links of each level up to `top`, from the entry point `id` there. */
 static void node_find(struct vs_walk *walk, struct vs_walk *pair, struct node *node, uint32_t top, uint32_t id)
 {
@@ -100,6 +114,8 @@ static void node_find(struct vs_walk *walk, struct vs_walk *pair, struct node *n
 	for (;; level--) {
 		if (level == 0 && id >= walk->slots)
 			id = start;
+		if (level == 0 && id == node->slot)
+			id = start_beside(walk, id);
 		vs_walk_start(walk, level, id);
 		vs_walk_layer(walk, level, graph->ef_construction);
 		found.items = walk->scratch->pool;
@@ -131,9 +147,12 @@ static void node_publish(struct vs_walk *walk, struct vs_walk *pair, struct vs_n
 		__builtin_prefetch(vs_graph_list(walk->graph, node->chosen[0][i]) + 16, 1);
 	}
 	VS_POINT("graph-publish");
-	for (uint32_t level = 0; level <= node->level; level++)
+	for (uint32_t level = 0; level <= node->level; level++) {
 		for (uint32_t i = 0; i < node->counts[level]; i++)
 			vs_graph_list_add(walk, pair, locks, level, node->chosen[level][i], node->ids[level]);
+		if (node->level > 0)
+			VS_POINT("graph-level");
+	}
 }
 
 static uint64_t node_entry(const struct node *node)
@@ -154,8 +173,6 @@ static void node_link(struct worker *worker, uint32_t slot)
 	bool higher;
 
 	node_init(linker, &node, slot);
-	if (graph->code_stride > 0)
-		vs_int8_encode(&graph->space, vs_view_row(linker->view, slot), vs_graph_code(graph, slot));
 	vs_walk_init(&walk, graph, linker->view, worker->scratch);
 	walk.salt = vs_graph_hash(slot) >> 1;
 	vs_walk_init(&pair, graph, linker->view, worker->pair);
@@ -186,6 +203,8 @@ static bool linked_raise(struct linker *linker)
 	for (unsigned i = 0; i < linker->count; i++)
 		if (linker->workers[i].at < low)
 			low = linker->workers[i].at;
+	if (VS_PLANTED("linked-early"))
+		low = linker->end;
 	if (!linker->raise || low <= vs_load_relaxed(&state->linked))
 		return false;
 	if (linker->graph->code_stride > 0)
@@ -331,20 +350,35 @@ static int files_grow(struct linker *linker, uint32_t slots, uint32_t from, uint
 	return vs_graph_file_grow(&graph->upper, (uint32_t)records, graph->record_stride, error);
 }
 
+/* Before threads link: what a writer left that was killed may be linked to already, and must not change while others compare
+ * with it. */
+static void codes_encode(const struct linker *linker, uint32_t from, uint32_t to)
+{
+	const struct vs_graph *graph = linker->graph;
+
+	if (graph->code_stride == 0)
+		return;
+	for (uint32_t slot = vs_bitmap_next(linker->set, from); slot < to; slot = vs_bitmap_next(linker->set, slot + 1))
+		vs_int8_encode(&graph->space, vs_view_row(linker->view, slot), vs_graph_code(graph, slot));
+}
+
 /* I4: links again what another boot left damaged, then takes the files over into this boot. */
 static int damage_mend(struct linker *linker, const struct vs_bitmap *present, unsigned threads, struct vs_error *error)
 {
 	struct vs_graph *graph = linker->graph;
 	struct vs_graph_damage damage = { VS_BITMAP_INIT, VS_BITMAP_INIT };
 	uint32_t linked = vs_load_relaxed(&vs_graph_state(graph)->linked);
-	int code = vs_graph_damage_find(graph, present, &damage, error);
+	int code = vs_graph_damage_find(graph, present, linked, &damage, error);
 
 	if (code == 0) {
+		vs_graph_lists_clean(graph, linked, present);
 		linker->set = &damage.lists;
 		linker->topped = &damage.records;
 		linker->raise = false;
 		code = files_grow(linker, linked, 0, linked, error);
 	}
+	if (code == 0)
+		codes_encode(linker, 0, linked);
 	if (code == 0)
 		code = range_link(linker, 0, linked, threads, error);
 	if (code == 0) {
@@ -368,6 +402,9 @@ static int tail_link(struct linker *linker, const struct vs_bitmap *present, uin
 	linker->topped = NULL;
 	linker->raise = true;
 	code = files_grow(linker, end, linked, end, error);
+	VS_POINT("graph-grown");
+	if (code == 0)
+		codes_encode(linker, linked, end);
 	if (code == 0 && linked < ALONE) {
 		uint32_t first = end < ALONE ? end : ALONE;
 		code = range_link(linker, linked, first, 1, error);

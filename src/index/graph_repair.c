@@ -5,29 +5,46 @@
 #include "base/error.h"
 #include "index/graph_impl.h"
 
-/* True when the record can be followed. */
-static bool record_good(const struct vs_graph *graph, const struct vs_graph_record *record, uint32_t slots)
+bool vs_graph_record_good(const struct vs_graph *graph, uint32_t number, uint32_t slots)
 {
-	return record->level >= 1 && record->level <= vs_graph_level(graph, record->slot) && record->slot < slots;
+	const struct vs_graph_record *record = vs_graph_record(graph, number);
+	uint32_t level = vs_load_acquire(&record->level);
+	uint32_t slot = vs_load_relaxed(&record->slot);
+	uint32_t down = vs_load_relaxed(&record->down);
+	const struct vs_graph_record *below;
+
+	if (level < 1 || slot >= slots || level > vs_graph_level(graph, slot))
+		return false;
+	if (level == 1)
+		return down == 0;
+	if (down == 0 || down - 1 >= number)
+		return false;
+	below = vs_graph_record(graph, down - 1);
+	return vs_load_relaxed(&below->level) == level - 1 && vs_load_relaxed(&below->slot) == slot;
 }
 
-/* Drops records past the checkpoint and entries that lead to them. */
+bool vs_graph_entry_good(const struct vs_graph *graph, uint32_t entry, uint32_t level, uint32_t records)
+{
+	return entry == 0 || (entry <= records && vs_load_relaxed(&vs_graph_record(graph, entry - 1)->level) == level);
+}
+
+/* Drops records past the checkpoint and bad ones, then entries that lead to them. A record stands behind the one that it leads
+ * down to, so one pass finds all that hang on a bad one. */
 static void records_clean(struct vs_graph *graph, uint32_t records, uint32_t slots)
 {
 	uint32_t cap = vs_graph_records(graph);
 
-	for (uint32_t r = records; r < cap; r++)
-		vs_store_relaxed(&vs_graph_record(graph, r)->level, 0);
+	for (uint32_t r = 0; r < cap; r++)
+		if (r >= records || !vs_graph_record_good(graph, r, slots))
+			vs_store_relaxed(&vs_graph_record(graph, r)->level, 0);
 	for (uint32_t r = 0; r < records; r++) {
 		struct vs_graph_record *record = vs_graph_record(graph, r);
 		uint32_t kept = 0;
-		if (!record_good(graph, record, slots)) {
-			vs_store_relaxed(&record->level, 0);
+		if (record->level == 0)
 			continue;
-		}
 		for (uint32_t i = 0; i < graph->m; i++) {
 			uint32_t entry = vs_load_relaxed(&record->entries[i]);
-			if (entry != 0 && entry <= records)
+			if (entry != 0 && vs_graph_entry_good(graph, entry, record->level, records))
 				vs_store_relaxed(&record->entries[kept++], entry);
 		}
 		for (; kept < graph->m; kept++)
@@ -122,33 +139,67 @@ int vs_graph_restore(struct vs_graph *graph, const struct vs_view *view, struct 
 	return 0;
 }
 
-static bool list_good(const struct vs_graph *graph, uint32_t slot, uint32_t slots)
+bool vs_graph_list_good(const struct vs_graph *graph, uint32_t slot, uint32_t slots)
 {
 	const uint32_t *list = vs_graph_list(graph, slot);
 
-	for (uint32_t i = 0; i < 2 * graph->m; i++)
-		if (list[i] > slots || list[i] == slot + 1)
+	for (uint32_t i = 0; i < 2 * graph->m; i++) {
+		uint32_t entry = vs_load_relaxed(&list[i]);
+		if (entry > slots || entry == slot + 1)
 			return false;
-	return list[0] != 0;
+	}
+	return true;
 }
 
-int vs_graph_damage_find(struct vs_graph *graph, const struct vs_bitmap *present, struct vs_graph_damage *damage,
-                         struct vs_error *error)
+void vs_graph_lists_clean(struct vs_graph *graph, uint32_t linked, const struct vs_bitmap *present)
 {
-	const struct vs_graph_state *state = vs_graph_state(graph);
 	uint32_t slots = vs_graph_slots(graph);
 
-	if (vs_bitmap_resize(&damage->lists, state->linked) != 0 || vs_bitmap_resize(&damage->records, state->linked) != 0)
-		return vs_error_set(error, VS_ENOMEM, "no memory for repairing a graph");
-	for (uint32_t r = 0; r < state->records; r++) {
-		const struct vs_graph_record *record = vs_graph_record(graph, r);
-		if (record->level > 0 && record->slot < state->linked && record->level == vs_graph_level(graph, record->slot))
-			vs_bitmap_set(&damage->records, record->slot);
+	for (uint32_t slot = 0; slot < linked; slot++) {
+		uint32_t *list = vs_graph_list(graph, slot);
+		uint32_t kept = 0;
+		if (vs_bitmap_test(present, slot) || vs_graph_list_good(graph, slot, slots))
+			continue;
+		for (uint32_t i = 0; i < 2 * graph->m; i++) {
+			uint32_t entry = vs_load_relaxed(&list[i]);
+			if (entry != 0 && entry <= slots && entry != slot + 1)
+				vs_store_relaxed(&list[kept++], entry);
+		}
+		for (; kept < 2 * graph->m; kept++)
+			vs_store_relaxed(&list[kept], 0);
 	}
-	for (uint32_t slot = vs_bitmap_next(present, 0); slot < state->linked; slot = vs_bitmap_next(present, slot + 1)) {
-		bool topped = vs_graph_level(graph, slot) == 0 || vs_bitmap_test(&damage->records, slot);
-		if (!topped || !list_good(graph, slot, slots))
-			vs_bitmap_set(&damage->lists, slot);
+}
+
+static int topped_find(const struct vs_graph *graph, uint32_t linked, struct vs_bitmap *topped)
+{
+	uint32_t records = vs_load_acquire(&vs_graph_state(graph)->records);
+	uint32_t cap = vs_graph_records(graph);
+
+	if (vs_bitmap_resize(topped, linked) != 0)
+		return VS_ENOMEM;
+	for (uint32_t r = 0; r < records && r < cap; r++) {
+		const struct vs_graph_record *record = vs_graph_record(graph, r);
+		if (vs_graph_record_good(graph, r, linked) && record->level == vs_graph_level(graph, record->slot))
+			vs_bitmap_set(topped, record->slot);
 	}
 	return 0;
+}
+
+int vs_graph_damage_find(const struct vs_graph *graph, const struct vs_bitmap *present, uint32_t linked,
+                         struct vs_graph_damage *damage, struct vs_error *error)
+{
+	struct vs_bitmap reached = VS_BITMAP_INIT;
+	uint32_t slots = vs_graph_slots(graph);
+	int code = vs_graph_reach(graph, slots, &reached, error);
+
+	if (code == 0 && (topped_find(graph, linked, &damage->records) != 0 || vs_bitmap_resize(&damage->lists, linked) != 0))
+		code = vs_error_set(error, VS_ENOMEM, "no memory for repairing a graph");
+	for (uint32_t slot = vs_bitmap_next(present, 0); code == 0 && slot < linked; slot = vs_bitmap_next(present, slot + 1)) {
+		bool topped = vs_graph_level(graph, slot) == 0 || vs_bitmap_test(&damage->records, slot);
+		bool empty = vs_load_relaxed(vs_graph_list(graph, slot)) == 0;
+		if (!topped || empty || !vs_bitmap_test(&reached, slot) || !vs_graph_list_good(graph, slot, slots))
+			vs_bitmap_set(&damage->lists, slot);
+	}
+	vs_bitmap_release(&reached);
+	return code;
 }

@@ -3,7 +3,7 @@
 
 #ifdef VS_VNNI
 
-/* vs_batch_fill at level 0. x86 loads what the writer stored in its order, and aligned entries whole. */
+/* vs_batch_fill at level 0. */
 VS_VNNI VS_INLINE void batch_fill(const struct vs_walk *walk, uint32_t level, uint32_t slot, struct vs_batch *batch)
 {
 	const uint32_t *list = vs_walk_list(walk, level, slot);
@@ -14,7 +14,7 @@ VS_VNNI VS_INLINE void batch_fill(const struct vs_walk *walk, uint32_t level, ui
 	uint32_t end = 0;
 
 	for (uint32_t i = 0; i < 2 * walk->graph->m; i += 16) {
-		__m512i near = _mm512_sub_epi32(_mm512_load_si512(list + i), _mm512_set1_epi32(1));
+		__m512i near = vs_vnni_entries(list + i);
 		uint32_t bound = VS_PLANTED("link-unchecked") ? UINT32_MAX : walk->slots;
 		__mmask16 there = _mm512_cmplt_epu32_mask(near, _mm512_set1_epi32((int)bound));
 		__mmask16 fresh = (__mmask16)(there & ~vs_vnni_bits(visited, there, near));

@@ -18,6 +18,21 @@
 /* The search of a level (graph_layer.h). */
 void vs_vnni_layer(struct vs_walk *walk, uint32_t level, uint32_t ef);
 
+/* The ids of 16 entries, by one load, for which ThreadSanitizer has no word. x86 loads what the writer stored in its order, and
+ * aligned entries whole. */
+VS_VNNI VS_INLINE __m512i vs_vnni_entries(const uint32_t *list)
+{
+#ifdef __SANITIZE_THREAD__
+	uint32_t entries[16];
+
+	for (uint32_t i = 0; i < 16; i++)
+		entries[i] = vs_load_acquire(&list[i]);
+	return _mm512_sub_epi32(_mm512_loadu_si512(entries), _mm512_set1_epi32(1));
+#else
+	return _mm512_sub_epi32(_mm512_load_si512(list), _mm512_set1_epi32(1));
+#endif
+}
+
 /* Which of 16 ids, where `asked`, have their bit in words; only words of asked ids are read. */
 VS_VNNI VS_INLINE __mmask16 vs_vnni_bits(const uint64_t *words, __mmask16 asked, __m512i ids)
 {

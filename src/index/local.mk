@@ -8,6 +8,7 @@ libvecstore_core_la_SOURCES += \
 	src/index/graph_impl.h \
 	src/index/graph_layer.h \
 	src/index/graph_link.c \
+	src/index/graph_order.c \
 	src/index/graph_pool.h \
 	src/index/graph_repair.c \
 	src/index/graph_search.c \

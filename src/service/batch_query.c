@@ -172,6 +172,7 @@ static int check_unasked(const struct batch *batch, struct vs_error *error)
 			return vs_error_at(error, VS_ENOTFOUND, field, -1, "no record has this id");
 		if (query->filter && vs_filter_check(query->filter, &why)) {
 			const char *text = strstr(why.text, ": "); /* behind the field that it names */
+			snprintf(field, sizeof(field), "queries[%zu].%.48s", i % VS_SEARCH_BATCH_MAX, why.field);
 			return vs_error_at(error, VS_EINVAL, field, why.position, "%s", text ? text + 2 : why.text);
 		}
 	}

@@ -11,7 +11,7 @@
 #include "service/target.h"
 
 struct json_object;
-struct json_tokener;
+struct vs_json;
 struct vs_cache;
 struct vs_split;
 
@@ -26,7 +26,7 @@ struct vs_call {
 	struct vs_text id; /* the {id} of the path; data NULL when the route has none */
 	struct vs_principal principal;
 	struct json_object *body; /* released after the call; strings taken from it live until then */
-	struct json_tokener *json;
+	struct vs_json *json;
 	struct vs_metrics *metrics;
 	struct vs_cache *cache; /* NULL: off */
 	bool retried; /* the handler's second and last try */
@@ -47,7 +47,7 @@ static inline bool vs_call_may_retry(const struct vs_call *call, int rc)
 
 /* ---- what the body is ---- */
 
-enum vs_media { VS_MEDIA_NONE, VS_MEDIA_JSON, VS_MEDIA_NDJSON, VS_MEDIA_OCTETS, VS_MEDIA_OTHER };
+enum vs_media { VS_MEDIA_NONE, VS_MEDIA_JSON, VS_MEDIA_NDJSON, VS_MEDIA_OCTETS, VS_MEDIA_PATCH, VS_MEDIA_OTHER };
 enum vs_media vs_call_media(const struct vs_call *call);
 /* VS_EMEDIA unless the body is called JSON, VS_EINVAL when it is empty. */
 int vs_call_check_json(const struct vs_call *call, struct vs_error *error);
@@ -65,6 +65,8 @@ int vs_call_frame(struct vs_call *call, const struct vs_split *split, struct vs_
 int vs_call_namespace(struct vs_call *call, const struct vs_text *ns, bool create, struct vs_namespace **out,
                       struct vs_error *error);
 const char *vs_call_namespace_name(const struct vs_call *call, const struct vs_text *ns);
+/* VS_ETAIL when the namespace so named takes no vectors now: asked before the work of decoding them. */
+int vs_call_admit(struct vs_call *call, const struct vs_text *ns, struct vs_error *error);
 /* What new namespaces get. */
 const struct vs_namespace_options *vs_call_fresh(const struct vs_call *call);
 

@@ -37,6 +37,8 @@ int vs_handles_store(struct vs_handles *handles, struct vs_store **store, struct
 		rc = vs_store_open(handles->data, VS_CREATE, &handles->store, error);
 	if (rc)
 		handles->store = NULL;
+	else
+		vs_store_set_tail(handles->store, handles->tail_most);
 	/* A folder that is missing or unfit is not the request's fault. */
 	if (rc && vs_error_http(rc) < 500)
 		rc = error->code = VS_EINTERNAL;

@@ -17,6 +17,7 @@ struct vs_handle {
 struct vs_handles {
 	char *data;            /* the data folder; owned */
 	struct vs_namespace_options fresh; /* how namespaces are made here */
+	uint32_t tail_most;    /* vs_store_set_tail */
 	struct vs_store *store;
 	struct vs_handle open[VS_HANDLES_MAX];
 	unsigned count;

@@ -2,16 +2,19 @@
 #include "service/json_in.h"
 
 #include <json-c/json_object.h>
-#include <json-c/json_tokener.h>
 #include <json-c/linkhash.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/error.h"
+#include "base/fault.h"
 #include "engine/vecstore.h"
 #include "service/base64.h"
+#include "service/json_out.h"
 
 /* "records[3]." and "vector": the field's whole name, in name[64]. */
 static const char *full_name(const struct vs_fields *fields, const char *name, char *full)
@@ -25,6 +28,11 @@ static const char *full_name(const struct vs_fields *fields, const char *name, c
 int vs_fields_missing(const struct vs_fields *fields, const char *name, struct vs_error *error)
 {
 	return vs_error_at(error, VS_EINVAL, FULL(fields, name), -1, "is missing");
+}
+
+int vs_fields_fault(const struct vs_fields *fields, const char *name, const char *why, struct vs_error *error)
+{
+	return vs_error_at(error, VS_EINVAL, FULL(fields, name), -1, "%s", why);
 }
 
 static int wrong_type(const struct vs_fields *fields, const char *name, const char *type, struct vs_error *error)
@@ -90,6 +98,21 @@ int vs_fields_number(const struct vs_fields *fields, const char *name, uint32_t 
 	if (number < (int64_t)min || number > (int64_t)max)
 		return vs_error_at(error, VS_EINVAL, FULL(fields, name), -1, "must be a whole number from %u to %u", min, max);
 	*value = (uint32_t)number;
+	return 0;
+}
+
+int vs_fields_integer(const struct vs_fields *fields, const char *name, int64_t min, int64_t max, bool *present,
+                      int64_t *value, struct vs_error *error)
+{
+	struct json_object *found = find(fields, name);
+	*present = found != NULL;
+	if (!found)
+		return 0;
+	if (!json_object_is_type(found, json_type_int) || json_object_get_int64(found) < min ||
+	    json_object_get_int64(found) > max || json_object_get_uint64(found) > INT64_MAX)
+		return vs_error_at(error, VS_EINVAL, FULL(fields, name), -1, "must be a whole number from %lld to %lld",
+		                   (long long)min, (long long)max);
+	*value = json_object_get_int64(found);
 	return 0;
 }
 
@@ -170,6 +193,28 @@ static const char *find_bad_number(struct json_object *value)
 	}
 }
 
+static void free_text(struct json_object *object, void *text)
+{
+	(void)object;
+	free(text);
+}
+
+int vs_json_object_text(struct json_object *object, const char *where, struct vs_text *value, struct vs_error *error)
+{
+	const char *why = find_bad_number(object);
+	if (why)
+		return vs_error_at(error, VS_EINVAL, where, -1, "%s", why);
+	struct vs_buf text = VS_BUF_INIT;
+	vs_json_value(&text, object);
+	if (text.failed && !VS_PLANTED("metadata-cut")) {
+		vs_buf_release(&text);
+		return vs_error_set(error, VS_ENOMEM, "no memory for metadata");
+	}
+	json_object_set_userdata(object, text.data, free_text);
+	*value = (struct vs_text){ text.data, text.len };
+	return 0;
+}
+
 int vs_fields_object(const struct vs_fields *fields, const char *name, struct vs_text *value, struct vs_error *error)
 {
 	struct json_object *found = find(fields, name);
@@ -178,14 +223,17 @@ int vs_fields_object(const struct vs_fields *fields, const char *name, struct vs
 		return 0;
 	if (!json_object_is_type(found, json_type_object))
 		return wrong_type(fields, name, "a JSON object", error);
-	const char *why = find_bad_number(found);
-	if (why)
-		return vs_error_at(error, VS_EINVAL, FULL(fields, name), -1, "%s", why);
-	value->data =
-	    json_object_to_json_string_length(found, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &value->len);
-	if (!value->data)
-		return vs_error_set(error, VS_ENOMEM, "no memory for metadata");
-	return 0;
+	return vs_json_object_text(found, FULL(fields, name), value, error);
+}
+
+int vs_fields_filter(const struct vs_fields *fields, const char *name, struct vs_text *value, struct vs_error *error)
+{
+	struct json_object *found = find(fields, name);
+	if (json_object_is_type(found, json_type_object))
+		return vs_fields_object(fields, name, value, error);
+	if (found && !json_object_is_type(found, json_type_string))
+		return wrong_type(fields, name, "a string or a JSON object", error);
+	return vs_fields_text(fields, name, value, error);
 }
 
 static int vector_from_array(const struct vs_fields *fields, const char *name, struct json_object *array, float *out,

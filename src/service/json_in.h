@@ -32,7 +32,9 @@ int vs_fields_text(const struct vs_fields *fields, const char *name, struct vs_t
 int vs_fields_bool(const struct vs_fields *fields, const char *name, bool *value, struct vs_error *error);
 int vs_fields_number(const struct vs_fields *fields, const char *name, uint32_t min, uint32_t max, uint32_t *value,
                      struct vs_error *error);
-/* *present tells whether it was there. */
+/* These tell in *present whether it was there. */
+int vs_fields_integer(const struct vs_fields *fields, const char *name, int64_t min, int64_t max, bool *present,
+                      int64_t *value, struct vs_error *error);
 int vs_fields_float(const struct vs_fields *fields, const char *name, bool *present, float *value,
                     struct vs_error *error);
 /* The array itself, borrowed; NULL when missing. */
@@ -41,12 +43,17 @@ int vs_fields_array(const struct vs_fields *fields, const char *name, struct jso
 /* A JSON object as text, borrowed from the object; { NULL, 0 } when missing. NaN, infinities and integers beyond 64 bits
  * within it are refused, since they would not come back as they went in. */
 int vs_fields_object(const struct vs_fields *fields, const char *name, struct vs_text *value, struct vs_error *error);
+/* The same of a whole parsed object; where names it in errors. */
+int vs_json_object_text(struct json_object *object, const char *where, struct vs_text *value, struct vs_error *error);
+/* A filter as text: a string, or an object, which is a filter's JSON form; else as vs_fields_text and vs_fields_object. */
+int vs_fields_filter(const struct vs_fields *fields, const char *name, struct vs_text *value, struct vs_error *error);
 /* A vector in arena: an array of numbers, or base64 of little-endian float32. *dimension 0 when missing. Position is
  * the element's index. */
 int vs_fields_vector(const struct vs_fields *fields, const char *name, struct vs_arena *arena, const float **vector,
                      uint32_t *dimension, struct vs_error *error);
 
-/* VS_EINVAL naming prefix and name: it is missing. */
+/* VS_EINVAL naming prefix and name: what is wrong with it, or that it is missing. */
+int vs_fields_fault(const struct vs_fields *fields, const char *name, const char *why, struct vs_error *error);
 int vs_fields_missing(const struct vs_fields *fields, const char *name, struct vs_error *error);
 
 #endif

@@ -2,6 +2,8 @@
 #include "service/json_out.h"
 
 #include <inttypes.h>
+#include <json-c/json_object.h>
+#include <json-c/linkhash.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -160,6 +162,60 @@ void vs_json_bool(struct vs_buf *out, bool value)
 	vs_buf_puts(out, value ? "true" : "false");
 }
 
+static void put_members(struct vs_buf *out, struct json_object *object)
+{
+	bool first = true;
+	json_object_object_foreach(object, key, member)
+	{
+		if (!first)
+			vs_buf_putc(out, ',');
+		first = false;
+		vs_json_text(out, key, strlen(key));
+		vs_buf_putc(out, ':');
+		vs_json_value(out, member);
+	}
+}
+
+/* json-c's own way of writing takes no notice of failed allocations. Depth is bounded by the parser. */
+void vs_json_value(struct vs_buf *out, struct json_object *value)
+{
+	const char *number;
+	switch (json_object_get_type(value)) {
+	case json_type_object:
+		vs_buf_putc(out, '{');
+		put_members(out, value);
+		vs_buf_putc(out, '}');
+		break;
+	case json_type_array:
+		vs_buf_putc(out, '[');
+		for (size_t i = 0; i < json_object_array_length(value); i++) {
+			if (i > 0)
+				vs_buf_putc(out, ',');
+			vs_json_value(out, json_object_array_get_idx(value, i));
+		}
+		vs_buf_putc(out, ']');
+		break;
+	case json_type_string:
+		vs_json_text(out, json_object_get_string(value), (size_t)json_object_get_string_len(value));
+		break;
+	case json_type_int:
+		if (json_object_get_int64(value) < 0)
+			vs_buf_printf(out, "%" PRId64, json_object_get_int64(value));
+		else
+			vs_buf_printf(out, "%" PRIu64, json_object_get_uint64(value));
+		break;
+	case json_type_double:
+		number = json_object_get_userdata(value); /* json_object_new_double_s keeps its text there */
+		vs_buf_puts(out, number ? number : "null");
+		break;
+	case json_type_boolean:
+		vs_json_bool(out, json_object_get_boolean(value));
+		break;
+	default:
+		vs_buf_puts(out, "null");
+	}
+}
+
 void vs_json_record(struct vs_buf *out, const struct vs_record *record)
 {
 	vs_buf_puts(out, "{\"id\":");
@@ -177,6 +233,10 @@ void vs_json_record(struct vs_buf *out, const struct vs_record *record)
 	if (record->deleted_at) {
 		vs_buf_puts(out, ",\"deleted_at\":");
 		vs_json_time(out, record->deleted_at);
+	}
+	if (record->expires_at) {
+		vs_buf_puts(out, ",\"expires_at\":");
+		vs_json_time(out, record->expires_at);
 	}
 	vs_buf_putc(out, '}');
 }

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct json_object;
 struct vs_buf;
 struct vs_error;
 struct vs_record;
@@ -18,9 +19,11 @@ void vs_json_float(struct vs_buf *out, float value);
 void vs_json_vector(struct vs_buf *out, const float *vector, uint32_t dimension);
 /* A time in RFC 3339, quoted. */
 void vs_json_time(struct vs_buf *out, int64_t wall_ms);
+/* What was read, again: numbers with their text, no white space. */
+void vs_json_value(struct vs_buf *out, struct json_object *value);
 void vs_json_bool(struct vs_buf *out, bool value);
 
-/* {"id", "vector" (if there), "metadata", "version", "created_at", "updated_at", "deleted_at" (if there)} */
+/* {"id", "vector" (if there), "metadata", "version", "created_at", "updated_at", "deleted_at", "expires_at" (if there)} */
 void vs_json_record(struct vs_buf *out, const struct vs_record *record);
 /* "error", "code", and "field" and "position" when known, without braces. */
 void vs_json_error(struct vs_buf *out, const struct vs_error *error);

@@ -273,7 +273,7 @@ bool vs_json_pack_vectors(const char *text, size_t len, struct vs_buf *out)
 	return !out->failed;
 }
 
-int vs_json_parse_vectors(struct json_tokener *json, const char *text, size_t len, const char *where,
+int vs_json_parse_vectors(struct vs_json *json, const char *text, size_t len, const char *where,
                           struct json_object **object, struct vs_error *error)
 {
 	struct vs_buf packed = VS_BUF_INIT;

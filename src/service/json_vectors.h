@@ -15,12 +15,12 @@
 #include <stddef.h>
 
 struct json_object;
-struct json_tokener;
+struct vs_json;
 struct vs_buf;
 struct vs_error;
 
 /* As vs_json_parse, but that vectors of the object, and of the objects in its arrays, may be base64 in the result. */
-int vs_json_parse_vectors(struct json_tokener *json, const char *text, size_t len, const char *where,
+int vs_json_parse_vectors(struct vs_json *json, const char *text, size_t len, const char *where,
                           struct json_object **object, struct vs_error *error);
 
 /* The text with its vectors in base64, into out. False: it is as it was (or memory is out), and out holds nothing of use. */

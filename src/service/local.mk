@@ -6,21 +6,31 @@ libvecstore_service_la_SOURCES += \
 	src/service/cache.c src/service/cache.h \
 	src/service/cache_file.c src/service/cache_file.h \
 	src/service/call.h \
+	src/service/compact.c \
+	src/service/condition.c src/service/condition.h \
+	src/service/count.c \
+	src/service/execute.c \
 	src/service/estimate.c src/service/explain.c src/service/recommend.c \
 	src/service/handles.c src/service/handles.h \
 	src/service/json_in.c src/service/json_in.h \
 	src/service/json_vectors.c src/service/json_vectors.h \
 	src/service/json_out.c src/service/json_out.h \
+	src/service/lifetime.c src/service/lifetime.h \
 	src/service/metrics.c src/service/metrics.h src/service/metrics.tbl \
 	src/service/operations.tbl \
+	src/service/pages.c \
+	src/service/patch.c \
 	src/service/query.c src/service/query.h src/service/query_in.c src/service/query_out.c \
 	src/service/query_cache.c src/service/query_cache.h \
+	src/service/record_in.c src/service/record_in.h \
 	src/service/records.c \
 	src/service/remove.c \
 	src/service/route.c src/service/route.h \
 	src/service/service.c src/service/service.h \
+	src/service/shape.c src/service/shape.h \
 	src/service/split.c src/service/split.h \
 	src/service/status.c \
+	src/service/stream.c src/service/stream.h \
 	src/service/target.c src/service/target.h \
 	src/service/upsert.c
 EXTRA_DIST += src/service/README.md

@@ -56,7 +56,7 @@ static const struct histogram_info request_seconds = {
 };
 
 /* The statuses that are told apart; others count as the last. */
-static const int statuses[] = { 200, 400, 401, 403, 404, 405, 409, 412, 413, 415, 429, 500, 503, 507, 0 };
+static const int statuses[] = { 200, 304, 400, 401, 403, 404, 405, 409, 412, 413, 415, 429, 500, 503, 507, 0 };
 #define STATUSES (sizeof(statuses) / sizeof(statuses[0]))
 
 struct shared_histogram {

@@ -17,7 +17,7 @@ struct value_head {
 	char ns[NS_MAX];
 };
 
-_Static_assert(sizeof(struct value_head) == 56 + NS_MAX, "no padding: all of it is stored");
+_Static_assert(sizeof(struct value_head) == 64 + NS_MAX, "no padding: all of it is stored");
 
 /* ---- key ------------------------------------------------------------------------------------------------ */
 

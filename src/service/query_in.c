@@ -186,7 +186,7 @@ int vs_ask_decode_options(const struct vs_fields *fields, const char *const *mor
 	    (rc = vs_fields_number(fields, "rescore", 0, VS_RESCORE_MAX, &rescore, error)) ||
 	    (rc = vs_fields_number(fields, "candidates", 1, VS_CANDIDATES_MAX, &query->candidates, error)) ||
 	    (rc = vs_fields_bool(fields, "exact", &query->exact, error)) ||
-	    (rc = vs_fields_text(fields, "filter", &filter, error)) ||
+	    (rc = vs_fields_filter(fields, "filter", &filter, error)) ||
 	    (rc = vs_fields_float(fields, "min_score", &query->has_min_score, &query->min_score, error)) ||
 	    (rc = vs_fields_float(fields, "max_distance", &query->has_max_distance, &query->max_distance, error)) ||
 	    (rc = vs_fields_float(fields, "diversity", &given.diversity, &query->diversity, error)) ||

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "service/call.h"
+#include "service/condition.h"
 #include "service/json_in.h"
 #include "service/json_out.h"
 
@@ -14,6 +14,7 @@ struct removal {
 	struct vs_id *ids;     /* NULL: by filter */
 	size_t count;
 	bool many; /* ids[] was given: the answer counts */
+	int64_t if_version; /* of one */
 	struct vs_text filter;
 	struct vs_text ns;
 };
@@ -50,8 +51,8 @@ static int set_id(struct vs_call *call, const struct vs_text *id, struct removal
 
 static int decode_body(struct vs_call *call, struct removal *removal, struct vs_error *error)
 {
-	static const char *const known[] = { "id", "ids", "namespace", "filter", NULL };
-	static const char *const known_by_id[] = { "id", "ids", "namespace", NULL };
+	static const char *const known[] = { "id", "ids", "namespace", "if_version", "filter", NULL };
+	static const char *const known_by_id[] = { "id", "ids", "namespace", "if_version", NULL };
 	bool filters = removal->kind == VS_DELETE;
 	struct vs_text id = { NULL, 0 };
 	struct json_object *array = NULL;
@@ -59,12 +60,20 @@ static int decode_body(struct vs_call *call, struct removal *removal, struct vs_
 	struct vs_fields fields = { call->body, "" };
 	if (rc || (rc = vs_fields_check(&fields, filters ? known : known_by_id, error)) ||
 	    (rc = vs_fields_text(&fields, "id", &id, error)) || (rc = vs_fields_array(&fields, "ids", &array, error)) ||
-	    (rc = vs_fields_text(&fields, "filter", &removal->filter, error)) ||
+	    (rc = vs_fields_filter(&fields, "filter", &removal->filter, error)) ||
 	    (rc = vs_fields_text(&fields, "namespace", &removal->ns, error)))
 		return rc;
 	if ((id.data != NULL) + (array != NULL) + (removal->filter.data != NULL) != 1)
 		return vs_error_at(error, VS_EINVAL, "id", -1, "exactly one of %s must be given",
 		                   filters ? "id, ids and filter" : "id and ids");
+	if (id.data)
+		rc = vs_condition_decode(call, &fields, &removal->if_version, error);
+	else if (json_object_object_get(call->body, "if_version"))
+		rc = vs_error_at(error, VS_EINVAL, "if_version", -1, "means one record: give its id");
+	else
+		rc = vs_condition_refuse(call, error);
+	if (rc)
+		return rc;
 	if (array)
 		return decode_ids(call, array, removal, error);
 	return id.data ? set_id(call, &id, removal, error) : 0;
@@ -73,47 +82,47 @@ static int decode_body(struct vs_call *call, struct removal *removal, struct vs_
 static int decode(struct vs_call *call, struct removal *removal, struct vs_error *error)
 {
 	static const char *const parameters[] = { "namespace", NULL };
-	static const char *const known[] = { "namespace", NULL };
+	static const char *const known[] = { "namespace", "if_version", NULL };
+	struct vs_fields fields = { NULL, "" };
 	int rc = vs_target_check(&call->target, parameters, error);
 	if (!rc && !call->id.data)
 		return decode_body(call, removal, error);
 	if (!rc && call->request->body_len > 0) {
 		rc = vs_call_json(call, error);
-		struct vs_fields fields = { call->body, "" };
+		fields.object = call->body;
 		if (!rc)
 			rc = vs_fields_check(&fields, known, error);
 		if (!rc)
 			rc = vs_fields_text(&fields, "namespace", &removal->ns, error);
 	}
+	if (!rc)
+		rc = vs_condition_decode(call, fields.object ? &fields : NULL, &removal->if_version, error);
 	return rc ? rc : set_id(call, &call->id, removal, error);
 }
 
-/* Whether the one record is there, though nothing had to be done to it. */
-static int find_record(struct vs_namespace *ns, const struct vs_id *id, bool *found, struct vs_error *error)
+/* ns NULL: there are no records. */
+static int remove_ids(struct vs_namespace *ns, const struct removal *removal, struct vs_removed *removed,
+                      struct vs_error *error)
 {
-	struct vs_record record;
-	struct vs_error why;
-	int rc = vs_record_get(ns, id->data, id->len, false, &record, &why);
-	*found = rc == 0;
-	if (rc && rc != VS_ENOTFOUND) {
-		*error = why;
-		return rc;
-	}
-	return 0;
+	if (!ns && removal->if_version != 0 && removal->if_version != VS_IF_MISSING)
+		return vs_error_at(error, VS_EVERSION, "if_version", -1, "there is no record with this id");
+	if (!ns || removal->count == 0)
+		return 0;
+	return vs_namespace_remove_if(ns, removal->kind, removal->ids, removal->count, removal->if_version, removed, error);
 }
 
 /* For one record whether, for many how many. */
-static void encode(struct vs_buf *out, const struct removal *removal, bool found, size_t done)
+static void encode(struct vs_buf *out, const struct removal *removal, const struct vs_removed *removed)
 {
 	if (!removal->ids) {
-		vs_buf_printf(out, "{\"%s\":%zu}\n", removal->done_name, done);
+		vs_buf_printf(out, "{\"%s\":%zu}\n", removal->done_name, removed->done);
 	} else if (removal->many) {
-		vs_buf_printf(out, "{\"found\":%zu,\"%s\":%zu}\n", done, removal->done_name, done);
+		vs_buf_printf(out, "{\"found\":%zu,\"%s\":%zu}\n", removed->found, removal->done_name, removed->done);
 	} else {
 		vs_buf_puts(out, "{\"found\":");
-		vs_json_bool(out, found);
+		vs_json_bool(out, removed->found > 0);
 		vs_buf_printf(out, ",\"%s\":", removal->done_name);
-		vs_json_bool(out, done > 0);
+		vs_json_bool(out, removed->done > 0);
 		vs_buf_puts(out, "}\n");
 	}
 }
@@ -121,26 +130,22 @@ static void encode(struct vs_buf *out, const struct removal *removal, bool found
 static int handle(struct vs_call *call, enum vs_removal kind, const char *done_name, struct vs_error *error)
 {
 	struct removal removal = { .kind = kind, .done_name = done_name };
+	struct vs_removed removed = { 0, 0 };
 	struct vs_namespace *ns = NULL;
-	bool found = false;
-	size_t done = 0;
 	int rc = decode(call, &removal, error);
 	if (!rc && removal.filter.data)
 		rc = vs_filter_check(removal.filter.data, error);
 	if (!rc)
 		rc = vs_call_namespace(call, &removal.ns, false, &ns, error);
-	if (!rc && ns && removal.ids && removal.count > 0)
-		rc = vs_namespace_remove(ns, kind, removal.ids, removal.count, &done, error);
-	else if (!rc && ns && !removal.ids)
-		rc = vs_namespace_remove_where(ns, removal.filter.data, &done, error);
-	found = done > 0;
-	if (!rc && ns && !found && removal.count == 1 && !removal.many)
-		rc = find_record(ns, &removal.ids[0], &found, error);
+	if (!rc && removal.ids)
+		rc = remove_ids(ns, &removal, &removed, error);
+	else if (!rc && ns)
+		rc = vs_namespace_remove_where(ns, removal.filter.data, &removed.done, error);
 	if (rc)
 		return rc;
 	if (kind != VS_RESTORE)
-		vs_metrics_add(call->metrics, VS_COUNT_DELETES, done);
-	encode(&call->response->body, &removal, found, done);
+		vs_metrics_add(call->metrics, VS_COUNT_DELETES, removed.done);
+	encode(&call->response->body, &removal, &removed);
 	return 0;
 }
 

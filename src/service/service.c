@@ -16,14 +16,12 @@
 #include "service/json_vectors.h"
 #include "service/split.h"
 
-#define LARGE_BODY (1u << 20) /* bytes */
-
 struct vs_service {
 	bool insecure;
 	struct vs_handles handles;
 	struct vs_metrics *metrics;
 	struct vs_cache *cache; /* NULL: off */
-	struct json_tokener *json;
+	struct vs_json *json;
 };
 
 int vs_service_open(const struct vs_service_options *options, struct vs_service **service, struct vs_error *error)
@@ -36,6 +34,7 @@ int vs_service_open(const struct vs_service_options *options, struct vs_service 
 		return vs_error_set(error, VS_ENOMEM, "no memory for the service");
 	s->insecure = options->insecure;
 	int rc = vs_handles_init(&s->handles, options->data, &options->fresh, error);
+	s->handles.tail_most = options->tail_most;
 	if (!rc && !(s->json = vs_json_open()))
 		rc = vs_error_set(error, VS_ENOMEM, "no memory for the service");
 	/* Figures are worth less than answers: a run folder that fails leaves them private. */
@@ -72,7 +71,7 @@ enum vs_media vs_call_media(const struct vs_call *call)
 	} known[] = {
 		{ "application/json", VS_MEDIA_JSON },           { "application/x-ndjson", VS_MEDIA_NDJSON },
 		{ "application/ndjson", VS_MEDIA_NDJSON },       { "application/jsonl", VS_MEDIA_NDJSON },
-		{ "application/octet-stream", VS_MEDIA_OCTETS },
+		{ "application/octet-stream", VS_MEDIA_OCTETS }, { "application/merge-patch+json", VS_MEDIA_PATCH },
 	};
 	const char *type = call->request->content_type;
 	if (!type || !*type)
@@ -87,7 +86,8 @@ enum vs_media vs_call_media(const struct vs_call *call)
 int vs_call_check_json(const struct vs_call *call, struct vs_error *error)
 {
 	enum vs_media media = vs_call_media(call);
-	if (media != VS_MEDIA_JSON && media != VS_MEDIA_NONE)
+	bool patch = media == VS_MEDIA_PATCH && strcmp(call->operation->method, "PATCH") == 0;
+	if (media != VS_MEDIA_JSON && media != VS_MEDIA_NONE && !patch)
 		return vs_error_set(error, VS_EMEDIA, "the body must be sent as Content-Type: application/json");
 	if (call->request->body_len == 0)
 		return vs_error_at(error, VS_EINVAL, "body", -1, "is empty; a JSON object is expected");
@@ -142,6 +142,16 @@ int vs_call_namespace(struct vs_call *call, const struct vs_text *ns, bool creat
 	return rc;
 }
 
+int vs_call_admit(struct vs_call *call, const struct vs_text *ns, struct vs_error *error)
+{
+	struct vs_namespace *found;
+	struct vs_error why;
+	/* What is wrong with the name is told in its turn, after what is wrong with the body. */
+	if (vs_handles_find(&call->service->handles, vs_call_namespace_name(call, ns), false, &found, &why))
+		return 0;
+	return vs_namespace_admit(found, error);
+}
+
 const struct vs_namespace_options *vs_call_fresh(const struct vs_call *call)
 {
 	return &call->service->handles.fresh;
@@ -183,6 +193,7 @@ static void put_error(struct vs_response *response, const struct vs_error *error
 	response->status = vs_error_http(error->code);
 	response->content_type = "application/json";
 	response->etag[0] = '\0';
+	response->stream = NULL;
 	response->retry_after = response->status == 503 ? 1 : 0;
 	vs_buf_reset(&response->body);
 	vs_buf_putc(&response->body, '{');
@@ -226,16 +237,6 @@ static int dispatch(struct vs_call *call, struct vs_error *error)
 	return rc;
 }
 
-/* json-c's buffer keeps the size of the longest string it ever read. */
-static void forget_large_body(struct vs_service *service)
-{
-	struct json_tokener *fresh = vs_json_open();
-	if (!fresh)
-		return;
-	vs_json_close(service->json);
-	service->json = fresh;
-}
-
 static double seconds_since(uint64_t start)
 {
 	return (double)(vs_clock_mono_ns() - start) * 1e-9;
@@ -261,8 +262,6 @@ void vs_service_handle(struct vs_service *service, const struct vs_request *requ
 		put_error(response, &error);
 	}
 	json_object_put(call.body);
-	if (request->body_len > LARGE_BODY)
-		forget_large_body(service);
 	unsigned row = call.operation ? (unsigned)(call.operation - vs_operations) : VS_OPERATIONS;
 	vs_metrics_request(service->metrics, row, response->status, seconds_since(start));
 	vs_metrics_end(service->metrics);

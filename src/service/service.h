@@ -18,6 +18,7 @@
 #include "engine/vecstore.h"
 
 struct vs_service;
+struct vs_stream;
 
 #define VS_BODY_MAX (64u << 20) /* bytes of a request's body */
 #define VS_BATCH_MAX 10000      /* records of a batch-upsert, ids of a delete */
@@ -28,6 +29,7 @@ struct vs_service_options {
 	uint64_t cache_bytes;  /* capacity of the query cache, at least 1 MiB; 0: none */
 	bool insecure;         /* requests from beyond loopback act as admin, too */
 	struct vs_namespace_options fresh; /* for namespaces made on first use; flags are not looked at */
+	uint32_t tail_most;    /* vs_store_set_tail */
 };
 
 /* Opens lazily: the first request opens the store. Never fails but for memory. When run_dir cannot be used, metrics are
@@ -44,13 +46,17 @@ struct vs_request {
 	const char *host;         /* Host header; NULL: none */
 	const char *origin;       /* Origin header, which browsers send; NULL: none */
 	const char *ns;           /* X-Namespace header; NULL: none */
+	const char *accept;       /* Accept header; NULL: none */
+	const char *if_match;     /* If-Match header; NULL: none */
+	const char *if_none_match;
 	const void *body;
 	size_t body_len;
 	struct vs_arena *arena; /* reset by the program after sending */
+	bool (*stopping)(void); /* the program is to end: work that takes long is given up; NULL: it never is */
 };
 
 struct vs_response {
-	int status;
+	int status; /* 304: without a body */
 	const char *content_type;
 	const char *allow;     /* Allow header of a 405; NULL: none */
 	int retry_after;       /* seconds; 0: no Retry-After header */
@@ -58,11 +64,15 @@ struct vs_response {
 	char request_id[33];   /* also sent as X-Request-Id */
 	struct vs_error error; /* what the body says, for the program's log; code VS_OK when all went well */
 	struct vs_buf body;    /* reused: reset before each request by vs_service_handle */
+	struct vs_stream *stream; /* not NULL: body is only the first piece of it, see vs_service_more */
 };
 
 /* Always answers: faults become an error response. *response is zeroed before its first use and keeps its body's
  * memory from one request to the next; vs_buf_release(&response->body) at the end. */
 void vs_service_handle(struct vs_service *service, const struct vs_request *request, struct vs_response *response);
+/* Once body was sent: makes its next piece. False when there is none. After a fault the last piece is a line with the error,
+ * which is in response->error, too. The request's arena and strings must still be there. */
+bool vs_service_more(struct vs_response *response);
 /* Answers with error alone, for a request that the program could not even read (a body too large or cut short). */
 void vs_service_refuse(struct vs_service *service, const struct vs_request *request, const struct vs_error *error,
                        struct vs_response *response);

@@ -161,6 +161,12 @@ int vs_handle_metrics(struct vs_call *call, struct vs_error *error)
 		put_gauge(out, "vecstore_deleted_vectors_total", "Soft-deleted records.", labels, stats.deleted);
 		put_gauge(out, "vecstore_unindexed_vectors", "Slots that the graph has not yet.", labels, stats.unindexed);
 		put_gauge(out, "vecstore_storage_bytes", "Bytes on disk.", labels, stats.storage_bytes);
+		/* Told by the data, whichever process has compacted. */
+		if (stats.generation > 0)
+			vs_buf_printf(out,
+			              "# HELP vecstore_compacts_total Compactions since the namespace was made.\n"
+			              "# TYPE vecstore_compacts_total counter\nvecstore_compacts_total%s %" PRIu32 "\n",
+			              labels, stats.generation - 1);
 	}
 	put_gauge(out, "vecstore_memory_usage_bytes", "Resident memory of the process that answers.", "", resident_bytes());
 	vs_buf_printf(out,

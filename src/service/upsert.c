@@ -6,38 +6,12 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "service/call.h"
+#include "service/condition.h"
 #include "service/json_in.h"
 #include "service/json_out.h"
 #include "service/json_vectors.h"
+#include "service/record_in.h"
 #include "service/split.h"
-
-/* The fields of a record into *record; `more` may name one field besides those of every record. */
-static int decode_record(const struct vs_fields *fields, const char *more, struct vs_arena *arena,
-                         struct vs_record_input *record, struct vs_error *error)
-{
-	const char *known[] = { "id", "vector", "metadata", more, NULL };
-	struct vs_text id = { NULL, 0 };
-	struct vs_text metadata;
-	int rc = vs_fields_check(fields, known, error);
-	if (!rc)
-		rc = vs_fields_text(fields, "id", &id, error);
-	if (!rc && !id.data)
-		rc = vs_fields_missing(fields, "id", error);
-	if (!rc)
-		rc = vs_fields_vector(fields, "vector", arena, &record->vector, &record->dimension, error);
-	if (!rc && !record->vector)
-		rc = vs_fields_missing(fields, "vector", error);
-	if (!rc)
-		rc = vs_fields_object(fields, "metadata", &metadata, error);
-	if (rc)
-		return rc;
-	record->id = id.data;
-	record->id_len = id.len;
-	record->metadata = metadata.data;
-	record->metadata_len = metadata.len;
-	return 0;
-}
 
 int vs_handle_upsert(struct vs_call *call, struct vs_error *error)
 {
@@ -53,7 +27,9 @@ int vs_handle_upsert(struct vs_call *call, struct vs_error *error)
 		rc = vs_call_json(call, error);
 	fields.object = call->body;
 	if (!rc)
-		rc = decode_record(&fields, "namespace", call->request->arena, &record, error);
+		rc = vs_record_decode(&fields, "namespace", call->request->arena, &record, error);
+	if (!rc)
+		rc = vs_condition_decode(call, &fields, &record.if_version, error);
 	if (!rc)
 		rc = vs_fields_text(&fields, "namespace", &name, error);
 	if (!rc)
@@ -165,7 +141,7 @@ static int add_record(struct batch *batch, struct json_object *object, struct vs
 	if (json_object_is_type(object, json_type_object)) {
 		strcat(prefix, ".");
 		struct vs_fields fields = { object, prefix };
-		rc = decode_record(&fields, NULL, batch->call->request->arena, &batch->records[batch->count], &why);
+		rc = vs_record_decode(&fields, NULL, batch->call->request->arena, &batch->records[batch->count], &why);
 		if (rc)
 			(void)vs_fields_text(&fields, "id", &id, NULL);
 	} else {
@@ -224,6 +200,8 @@ static int decode_frame(struct batch *batch, struct vs_text *name, struct json_o
 		rc = vs_fields_array(&fields, "records", array, error);
 	if (!rc && !*array)
 		rc = vs_fields_missing(&fields, "records", error);
+	if (!rc)
+		rc = vs_call_admit(batch->call, name, error);
 	return rc;
 }
 
@@ -306,6 +284,8 @@ static int decode_lines(struct batch *batch, struct vs_error *error)
 	if (!rc && request->body_len == 0)
 		rc = vs_error_at(error, VS_EINVAL, "body", -1, "is empty; one JSON object per line is expected");
 	if (!rc)
+		rc = vs_call_admit(batch->call, NULL, error);
+	if (!rc)
 		rc = batch_init(batch, batch->call, VS_BATCH_MAX, error);
 	for (size_t number = 1; !rc && from < end; number++) {
 		const char *newline = memchr(from, '\n', (size_t)(end - from));
@@ -333,7 +313,7 @@ static int store(struct batch *batch, const struct vs_text *name, struct vs_upse
 	if (!rc)
 		return 0;
 	size_t at = 0;
-	bool one = batch->count == 1 && (why.code == VS_EINVAL || why.code == VS_ETOOBIG);
+	bool one = batch->count == 1 && (why.code == VS_EINVAL || why.code == VS_ETOOBIG || why.code == VS_EVERSION);
 	if (sscanf(why.field, "records[%zu]", &at) == 1 && at < batch->count)
 		move_error(batch, batch->places[at], &why);
 	else if (one)
@@ -350,6 +330,8 @@ int vs_handle_batch_upsert(struct vs_call *call, struct vs_error *error)
 	struct vs_upsert_result result = { 0 };
 	struct vs_text name = { NULL, 0 };
 	int rc = vs_target_check(&call->target, batch.lines ? line_parameters : json_parameters, error);
+	if (!rc)
+		rc = vs_condition_refuse(call, error);
 	if (!rc)
 		rc = batch.lines ? decode_lines(&batch, error) : decode_array(&batch, &name, error);
 	if (!rc)

@@ -15,6 +15,7 @@
 #include "store/sql.h"
 
 #define BUSY_MS 5000
+#define CHECKPOINT_BUSY_MS 100 /* how long a checkpoint may hold others up */
 
 static const struct vs_sql_kind kind = { "catalog.db", vs_catalog_sql, 0x56534331, 1 };
 
@@ -268,4 +269,49 @@ int vs_catalog_each(struct vs_catalog *catalog,
 	}
 	sqlite3_reset(statement);
 	return rc;
+}
+
+/* ---- upkeep --------------------------------------------------------------------------------------------- */
+
+int vs_catalog_lock(struct vs_catalog *catalog, struct vs_error *error)
+{
+	/* Waits for another process that adds a namespace. */
+	return vs_sql_run(&catalog->sql, catalog->statements[BEGIN_WRITE], error);
+}
+
+void vs_catalog_unlock(struct vs_catalog *catalog)
+{
+	if (!sqlite3_get_autocommit(catalog->sql.db))
+		vs_sql_finish(&catalog->sql, catalog->statements[ROLLBACK], NULL);
+}
+
+int vs_catalog_check(struct vs_catalog *catalog, void (*report)(void *context, const char *problem), void *context,
+                     struct vs_error *error)
+{
+	return vs_sql_check(&catalog->sql, report, context, error);
+}
+
+int vs_catalog_checkpoint(struct vs_catalog *catalog, bool *done, struct vs_error *error)
+{
+	struct vs_file lock = VS_FILE_INIT;
+	char path[VS_SQL_PATH];
+	size_t len = strlen(catalog->sql.path) - strlen("catalog.db");
+	int rc;
+
+	*done = false;
+	if (vs_sql_wal_bytes(&catalog->sql) == 0)
+		return 0;
+	snprintf(path, sizeof(path), "%.*scatalog.lock", (int)len, catalog->sql.path);
+	rc = vs_file_open(&lock, path, VS_FILE_WRITE | VS_FILE_CREATE, error);
+	/* Waits for nobody: whoever has it does the same. */
+	if (rc == 0)
+		rc = vs_file_lock(&lock, error);
+	if (rc == 0) {
+		catalog->sql.busy_ms = CHECKPOINT_BUSY_MS;
+		rc = vs_sql_checkpoint(&catalog->sql, error);
+		catalog->sql.busy_ms = BUSY_MS;
+		*done = rc == 0;
+	}
+	vs_file_close(&lock);
+	return rc == VS_EBUSY ? 0 : rc;
 }

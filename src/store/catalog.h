@@ -50,4 +50,15 @@ int vs_catalog_each(struct vs_catalog *catalog,
                     int (*each)(void *context, const struct vs_catalog_entry *entry, struct vs_error *error),
                     void *context, struct vs_error *error);
 
+/* Keeps others from adding namespaces until unlock: VS_EBUSY when another holds it for more than five seconds. */
+int vs_catalog_lock(struct vs_catalog *catalog, struct vs_error *error);
+void vs_catalog_unlock(struct vs_catalog *catalog);
+
+/* PRAGMA quick_check; each problem is reported, 0 when it could look. */
+int vs_catalog_check(struct vs_catalog *catalog, void (*report)(void *context, const char *problem), void *context,
+                     struct vs_error *error);
+/* Copies the WAL back and empties it, as vs_meta_checkpoint does: under catalog.lock, so that one process at a time does, and
+ * under the write lock. 0 without having done so when another holds either, or the WAL is empty. */
+int vs_catalog_checkpoint(struct vs_catalog *catalog, bool *done, struct vs_error *error);
+
 #endif

@@ -71,6 +71,13 @@ void vs_columns_refresh(struct vs_columns *columns);
 /* The column of a path; NULL when there is none. Valid until the next refresh. */
 struct vs_column *vs_columns_find(struct vs_columns *columns, const void *path, size_t len);
 
+/* There is a manifest that can be read. */
+bool vs_columns_there(const struct vs_columns *columns);
+/* Fields known by now, numbered from 0. *column: NULL for one without. *path is valid until the next refresh. */
+uint32_t vs_columns_fields(const struct vs_columns *columns);
+void vs_columns_field(struct vs_columns *columns, uint32_t field, const void **path, size_t *len,
+                      struct vs_column **column);
+
 /* Columns whose files are gone, or damaged before what is sealed in them ends. */
 uint32_t vs_columns_damaged(struct vs_columns *columns);
 

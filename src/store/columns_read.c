@@ -87,6 +87,24 @@ struct vs_column *vs_columns_find(struct vs_columns *columns, const void *path, 
 	return NULL;
 }
 
+bool vs_columns_there(const struct vs_columns *columns)
+{
+	return columns->file.fd >= 0;
+}
+
+uint32_t vs_columns_fields(const struct vs_columns *columns)
+{
+	return columns->manifest.count;
+}
+
+void vs_columns_field(struct vs_columns *columns, uint32_t field, const void **path, size_t *len,
+                      struct vs_column **column)
+{
+	*path = columns->manifest.fields[field].path;
+	*len = columns->manifest.fields[field].len;
+	*column = vs_columns_find(columns, *path, *len);
+}
+
 /* Everything sealed up to slot `to` is mapped. */
 static bool reaches(const struct vs_columns_pair *pair, uint32_t to)
 {

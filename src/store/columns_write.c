@@ -11,6 +11,7 @@
 #include "base/checksum.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/fault.h"
 #include "store/columns_impl.h"
 
 struct column {
@@ -457,6 +458,7 @@ static int column_seal(struct vs_columns_writer *writer, struct column *column, 
 	pair->entries = column->entries;
 	pair->filled = filled;
 	column->dirty = true;
+	VS_POINT("columns-written");
 	vs_store_release(&vs_columns_state(pair)->filled, filled);
 	return 0;
 }

@@ -13,7 +13,7 @@
 
 static const struct vs_sql_kind kind = { "meta.db", vs_meta_sql, 0x56534d31, 1 };
 
-#define ROW "slot, id, version, created_at, updated_at, deleted_at, metadata"
+#define ROW "slot, id, version, created_at, updated_at, deleted_at, metadata, expires_at"
 
 static const char *const texts[VS_META_STATEMENTS] = {
 	[VS_META_BEGIN] = "BEGIN",
@@ -21,20 +21,23 @@ static const char *const texts[VS_META_STATEMENTS] = {
 	[VS_META_COMMIT] = "COMMIT",
 	[VS_META_ROLLBACK] = "ROLLBACK",
 	[VS_META_STATE] =
-	    "SELECT generation, dimension, metric, next_slot, seq, trimmed, active, deleted, quantization"
+	    "SELECT generation, dimension, metric, next_slot, seq, trimmed, active, deleted, expiry, quantization"
 	    " FROM state WHERE id = 1",
 	[VS_META_SET_STATE] =
-	    "UPDATE state SET dimension = ?1, next_slot = ?2, seq = ?3, trimmed = ?4, active = ?5, deleted = ?6"
-	    " WHERE id = 1",
+	    "UPDATE state SET dimension = ?1, next_slot = ?2, seq = ?3, trimmed = ?4, active = ?5, deleted = ?6,"
+	    " expiry = ?7 WHERE id = 1",
 	[VS_META_FIND] = "SELECT " ROW " FROM record WHERE id = ?1",
 	[VS_META_GET] = "SELECT " ROW " FROM record WHERE slot = ?1",
 	[VS_META_SCAN] = "SELECT " ROW " FROM record WHERE slot >= ?1 AND slot < ?2 ORDER BY slot",
-	[VS_META_PAGE] = "SELECT " ROW " FROM record WHERE id > ?1 ORDER BY id",
+	[VS_META_WALK] = "SELECT id, slot FROM record WHERE id > ?1 ORDER BY id",
+	[VS_META_EXPIRED] = "SELECT slot, expires_at FROM record WHERE expires_at <= ?1 ORDER BY expires_at",
+	[VS_META_NEXT_EXPIRY] = "SELECT min(expires_at) FROM record WHERE expires_at > ?1",
 	[VS_META_CHANGES] = "SELECT seq, op, slot, old_slot FROM change WHERE seq > ?1 ORDER BY seq",
 	/* A slot that is taken is an error (I2), so only a conflict of ids is resolved. */
-	[VS_META_PUT] = "INSERT INTO record (" ROW ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (id) DO UPDATE SET"
+	[VS_META_PUT] = "INSERT INTO record (" ROW ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (id) DO UPDATE SET"
 	                " slot = excluded.slot, version = excluded.version, created_at = excluded.created_at,"
-	                " updated_at = excluded.updated_at, deleted_at = excluded.deleted_at, metadata = excluded.metadata",
+	                " updated_at = excluded.updated_at, deleted_at = excluded.deleted_at, metadata = excluded.metadata,"
+	                " expires_at = excluded.expires_at",
 	[VS_META_REMOVE] = "DELETE FROM record WHERE slot = ?1",
 	[VS_META_SET_DELETED] = "UPDATE record SET deleted_at = ?2 WHERE slot = ?1",
 	[VS_META_APPEND_CHANGE] = "INSERT INTO change (seq, op, slot, old_slot) VALUES (?1, ?2, ?3, ?4)",
@@ -108,7 +111,7 @@ void vs_meta_set_deadline(struct vs_meta *meta, uint64_t deadline_ns)
 static bool state_plausible(sqlite3_stmt *row)
 {
 	/* generation, dimension, metric and next_slot are 32-bit; then come counts. */
-	for (int i = 0; i < 9; i++) {
+	for (int i = 0; i < 10; i++) {
 		int64_t value = sqlite3_column_int64(row, i);
 
 		if (value < 0 || (i < 4 && value > UINT32_MAX))
@@ -116,7 +119,7 @@ static bool state_plausible(sqlite3_stmt *row)
 	}
 	return sqlite3_column_int64(row, 2) <= INT32_MAX &&
 	       vs_metric_name((enum vs_metric)sqlite3_column_int(row, 2)) != NULL &&
-	       vs_quantization_name((enum vs_quantization)sqlite3_column_int(row, 8)) != NULL;
+	       vs_quantization_name((enum vs_quantization)sqlite3_column_int(row, 9)) != NULL;
 }
 
 static int read_state(struct vs_meta *meta, struct vs_meta_state *state, struct vs_error *error)
@@ -139,9 +142,11 @@ static int read_state(struct vs_meta *meta, struct vs_meta_state *state, struct 
 		.trimmed = (uint64_t)sqlite3_column_int64(row, 5),
 		.active = (uint64_t)sqlite3_column_int64(row, 6),
 		.deleted = (uint64_t)sqlite3_column_int64(row, 7),
-		.quantization = (enum vs_quantization)sqlite3_column_int(row, 8),
+		.expiry = sqlite3_column_int64(row, 8),
+		.quantization = (enum vs_quantization)sqlite3_column_int(row, 9),
 	};
 	meta->trimmed = state->trimmed;
+	meta->put_expiry = 0;
 	sqlite3_reset(row);
 	return 0;
 }
@@ -177,6 +182,12 @@ int vs_meta_begin_write(struct vs_meta *meta, struct vs_meta_state *state, struc
 	return begin(meta, VS_META_BEGIN_WRITE, state, error);
 }
 
+/* 0 is never. */
+static int64_t sooner(int64_t a, int64_t b)
+{
+	return b != 0 && (a == 0 || b < a) ? b : a;
+}
+
 int vs_meta_commit(struct vs_meta *meta, const struct vs_meta_state *state, struct vs_error *error)
 {
 	sqlite3_stmt *set = meta->statements[VS_META_SET_STATE];
@@ -192,6 +203,7 @@ int vs_meta_commit(struct vs_meta *meta, const struct vs_meta_state *state, stru
 	sqlite3_bind_int64(set, 4, (int64_t)state->trimmed);
 	sqlite3_bind_int64(set, 5, (int64_t)state->active);
 	sqlite3_bind_int64(set, 6, (int64_t)state->deleted);
+	sqlite3_bind_int64(set, 7, sooner(state->expiry, meta->put_expiry));
 	rc = vs_sql_run(&meta->sql, set, error);
 	VS_POINT("meta-before-commit");
 	if (rc == 0)
@@ -234,24 +246,13 @@ struct listener {
 	void *context;
 };
 
-static int quick_check(struct vs_meta *meta, const struct listener *listener, struct vs_error *error)
+static void hear(void *context, const char *text)
 {
-	sqlite3_stmt *statement = NULL;
-	int rc = sqlite3_prepare_v2(meta->sql.db, "PRAGMA quick_check(100)", -1, &statement, NULL);
+	const struct listener *listener = context;
+	char problem[256];
 
-	if (rc != SQLITE_OK)
-		return vs_sql_error(&meta->sql, rc, error);
-	while ((rc = vs_sql_step(&meta->sql, statement, error)) == 1) {
-		const char *text = (const char *)sqlite3_column_text(statement, 0);
-		char problem[256];
-
-		if (text == NULL || strcmp(text, "ok") == 0)
-			continue;
-		snprintf(problem, sizeof(problem), "meta.db: %s", text);
-		listener->report(listener->context, problem);
-	}
-	sqlite3_finalize(statement);
-	return rc;
+	snprintf(problem, sizeof(problem), "meta.db: %s", text);
+	listener->report(listener->context, problem);
 }
 
 /* Each row of the statement is a text: what is wrong. */
@@ -259,7 +260,7 @@ static int check_counts(struct vs_meta *meta, const struct listener *listener, s
 {
 	static const char text[] =
 	    "WITH r AS (SELECT count(*) AS n, count(deleted_at) AS gone, coalesce(max(slot), -1) AS top,"
-	    "                  coalesce(min(slot), 0) AS bottom FROM record),"
+	    "                  coalesce(min(slot), 0) AS bottom, min(expires_at) AS first FROM record),"
 	    "     c AS (SELECT count(*) AS n, coalesce(min(seq), 0) AS low, coalesce(max(seq), 0) AS high,"
 	    "                  coalesce(max(slot), -1) AS top FROM change),"
 	    "     p(holds, problem) AS ("
@@ -272,7 +273,9 @@ static int check_counts(struct vs_meta *meta, const struct listener *listener, s
 	    "    FROM state, r, c UNION ALL"
 	    "  SELECT c.n = seq - trimmed AND (c.n = 0 OR (c.low = trimmed + 1 AND c.high = seq)),"
 	    "         printf('the change log should hold %lld to %lld, it holds %lld changes from %lld to %lld',"
-	    "                trimmed + 1, seq, c.n, c.low, c.high) FROM state, c)"
+	    "                trimmed + 1, seq, c.n, c.low, c.high) FROM state, c UNION ALL"
+	    "  SELECT r.first IS NULL OR (expiry > 0 AND expiry <= r.first),"
+	    "         printf('a record expires at %lld, the state says none does before %lld', r.first, expiry) FROM state, r)"
 	    " SELECT problem FROM p WHERE NOT holds";
 	sqlite3_stmt *statement = NULL;
 	int rc = sqlite3_prepare_v2(meta->sql.db, text, -1, &statement, NULL);
@@ -303,7 +306,7 @@ int vs_meta_check(struct vs_meta *meta, void (*report)(void *context, const char
 	if (!inside)
 		rc = vs_meta_begin(meta, &state, &found);
 	if (rc == 0)
-		rc = quick_check(meta, &listener, &found);
+		rc = vs_sql_check(&meta->sql, hear, &listener, &found);
 	if (rc == 0)
 		rc = check_counts(meta, &listener, &found);
 	if (!inside)

@@ -35,6 +35,7 @@ struct vs_meta_state {
 	uint64_t trimmed;   /* changes up to this one are gone from the log */
 	uint64_t active;    /* records not soft-deleted */
 	uint64_t deleted;   /* soft-deleted records */
+	int64_t expiry;     /* no record expires before, milliseconds since 1970; 0: none expires */
 };
 
 struct vs_meta_row {
@@ -47,6 +48,7 @@ struct vs_meta_row {
 	int64_t deleted_at; /* 0: live */
 	const char *metadata;
 	size_t metadata_len;
+	int64_t expires_at; /* 0: never */
 };
 
 /* Values are stored: never renumber. */
@@ -79,8 +81,8 @@ void vs_meta_close(struct vs_meta *meta); /* rolls back what is open; NULL allow
 int vs_meta_begin(struct vs_meta *meta, struct vs_meta_state *state, struct vs_error *error);
 void vs_meta_end(struct vs_meta *meta);
 
-/* The write transaction. Between them the caller changes *state and hands it to commit, which stores it; a failed
- * commit has rolled back. Commit is durable (fsync of the WAL) when it returns 0. */
+/* The write transaction. Between them the caller changes *state and hands it to commit, which stores it (with an expiry
+ * that is not past that of any row put); a failed commit has rolled back. Commit is durable (fsync of the WAL) when it returns 0. */
 int vs_meta_begin_write(struct vs_meta *meta, struct vs_meta_state *state, struct vs_error *error);
 int vs_meta_commit(struct vs_meta *meta, const struct vs_meta_state *state, struct vs_error *error);
 void vs_meta_rollback(struct vs_meta *meta);
@@ -96,9 +98,16 @@ int vs_meta_get(struct vs_meta *meta, uint32_t slot, struct vs_meta_row *row, st
 /* Rows with from <= slot < to in slot order. each returns non-zero to stop; that value is returned. */
 int vs_meta_scan(struct vs_meta *meta, uint32_t from, uint32_t to,
                  int (*each)(void *context, const struct vs_meta_row *row), void *context, struct vs_error *error);
-/* Rows with id > after (all when after is NULL), in order of id's bytes. As vs_meta_scan. */
-int vs_meta_page(struct vs_meta *meta, const char *after, size_t after_len,
-                 int (*each)(void *context, const struct vs_meta_row *row), void *context, struct vs_error *error);
+/* Ids after `after` (all when NULL) and their slots, in order of id's bytes; read from the index alone, about 0.15 µs each.
+ * As vs_meta_scan; each may call vs_meta_get. */
+int vs_meta_walk(struct vs_meta *meta, const char *after, size_t after_len,
+                 int (*each)(void *context, const char *id, size_t id_len, uint32_t slot), void *context,
+                 struct vs_error *error);
+/* Slots of rows with expires_at <= now, soonest first; read from an index alone. As vs_meta_scan. */
+int vs_meta_expired(struct vs_meta *meta, int64_t now,
+                    int (*each)(void *context, uint32_t slot, int64_t expires_at), void *context, struct vs_error *error);
+/* The soonest expires_at > now; 0 when there is none. */
+int vs_meta_next_expiry(struct vs_meta *meta, int64_t now, int64_t *next, struct vs_error *error);
 /* Changes with seq > after, in order. VS_ESTALE when the log was trimmed past `after`. As vs_meta_scan. */
 int vs_meta_changes(struct vs_meta *meta, uint64_t after, int (*each)(void *context, const struct vs_change *change),
                     void *context, struct vs_error *error);

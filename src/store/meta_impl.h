@@ -16,7 +16,9 @@ enum vs_meta_statement {
 	VS_META_FIND,
 	VS_META_GET,
 	VS_META_SCAN,
-	VS_META_PAGE,
+	VS_META_WALK,
+	VS_META_EXPIRED,
+	VS_META_NEXT_EXPIRY,
 	VS_META_CHANGES,
 	VS_META_PUT,
 	VS_META_REMOVE,
@@ -31,6 +33,7 @@ struct vs_meta {
 	sqlite3_stmt *statements[VS_META_STATEMENTS];
 	sqlite3_stmt *borrowed; /* stands on the row that was handed out last; reset by the next call */
 	uint64_t trimmed;       /* of the open transaction */
+	int64_t put_expiry;     /* the soonest of rows put in it; 0: none */
 };
 
 static inline void vs_meta_return_borrowed(struct vs_meta *meta)

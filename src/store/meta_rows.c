@@ -30,6 +30,7 @@ static int decode_row(struct vs_meta *meta, sqlite3_stmt *statement, struct vs_m
 		.deleted_at = sqlite3_column_int64(statement, 5),
 		.metadata = (const char *)sqlite3_column_text(statement, 6),
 		.metadata_len = (size_t)sqlite3_column_bytes(statement, 6),
+		.expires_at = sqlite3_column_int64(statement, 7),
 	};
 	if ((row->id == NULL || row->metadata == NULL) && sqlite3_errcode(meta->sql.db) == SQLITE_NOMEM)
 		return vs_error_set(error, VS_ENOMEM, "%s: out of memory", meta->sql.path);
@@ -104,17 +105,69 @@ int vs_meta_scan(struct vs_meta *meta, uint32_t from, uint32_t to,
 	return each_row(meta, statement, each, context, error);
 }
 
-int vs_meta_page(struct vs_meta *meta, const char *after, size_t after_len,
-                 int (*each)(void *context, const struct vs_meta_row *row), void *context, struct vs_error *error)
+int vs_meta_walk(struct vs_meta *meta, const char *after, size_t after_len,
+                 int (*each)(void *context, const char *id, size_t id_len, uint32_t slot), void *context,
+                 struct vs_error *error)
 {
-	sqlite3_stmt *statement = meta->statements[VS_META_PAGE];
+	sqlite3_stmt *statement = meta->statements[VS_META_WALK];
 	int rc = enter(meta, error);
 
 	/* No id is empty, so "" stands before them all. */
 	if (rc == 0)
 		rc = vs_sql_bind_text(&meta->sql, statement, 1, after != NULL ? after : "", after != NULL ? after_len : 0,
 		                      error);
-	return rc < 0 ? rc : each_row(meta, statement, each, context, error);
+	if (rc < 0)
+		return rc;
+	while ((rc = vs_sql_step(&meta->sql, statement, error)) == 1) {
+		const char *id = (const char *)sqlite3_column_text(statement, 0);
+		int64_t slot = sqlite3_column_int64(statement, 1);
+		if (id == NULL || slot < 0 || slot >= UINT32_MAX)
+			rc = vs_error_set(error, VS_ECORRUPT, "%s is damaged: its index of ids cannot be read", meta->sql.path);
+		else
+			rc = each(context, id, (size_t)sqlite3_column_bytes(statement, 0), (uint32_t)slot);
+		if (rc != 0)
+			break;
+	}
+	sqlite3_reset(statement);
+	return rc;
+}
+
+int vs_meta_expired(struct vs_meta *meta, int64_t now,
+                    int (*each)(void *context, uint32_t slot, int64_t expires_at), void *context, struct vs_error *error)
+{
+	sqlite3_stmt *statement = meta->statements[VS_META_EXPIRED];
+	int rc = enter(meta, error);
+
+	if (rc < 0)
+		return rc;
+	sqlite3_bind_int64(statement, 1, now);
+	while ((rc = vs_sql_step(&meta->sql, statement, error)) == 1) {
+		int64_t slot = sqlite3_column_int64(statement, 0);
+		if (slot < 0 || slot >= UINT32_MAX)
+			rc = vs_error_set(error, VS_ECORRUPT, "%s is damaged: its index of expiries cannot be read", meta->sql.path);
+		else
+			rc = each(context, (uint32_t)slot, sqlite3_column_int64(statement, 1));
+		if (rc != 0)
+			break;
+	}
+	sqlite3_reset(statement);
+	return rc;
+}
+
+int vs_meta_next_expiry(struct vs_meta *meta, int64_t now, int64_t *next, struct vs_error *error)
+{
+	sqlite3_stmt *statement = meta->statements[VS_META_NEXT_EXPIRY];
+	int rc = enter(meta, error);
+
+	*next = 0;
+	if (rc < 0)
+		return rc;
+	sqlite3_bind_int64(statement, 1, now);
+	rc = vs_sql_step(&meta->sql, statement, error);
+	if (rc == 1)
+		*next = sqlite3_column_int64(statement, 0); /* NULL reads as 0 */
+	sqlite3_reset(statement);
+	return rc < 0 ? rc : 0;
 }
 
 static int decode_change(struct vs_meta *meta, sqlite3_stmt *statement, struct vs_change *change,
@@ -189,6 +242,12 @@ int vs_meta_put(struct vs_meta *meta, const struct vs_meta_row *row, struct vs_e
 		sqlite3_bind_int64(put, 6, row->deleted_at);
 	else
 		sqlite3_bind_null(put, 6);
+	if (row->expires_at != 0)
+		sqlite3_bind_int64(put, 8, row->expires_at);
+	else
+		sqlite3_bind_null(put, 8);
+	if (row->expires_at != 0 && (meta->put_expiry == 0 || row->expires_at < meta->put_expiry))
+		meta->put_expiry = row->expires_at;
 	return vs_sql_run(&meta->sql, put, error);
 }
 

@@ -258,6 +258,7 @@ bool vs_rows_find(const struct vs_rows *rows, uint32_t slot, struct vs_arena *ar
 		                         .version = copy->version,
 		                         .created_at = copy->created_at,
 		                         .updated_at = copy->updated_at,
+		                         .expires_at = copy->expires_at,
 		                         .metadata = copy->text + copy->id_len + 1,
 		                         .metadata_len = copy->metadata_len };
 	return true;

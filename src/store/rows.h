@@ -31,9 +31,10 @@
  *   8       8     version
  *   16      8     created_at
  *   24      8     updated_at
- *   32      4     bytes of the id
- *   36      4     bytes of the metadata
- *   40      …     id, NUL, metadata, NUL
+ *   32      8     expires_at, 0: never
+ *   40      4     bytes of the id
+ *   44      4     bytes of the metadata
+ *   48      …     id, NUL, metadata, NUL
  *
  * One writer (under indexer.lock), any number of readers without locks.
  */

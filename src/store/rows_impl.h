@@ -49,13 +49,14 @@ struct vs_rows_row {
 	int64_t version;
 	int64_t created_at;
 	int64_t updated_at;
+	int64_t expires_at;
 	uint32_t id_len;
 	uint32_t metadata_len;
 	char text[]; /* id, NUL, metadata, NUL */
 };
 _Static_assert(offsetof(struct vs_rows_row, version) == 8, "layout");
-_Static_assert(offsetof(struct vs_rows_row, id_len) == 32, "layout");
-_Static_assert(offsetof(struct vs_rows_row, text) == 40, "layout");
+_Static_assert(offsetof(struct vs_rows_row, id_len) == 40, "layout");
+_Static_assert(offsetof(struct vs_rows_row, text) == 48, "layout");
 
 /* Bytes of a row with its text; at most VS_ROW_BYTES_MAX if it is to have a copy. */
 static inline uint64_t vs_rows_row_len(uint64_t id_len, uint64_t metadata_len)

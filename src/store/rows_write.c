@@ -173,6 +173,7 @@ static int copy_row(void *context, const struct vs_meta_row *row)
 		                        .version = row->version,
 		                        .created_at = row->created_at,
 		                        .updated_at = row->updated_at,
+		                        .expires_at = row->expires_at,
 		                        .id_len = (uint32_t)row->id_len,
 		                        .metadata_len = (uint32_t)row->metadata_len };
 	size_t at = writer->added.len;

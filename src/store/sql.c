@@ -273,21 +273,56 @@ int vs_sql_checkpoint(struct vs_sql *sql, struct vs_error *error)
 	return rc == SQLITE_OK ? 0 : vs_sql_error(sql, rc, error);
 }
 
+/* Through SQLite's own descriptors: another one, when closed, would drop its locks. */
+static uint64_t file_bytes(struct vs_sql *sql, int which)
+{
+	sqlite3_file *file = NULL;
+	sqlite3_int64 size = 0;
+
+	if (sqlite3_file_control(sql->db, "main", which, &file) == SQLITE_OK && file != NULL && file->pMethods != NULL &&
+	    file->pMethods->xFileSize(file, &size) == SQLITE_OK && size > 0)
+		return (uint64_t)size;
+	return 0;
+}
+
+uint64_t vs_sql_wal_bytes(struct vs_sql *sql)
+{
+	return file_bytes(sql, SQLITE_FCNTL_JOURNAL_POINTER);
+}
+
 uint64_t vs_sql_bytes(struct vs_sql *sql)
 {
-	static const int which[] = { SQLITE_FCNTL_FILE_POINTER, SQLITE_FCNTL_JOURNAL_POINTER };
-	uint64_t bytes = 0;
+	return file_bytes(sql, SQLITE_FCNTL_FILE_POINTER) + vs_sql_wal_bytes(sql);
+}
 
-	/* Through SQLite's own descriptors: another one, when closed, would drop its locks. */
-	for (size_t i = 0; i < 2; i++) {
-		sqlite3_file *file = NULL;
-		sqlite3_int64 size = 0;
+static bool has_ending(const char *text, const char *ending)
+{
+	size_t len = strlen(text);
 
-		if (sqlite3_file_control(sql->db, "main", which[i], &file) == SQLITE_OK && file != NULL &&
-		    file->pMethods != NULL && file->pMethods->xFileSize(file, &size) == SQLITE_OK && size > 0)
-			bytes += (uint64_t)size;
+	return len >= strlen(ending) && strcmp(text + len - strlen(ending), ending) == 0;
+}
+
+int vs_sql_check(struct vs_sql *sql, void (*report)(void *context, const char *problem), void *context,
+                 struct vs_error *error)
+{
+	sqlite3_stmt *statement = NULL;
+	int rc = sqlite3_prepare_v2(sql->db, "PRAGMA quick_check(100)", -1, &statement, NULL);
+
+	if (rc != SQLITE_OK)
+		return vs_sql_error(sql, rc, error);
+	while ((rc = vs_sql_step(sql, statement, error)) == 1) {
+		const char *text = (const char *)sqlite3_column_text(statement, 0);
+		if (text == NULL || strcmp(text, "ok") == 0)
+			continue;
+		/* What SQLite 3.40 makes of a page that found no memory (SQLITE_NOMEM). */
+		if (strstr(text, "error code=7\n") != NULL || has_ending(text, "error code=7")) {
+			rc = vs_error_set(error, VS_ENOMEM, "%s: out of memory", sql->path);
+			break;
+		}
+		report(context, text);
 	}
-	return bytes;
+	sqlite3_finalize(statement);
+	return rc;
 }
 
 /* ---- open and create ------------------------------------------------------------------------------------ */
@@ -310,7 +345,7 @@ static void set_limits(sqlite3 *db)
 	} limits[] = {
 		{ SQLITE_LIMIT_LENGTH, 8 << 20 },     { SQLITE_LIMIT_SQL_LENGTH, 64 << 10 },
 		{ SQLITE_LIMIT_COLUMN, 64 },          { SQLITE_LIMIT_EXPR_DEPTH, 32 },
-		{ SQLITE_LIMIT_COMPOUND_SELECT, 4 },  { SQLITE_LIMIT_ATTACHED, 0 },
+		{ SQLITE_LIMIT_COMPOUND_SELECT, 8 },  { SQLITE_LIMIT_ATTACHED, 0 },
 		{ SQLITE_LIMIT_VARIABLE_NUMBER, 64 }, { SQLITE_LIMIT_TRIGGER_DEPTH, 1 },
 		{ SQLITE_LIMIT_FUNCTION_ARG, 16 },    { SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 64 },
 		{ SQLITE_LIMIT_WORKER_THREADS, 0 },

@@ -77,6 +77,11 @@ int vs_sql_finish(struct vs_sql *sql, sqlite3_stmt *statement, struct vs_error *
 
 /* WAL back into the database, and emptied. Never while a commit runs: see the comment in sql.c. */
 int vs_sql_checkpoint(struct vs_sql *sql, struct vs_error *error);
+/* PRAGMA quick_check; each problem is reported, 0 when it could look. */
+int vs_sql_check(struct vs_sql *sql, void (*report)(void *context, const char *problem), void *context,
+                 struct vs_error *error);
+/* Bytes of the WAL. */
+uint64_t vs_sql_wal_bytes(struct vs_sql *sql);
 /* Bytes of the database and its WAL. */
 uint64_t vs_sql_bytes(struct vs_sql *sql);
 void vs_sql_set_deadline(struct vs_sql *sql, uint64_t deadline_ns);

@@ -212,6 +212,7 @@ int vs_vectors_append(struct vs_vectors *vectors, uint32_t first, const float *c
 	rc = stage(vectors, error);
 	if (rc == 0)
 		rc = grow(vectors, offset_of(vectors, (uint64_t)first + count), error);
+	VS_POINT("vectors-grown");
 	most = vectors->staging_cap / vectors->stride;
 	for (size_t done = 0, n; rc == 0 && done < count; done += n) {
 		n = count - done < most ? count - done : most;
@@ -228,6 +229,47 @@ int vs_vectors_append(struct vs_vectors *vectors, uint32_t first, const float *c
 	vectors->sync_failed = vectors->sync_failed || rc < 0;
 	VS_POINT("vectors-synced");
 	return rc;
+}
+
+int vs_vectors_copy(struct vs_vectors *vectors, uint32_t first, const struct vs_view *from, const uint32_t *slots,
+                    size_t count, struct vs_error *error)
+{
+	size_t most;
+	int rc;
+
+	if (count == 0)
+		return 0;
+	if (count > UINT32_MAX - first)
+		return vs_error_set(error, VS_ETOOBIG, "the namespace has used all its slots");
+	rc = stage(vectors, error);
+	if (rc == 0)
+		rc = grow(vectors, offset_of(vectors, (uint64_t)first + count), error);
+	most = vectors->staging_cap / vectors->stride;
+	for (size_t done = 0, n; rc == 0 && done < count; done += n) {
+		n = count - done < most ? count - done : most;
+		for (size_t i = 0; i < n; i++)
+			memcpy(vectors->staging + i * vectors->stride, vs_view_row(from, slots[done + i]), vectors->stride);
+		rc = vs_file_write(&vectors->file, vectors->staging, n * vectors->stride,
+		                   offset_of(vectors, (uint64_t)first + done), error);
+	}
+	return rc;
+}
+
+int vs_vectors_sync(struct vs_vectors *vectors, struct vs_error *error)
+{
+	int rc = vs_file_sync(&vectors->file, error);
+
+	vectors->sync_failed = vectors->sync_failed || rc < 0;
+	return rc;
+}
+
+int vs_vectors_reserve(struct vs_vectors *vectors, uint32_t count, struct vs_error *error)
+{
+	uint64_t end = offset_of(vectors, count);
+	uint64_t size;
+	int rc = vs_file_size(&vectors->file, &size, error);
+
+	return rc < 0 || end <= size ? rc : vs_file_reserve(&vectors->file, size, end - size, error);
 }
 
 /* ---- read ----------------------------------------------------------------------------------------------- */

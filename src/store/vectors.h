@@ -68,6 +68,15 @@ int vs_vectors_first(const struct vs_vectors *vectors, uint32_t next_slot, uint3
 int vs_vectors_append(struct vs_vectors *vectors, uint32_t first, const float *const *rows, size_t count,
                       struct vs_error *error);
 
+/* Writes count rows of another file of the same space at slots first, first + 1, …, byte for byte: a damaged row stays one. Not
+ * synced. */
+int vs_vectors_copy(struct vs_vectors *vectors, uint32_t first, const struct vs_view *from, const uint32_t *slots,
+                    size_t count, struct vs_error *error);
+/* Room for count rows and no more. */
+int vs_vectors_reserve(struct vs_vectors *vectors, uint32_t count, struct vs_error *error);
+/* Makes what was copied durable. */
+int vs_vectors_sync(struct vs_vectors *vectors, struct vs_error *error);
+
 /* Maps at least `count` rows (those of committed slots). The view is valid until the next refresh or close. */
 int vs_vectors_refresh(struct vs_vectors *vectors, uint32_t count, struct vs_error *error);
 struct vs_view vs_vectors_view(const struct vs_vectors *vectors);

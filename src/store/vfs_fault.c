@@ -41,10 +41,10 @@ static struct file *file_of(sqlite3_file *base)
 static int step(struct file *file, const char *call, int code)
 {
 	int errnum = vs_fault_step(call, NULL);
-	if (file)
-		file->last_errno = errnum;
-	else
+	if (!file)
 		vfs_errno = errnum;
+	else if (errnum != 0) /* kept until the next failure, as the real VFS does */
+		file->last_errno = errnum;
 	/* The real VFS goes on after EINTR by itself. */
 	if (errnum == 0 || errnum == EINTR)
 		return SQLITE_OK;
@@ -88,13 +88,16 @@ static int file_write(sqlite3_file *base, const void *data, int len, sqlite3_int
 	const char *at = data;
 	int done = 0;
 	check_lock(file);
+	if (file->flags & SQLITE_OPEN_MAIN_DB && file->shared)
+		VS_POINT("checkpoint-write");
 	/* As pwrite would be called: after a short one for the rest. */
 	while (done < len) {
 		unsigned long want = (unsigned long)(len - done);
 		int errnum = vs_fault_step("xWrite", &want);
-		file->last_errno = errnum;
 		if (errnum == EINTR)
 			continue;
+		if (errnum != 0)
+			file->last_errno = errnum;
 		if (errnum != 0)
 			return errnum == ENOSPC ? SQLITE_FULL : SQLITE_IOERR_WRITE;
 		int rc = file->real->pMethods->xWrite(file->real, at + done, (int)want, offset + done);

@@ -31,6 +31,9 @@ FILTERS = {
     and (m["even"] is False or m["n"] > 100),
     "@id = 'r-50'": lambda m: m.get("n") == 50,
     "n = 1e9": lambda m: False,
+    '{"$or": [{"n": {"$lt": 10}}, {"nested.x.y": 3, "even": false}]}': lambda m: "n" in m
+    and (m["n"] < 10 or (m["nested"]["x"]["y"] == 3 and not m["even"])),
+    '{"color": {"$nin": ["red"]}}': lambda m: "color" in m and m["color"] != "red",
     "ratio > 0.5": lambda m: m.get("ratio", 0) > 0.5,
 }
 

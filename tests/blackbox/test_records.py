@@ -3,6 +3,7 @@
 
 import json
 import re
+import socket
 import struct
 import threading
 
@@ -281,11 +282,93 @@ def test_pages_in_order_of_bytes(client):
         assert [record["id"] for record in client.pages(limit=limit)] == ordered
 
 
+def test_filters_as_json(client):
+    """An object is taken wherever a text is, and both mean the same; so is its text in a query string."""
+    for n in range(20):
+        date = f"2024-05-01T{n:02d}:00:00+02:00"
+        client.ok("POST", "/v1/upsert", {"id": f"j{n:02}", "vector": V, "metadata": {"n": n, "big": 2**53 + n, "at": date}})
+    filters = [
+        ({"n": {"$gte": 5, "$lt": 8}}, "n >= 5 AND n < 8", 3),
+        ({"big": 2**53 + 1}, "big = 9007199254740993", 1),
+        ({"$or": [{"@id": "j03"}, {"n": {"$in": [4, 4.0, "x"]}}]}, "@id = 'j03' OR n IN [4]", 2),
+        ({"at": {"$lte": {"$date": "2024-05-01T03:00:00Z"}}}, "at <= date('2024-05-01T03:00Z')", 6),
+        ({"@created_at": {"$gt": {"$date": "2024-05-01"}}}, "@created_at > date('2024-05-01')", 20),
+    ]
+    for as_object, as_text, count in filters:
+        asked = {"vector": V, "limit": 100, "exact": True}
+        for form in (as_object, as_text, json.dumps(as_object)):
+            assert client.ok("POST", "/v1/query", asked | {"filter": form})["stats"]["filtered_count"] == count
+            batch = client.ok("POST", "/v1/batch-query", {"queries": [asked, asked | {"filter": form}]})
+            assert batch["results"][1]["stats"]["filtered_count"] == count
+        assert len(client.pages(filter=json.dumps(as_object))) == count
+    assert client.ok("POST", "/v1/delete", {"filter": filters[0][0]}) == {"deleted": 3}
+    assert len(client.pages()) == 17
+
+
 def test_pages_with_filter(client):
     client.batch([{"id": f"{i:03}", "vector": V, "metadata": {"i": i}} for i in range(100)])
     records = client.pages(limit=7, filter="i >= 50 AND i < 80", include_vector="true")
     assert [record["metadata"]["i"] for record in records] == list(range(50, 80))
     assert all(record["vector"] == V for record in records)
+
+
+def test_fields(client):
+    client.upsert("a", V, {"n": 1, "o": {"x": 1, "y": {"z": [1]}}, "a.b": 2, "ü": 3})
+    client.upsert("b", V, {"m": 1})
+    assert client.record("a", fields="o.y,ü").json()["metadata"] == {"o": {"y": {"z": [1]}}, "ü": 3}
+    assert client.record("a", fields="`a.b`,a.b").json()["metadata"] == {"a.b": 2}
+    records = client.pages(limit=1, fields="n,m", include_vector="true")
+    assert [(record["id"], record["metadata"], record["vector"]) for record in records] == [
+        ("a", {"n": 1}, V),
+        ("b", {"m": 1}, V),
+    ]
+    assert client.get("/v1/records?fields=n,,m").json()["position"] == 2
+    assert client.get("/v1/records/a?fields=").json()["field"] == "fields"
+
+
+def test_large_pages_end_early(client):
+    client.batch([{"id": f"{i:02}", "vector": V, "metadata": {"text": "x" * 1_000_000}} for i in range(30)])
+    page = client.page(limit=1000)
+    assert 8 <= len(page["records"]) < 20 and page["next_cursor"]
+    assert [record["id"] for record in client.pages(limit=1000, fields="none")] == [f"{i:02}" for i in range(30)]
+
+
+def lines(client, target="/v1/records"):
+    reply = client.get(target, headers={"Accept": "application/x-ndjson"})
+    assert (reply.status, reply.headers["content-type"]) == (200, "application/x-ndjson"), reply
+    *records, end = [json.loads(line) for line in reply.body.decode().splitlines()]
+    return records, end
+
+
+def test_all_records_as_lines(client):
+    client.batch([{"id": f"{i:05}", "vector": V, "metadata": {"i": i, "text": "x" * 400}} for i in range(10000)])
+    records, end = lines(client)
+    assert [record["metadata"]["i"] for record in records] == list(range(10000)) and end == {"next_cursor": None}
+    records, end = lines(client, "/v1/records?filter=i%3E%3D5000&fields=i&include_vector=true&limit=4000")
+    assert [record["metadata"] for record in records] == [{"i": i} for i in range(5000, 9000)]
+    assert all(record["vector"] == V for record in records)
+    records, end = lines(client, f"/v1/records?filter=i%3E%3D5000&cursor={end['next_cursor']}")
+    assert len(records) == 1000 and end == {"next_cursor": None}
+    reply = client.get("/v1/records?limit=0", headers={"Accept": "application/x-ndjson"})
+    assert reply.status == 400 and reply.error()
+    reply = client.request("HEAD", "/v1/records", headers={"Accept": "application/x-ndjson"})
+    assert (reply.status, reply.body) == (200, b"")
+    # What goes out comes back in, but for what the server says about it.
+    records, _ = lines(client, "/v1/records?include_vector=true&limit=100")
+    body = "\n".join(json.dumps({k: r[k] for k in ("id", "vector", "metadata")}) for r in records)
+    reply = client.post("/v1/batch-upsert", body.encode(), content_type="application/x-ndjson")
+    assert reply.json() == {"inserted": 0, "updated": 100, "errors": []}
+
+
+def test_a_reader_that_leaves(client):
+    """The worker notices, and serves others."""
+    client.batch([{"id": f"{i:05}", "vector": V, "metadata": {"text": "x" * 9000}} for i in range(5000)])
+    for _ in range(8):
+        with socket.create_connection(("127.0.0.1", client.port), timeout=60) as peer:
+            peer.sendall(b"GET /v1/records HTTP/1.1\r\nHost: x\r\nAccept: application/x-ndjson\r\n\r\n")
+            assert peer.recv(20).startswith(b"HTTP/1.1 200")
+    for _ in range(4):
+        assert client.record("00001").status == 200
 
 
 def test_no_records(client):

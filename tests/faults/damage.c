@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A part of R6 of doc/reliability.md: bits flipped, ends cut off and bodies overwritten, in every file. No signal, no hang;
- * damaged vectors are reported; what is derived changes no exact answer and is made again.
+ * damaged vectors are reported; what is derived changes no exact answer and is mended by a repair, which every second time is
+ * killed at some step before.
  *
  *   damage [FILE]            VECSTORE_FAULT_DAMAGES=N: per file (CI: 40); VECSTORE_FAULT_SEED=N: others;
  *                            VECSTORE_FAULT_FIRST=1: end at the first finding
  */
 #include <dirent.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,10 +28,20 @@ enum truth { DERIVED, VECTORS, DATABASE };
 static const struct {
 	const char *name;
 	enum truth truth;
+	size_t stride; /* of what lies behind 4096 bytes and is used for RECORDS; 0: all of the file is */
 } files[] = {
-	{ "live.bits", DERIVED },  { "graph.hnsw", DERIVED }, { "graph.up", DERIVED }, { "codes.i8", DERIVED },
-	{ "vectors.f32", VECTORS }, { "meta.db", DATABASE },   { "meta.db-wal", DATABASE },
-	{ "rows.idx", DERIVED },   { "rows.dat", DERIVED },
+	{ "live.bits", DERIVED, 0 },
+	{ "graph.hnsw", DERIVED, 128 },
+	{ "graph.up", DERIVED, 8 }, /* one slot in 16 has a record, of 80 bytes, or more */
+	{ "codes.i8", DERIVED, 64 },
+	{ "columns/manifest", DERIVED, 0 },
+	{ "columns/c000.codes", DERIVED, 5 },
+	{ "columns/c002.dict", DERIVED, 1 },
+	{ "rows.idx", DERIVED, 8 },
+	{ "rows.dat", DERIVED, 0 },
+	{ "vectors.f32", VECTORS, 64 },
+	{ "meta.db", DATABASE, 0 },
+	{ "meta.db-wal", DATABASE, 0 },
 };
 #define FILES (sizeof(files) / sizeof(files[0]))
 
@@ -86,8 +98,7 @@ static void file_path(const char *data, const char *name, char path[256])
 /* What lies past the rows is never looked at, so damage is done where something is. */
 static size_t used_of(const struct run *run, size_t size)
 {
-	static const size_t strides[] = { 0, 128, 0, 64, 64, 0, 0, 8, 0 };
-	size_t used = strides[run->file] != 0 ? 4096 + RECORDS * strides[run->file] : size;
+	size_t used = files[run->file].stride != 0 ? 4096 + RECORDS * files[run->file].stride : size;
 
 	return used < size ? used : size;
 }
@@ -147,8 +158,8 @@ static void read_all(void *context, const struct vs_record *record)
 static bool use_all(struct run *run, struct work *work, bool *reported)
 {
 	struct work_op index = { WORK_INDEX, 0, 0, 0 };
-	struct vs_page_options page = { NULL, NULL, 0, WORK_RECORDS, true, true };
-	struct vs_check_result result = { 0, 0 };
+	struct vs_page_options page = { .limit = WORK_RECORDS, .with_vector = true, .with_deleted = true };
+	struct vs_check_result result = { .problems = 0 };
 	struct vs_error error;
 	bool more;
 	int rc;
@@ -162,6 +173,61 @@ static bool use_all(struct run *run, struct work *work, bool *reported)
 	return true;
 }
 
+static int repair(struct work *work, struct vs_check_result *result, char *why)
+{
+	struct vs_repair_options options = VS_REPAIR_OPTIONS;
+	struct vs_error error;
+	int rc;
+
+	options.threads = 1;
+	rc = vs_namespace_repair(work->ns, &options, result, &error);
+	if (rc != 0)
+		snprintf(why, WORK_WHY, "it cannot be repaired: %s", error.text);
+	return rc;
+}
+
+/* Killed at a step, before the repair that counts. */
+static int repair_killed(void *context)
+{
+	struct run *run = context;
+	struct vs_check_result result;
+	struct vs_error error;
+	struct work work;
+	char fault[32];
+
+	setenv("VECSTORE_BOOT_ID", "the same", 1);
+	if (work_open(&work, run->data, "default", DIM, &error) != 0)
+		return 3;
+	snprintf(fault, sizeof(fault), "%u:KILL", 1 + (unsigned)(run->seed % 160));
+	work_fault(fault);
+	return repair(&work, &result, run->why) != 0 ? 3 : 0;
+}
+
+/* Exact answers are right before the repair, all is after it. Garbage for links may cost recall until then. */
+static int look_derived(struct run *run)
+{
+	struct vs_check_result result;
+	struct vs_error error;
+	struct work work;
+	bool good;
+
+	if (work_open(&work, run->data, "default", DIM, &error) != 0)
+		return snprintf(run->why, WORK_WHY, "it cannot be opened: %s", error.text), 3;
+	good = work_answers(&work, &run->model, run->why) || strncmp(run->why, "recall", 6) == 0;
+	work_close(&work);
+	if (!good)
+		return 3;
+	run->why[0] = '\0';
+	if (work_open(&work, run->data, "default", DIM, &error) != 0 || repair(&work, &result, run->why) != 0)
+		return 3;
+	if (result.problems != 0 || result.repairs != 0)
+		snprintf(run->why, WORK_WHY, "a repair leaves %d problems and %d repairs", (int)result.problems,
+		         (int)result.repairs);
+	good = run->why[0] == '\0' && work_answers(&work, &run->model, run->why);
+	work_close(&work);
+	return good && work_verify(run->data, "default", DIM, &run->model, 1, run->why) ? 0 : 3;
+}
+
 static int look(void *context)
 {
 	struct run *run = context;
@@ -170,25 +236,12 @@ static int look(void *context)
 	struct work work;
 	char ignored[WORK_WHY];
 	bool reported = false;
-	bool exact;
 
 	setenv("VECSTORE_BOOT_ID", "the same", 1);
+	if (truth == DERIVED)
+		return look_derived(run);
 	if (work_open(&work, run->data, "default", DIM, &error) != 0)
-		return truth == DERIVED ? snprintf(run->why, WORK_WHY, "it cannot be opened: %s", error.text), 3 : 0;
-	if (truth == DERIVED) {
-		/* Garbage for links costs recall until check says so and the files are made again: not these answers. */
-		exact = work_answers(&work, &run->model, run->why) || strncmp(run->why, "recall", 6) == 0;
-		work_close(&work);
-		if (!exact)
-			return 3;
-		run->why[0] = '\0';
-		if (work_verify(run->data, "default", DIM, &run->model, 1, run->why))
-			return 0;
-		return strncmp(run->why, "recall", 6) == 0 || strncmp(run->why, "check: codes", 12) == 0 ||
-		               strncmp(run->why, "check: graph", 12) == 0
-		           ? 0
-		           : 3;
-	}
+		return 0;
 	(void)use_all(run, &work, &reported);
 	work_close(&work);
 	run->why[0] = '\0';
@@ -196,6 +249,25 @@ static int look(void *context)
 		return 0;
 	snprintf(run->why, WORK_WHY, "not reported: %.300s", ignored);
 	return 3;
+}
+
+/* One damage, and what comes of it. */
+static int try(struct run *run, unsigned long i)
+{
+	uint64_t seed = (work_setting("VECSTORE_FAULT_SEED", 1) * 1000003 + i) * FILES + run->file;
+	int status = 0;
+
+	(void)random_next(&seed);
+	work_copy(run->template, run->data);
+	damage_file(run, &seed);
+	run->why[0] = '\0';
+	run->seed = random_next(&seed);
+	if (files[run->file].truth == DERIVED && i % 2 == 1)
+		status = work_child(repair_killed, run);
+	if (status == 0 || status == -SIGKILL)
+		status = work_child(look, run);
+	work_remove(run->data);
+	return status;
 }
 
 static unsigned long run_lane(unsigned lane, unsigned lanes, void *context)
@@ -209,14 +281,7 @@ static unsigned long run_lane(unsigned lane, unsigned lanes, void *context)
 	snprintf(run->data + length, sizeof(run->data) - length, "/%u", lane);
 	run->why = mmap(NULL, WORK_WHY, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	for (unsigned long i = lane; i < damages && !(first_only && findings > 0); i += lanes) {
-		uint64_t seed = (work_setting("VECSTORE_FAULT_SEED", 1) * 1000003 + i) * FILES + run->file;
-		int status;
-		(void)random_next(&seed);
-		work_copy(run->template, run->data);
-		damage_file(run, &seed);
-		run->why[0] = '\0';
-		status = work_child(look, run);
-		work_remove(run->data);
+		int status = try(run, i);
 		if (status == 0)
 			continue;
 		if (status < 0)

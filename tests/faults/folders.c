@@ -19,6 +19,12 @@
 #define HANG_SECONDS 60
 #define LANES_MAX 64
 
+#ifdef VS_COVERAGE
+void __gcov_dump(void);
+#else
+#define __gcov_dump() ((void)0)
+#endif
+
 static void trouble(const char *what)
 {
 	perror(what);
@@ -117,6 +123,7 @@ unsigned long work_lanes(unsigned long (*each)(unsigned lane, unsigned lanes, vo
 		if (children[i] == 0) {
 			unsigned long count = each(i, (unsigned)lanes, context);
 			fflush(NULL);
+			__gcov_dump();
 			_exit(count < 100 ? (int)count : 100);
 		}
 	}
@@ -142,6 +149,7 @@ int work_child(int (*each)(void *context), void *context)
 		alarm(HANG_SECONDS);
 		status = each(context);
 		fflush(NULL);
+		__gcov_dump(); /* which only exit() would do by itself */
 		_exit(status);
 	}
 	if (waitpid(child, &status, 0) != child)

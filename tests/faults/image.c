@@ -13,9 +13,9 @@
 
 #define SECTOR 512
 #define BLOCK 4096
-#define NAMES_MAX 64
+#define NAMES_MAX 128
 #define NAME_MAX_LEN 96
-#define PENDING_MAX 64
+#define PENDING_MAX 128
 #define WRITES_MAX 4096
 
 struct event {
@@ -182,6 +182,16 @@ static void name_set(struct name *names, const char *path, struct inode *inode)
 	name->inode = inode;
 }
 
+/* What lay in a folder that goes went before it. */
+static void names_empty(struct name *names, const char *folder)
+{
+	size_t len = strlen(folder);
+
+	for (size_t i = 0; i < NAMES_MAX; i++)
+		if (names[i].inode != NULL && strncmp(names[i].path, folder, len) == 0 && names[i].path[len] == '/')
+			names[i].inode = NULL;
+}
+
 static void name_apply(struct name *names, const struct pending *pending)
 {
 	const struct event *event = pending->event;
@@ -189,6 +199,8 @@ static void name_apply(struct name *names, const struct pending *pending)
 
 	if (old != NULL)
 		old->inode = NULL;
+	if (event->kind == VS_TRACE_UNLINK && pending->inode->folder)
+		names_empty(names, event->path);
 	if (event->kind != VS_TRACE_UNLINK)
 		name_set(names, event->kind == VS_TRACE_RENAME ? event->other : event->path, pending->inode);
 }
@@ -295,6 +307,8 @@ static void step(struct trace *trace, const struct event *event)
 	}
 	case VS_TRACE_RENAME:
 	case VS_TRACE_UNLINK:
+		if (name == NULL && strstr(event->path, ".db-shm") != NULL)
+			return; /* made by SQLite through a map, and not traced */
 		if (name == NULL)
 			trouble("a file without a name is moved");
 		rename_pending(trace, event, name->inode);

@@ -15,46 +15,15 @@
 #include <unistd.h>
 
 #include "base/fault.h"
+#include "cases.h"
 #include "work.h"
 
 #define FOLLOWING (WORK_RECORDS - 2) /* the record that the process with the fault writes afterwards */
-#define BEFORE_MAX 6
 #define STEPS_MAX 1024
 
-struct step_case {
-	const char *name;
-	const char *ns;
-	unsigned dim;
-	bool cold;  /* opening counts, too */
-	bool heavy; /* one fault per step is enough for every day */
-	struct work_op before[BEFORE_MAX];
-	struct work_op op;
-};
-
-static const struct step_case cases[] = {
-	{ "create", "default", 6, true, false, { { 0 } }, { WORK_UPSERT, 0, 1, 1 } },
-	{ "open", "default", 6, true, false, { { WORK_UPSERT, 0, 20, 0 } }, { WORK_UPSERT, 20, 1, 0 } },
-	{ "upsert", "default", 6, false, false, { { WORK_UPSERT, 0, 20, 0 } }, { WORK_UPSERT, 20, 1, 0 } },
-	{ "batch", "default", 6, false, false, { { WORK_UPSERT, 0, 20, 0 } }, { WORK_UPSERT, 10, 60, 2 } },
-	{ "grow", "default", 256, false, false, { { WORK_UPSERT, 0, 960, 0 } }, { WORK_UPSERT, 955, 10, 2 } },
-	{ "delete", "default", 6, false, false, { { WORK_UPSERT, 0, 600, 0 } }, { WORK_DELETE, 100, 200, 0 } },
-	{ "delete-where", "default", 6, false, false, { { WORK_UPSERT, 0, 40, 0 }, { WORK_SOFT_DELETE, 8, 4, 0 } },
-	  { WORK_DELETE_WHERE, 5, 10, 0 } },
-	{ "soft-delete", "default", 6, false, false, { { WORK_UPSERT, 0, 40, 0 } }, { WORK_SOFT_DELETE, 5, 10, 0 } },
-	{ "restore", "default", 6, false, false, { { WORK_UPSERT, 0, 40, 0 }, { WORK_SOFT_DELETE, 0, 12, 0 } },
-	  { WORK_RESTORE, 5, 10, 0 } },
-	{ "upkeep", "default", 6, false, false,
-	  { { WORK_UPSERT, 0, 40, 0 }, { WORK_INDEX, 0, 0, 0 }, { WORK_UPSERT, 20, 40, 3 } }, { WORK_INDEX_HERE, 0, 0, 0 } },
-	{ "trim", "default", 6, false, true, { { WORK_UPSERT, 0, 1300, 0 } }, { WORK_INDEX_HERE, 0, 0, 0 } },
-	{ "link", "default", 4, false, true, { { WORK_UPSERT, 0, 2000, 0 } }, { WORK_INDEX_HERE, 0, 0, 0 } },
-	{ "link-tail", "default", 4, false, true,
-	  { { WORK_UPSERT, 0, 2000, 0 }, { WORK_INDEX, 0, 0, 0 }, { WORK_UPSERT, 1990, 20, 1 } }, { WORK_INDEX_HERE, 0, 0, 0 } },
-	{ "namespace", "other", 6, true, false, { { 0 } }, { WORK_UPSERT, 0, 1, 0 } },
-};
-#define CASES (sizeof(cases) / sizeof(cases[0]))
-
-/* The first two at every step, the others in turn, unless soaking; at a heavy case's steps all in turn. */
-static const char *const faults[] = { "EIO", "KILL", "ENOSPC", "SHORT", "EINTR", "EIO+", "ENOSPC+" };
+/* The first two at every step, the others in turn, unless soaking; at a heavy case's steps all in turn. Each write
+ * is a short one, too. */
+static const char *const faults[] = { "EIO", "KILL", "ENOSPC", "SHORT", "EINTR", "EIO+", "ENOSPC+", "EROFS", "EROFS+" };
 #define FAULTS (sizeof(faults) / sizeof(faults[0]))
 
 /* What the process with the fault tells. */
@@ -71,11 +40,12 @@ static bool soak;
 static bool first_only;
 
 struct run {
-	const struct step_case *of;
+	const struct fault_case *of;
 	const char *data;
 	const char *fault;
 	bool interrupted; /* EINTR: nothing may come of it */
 	bool failing;     /* EIO */
+	int code;         /* what the user must be told; 0: depends */
 };
 
 static int complain(const char *what, const struct vs_error *error)
@@ -115,7 +85,7 @@ static int follow(struct work *work, const struct run *run, struct vs_error *err
 static int run_case(void *context)
 {
 	const struct run *run = context;
-	const struct step_case *of = run->of;
+	const struct fault_case *of = run->of;
 	struct vs_error error = { .code = 0 };
 	struct work work = { .ns = NULL };
 	int rc = of->cold ? 0 : work_open(&work, run->data, of->ns, of->dim, &error);
@@ -135,6 +105,9 @@ static int run_case(void *context)
 	work_fault(NULL);
 	if (rc != 0 && (error.text[0] == '\0' || error.code != rc))
 		return complain("an error without words", &error);
+	/* Where something is written. What fails to be read is an I/O error. */
+	if (rc != 0 && run->code != 0 && rc != run->code && strcmp(told->hit, "xRead") != 0)
+		return complain("another error than the fault's", &error);
 	if (rc != 0 && run->interrupted)
 		return complain("an interrupted call is not tried again", &error);
 	if (rc == 0 && run->failing && is_sync(told->hit))
@@ -147,16 +120,34 @@ static int run_case(void *context)
 /* ---- one step ------------------------------------------------------------------------------------------- */
 
 struct expected {
-	const struct step_case *of;
+	const struct fault_case *of;
 	const char *data;
 	struct work_model models[2]; /* before and after */
 	bool either;
 };
 
+/* A repair that was killed or failed is repeated. */
+static bool repair_again(const struct expected *expected)
+{
+	struct vs_error error;
+	struct work work;
+	int rc = work_open(&work, expected->data, expected->of->ns, expected->of->dim, &error);
+
+	if (rc == 0)
+		rc = work_perform(&work, &expected->of->op, &error);
+	if (rc != 0)
+		snprintf(told->why, sizeof(told->why), "no repair after it: %.300s", error.text);
+	work_close(&work);
+	return rc == 0;
+}
+
 static int verify_case(void *context)
 {
 	const struct expected *expected = context;
 	unsigned from = expected->either ? 0 : 1;
+
+	if (expected->of->op.kind == WORK_REPAIR && !repair_again(expected))
+		return 3;
 
 	return work_verify(expected->data, expected->of->ns, expected->of->dim, expected->models + from, 2 - from, told->why)
 	           ? 0
@@ -164,7 +155,7 @@ static int verify_case(void *context)
 }
 
 struct lane {
-	const struct step_case *of;
+	const struct fault_case *of;
 	char template[80];
 	char data[80];
 	struct expected expected;
@@ -181,6 +172,13 @@ static void finding(struct lane *lane, const char *fault, int status)
 	lane->findings++;
 }
 
+static int code_of(const char *fault)
+{
+	if (strncmp(fault, "ENOSPC", 6) == 0 || strcmp(fault, "SHORT") == 0)
+		return VS_ENOSPC;
+	return strncmp(fault, "EROFS", 5) == 0 ? VS_EREADONLY : 0;
+}
+
 /* One run; false when the call has fewer steps. */
 static bool run_step(struct lane *lane, unsigned long step, const char *what)
 {
@@ -188,7 +186,7 @@ static bool run_step(struct lane *lane, unsigned long step, const char *what)
 	struct expected *expected = &lane->expected;
 	bool sticky = what[strlen(what) - 1] == '+';
 	char fault[32];
-	struct run run = { lane->of, lane->data, fault, strcmp(what, "EINTR") == 0, strncmp(what, "EIO", 3) == 0 };
+	struct run run = { lane->of, lane->data, fault, strcmp(what, "EINTR") == 0, strncmp(what, "EIO", 3) == 0, code_of(what) };
 	bool killed;
 	int status;
 
@@ -219,6 +217,11 @@ static bool run_step(struct lane *lane, unsigned long step, const char *what)
 	return true;
 }
 
+static bool is_write(unsigned long step)
+{
+	return step < STEPS_MAX && (strcmp(told->names[step], "pwrite") == 0 || strcmp(told->names[step], "xWrite") == 0);
+}
+
 /* In a row of reads one is as good as the other, for every day. */
 static bool worth_while(unsigned long step)
 {
@@ -228,6 +231,17 @@ static bool worth_while(unsigned long step)
 		return false;
 	return strcmp(told->names[step], "xRead") != 0 || strcmp(told->names[step - 1], "xRead") != 0 ||
 	       strcmp(told->names[step + 1], "xRead") != 0;
+}
+
+static bool is_turn(const struct lane *lane, unsigned long step, unsigned lanes, size_t fault)
+{
+	if (soak)
+		return true;
+	if (lane->of->heavy > 0)
+		return step / lanes % FAULTS == fault;
+	if (fault < 2 || step / lanes % (FAULTS - 2) == fault - 2)
+		return true;
+	return strcmp(faults[fault], "SHORT") == 0 && is_write(step);
 }
 
 static unsigned long run_lane(unsigned lane_number, unsigned lanes, void *context)
@@ -240,13 +254,11 @@ static unsigned long run_lane(unsigned lane_number, unsigned lanes, void *contex
 	told = mmap(NULL, sizeof(*told), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	(void)run_step(lane, 0, "EIO");
 	for (unsigned long step = lane_number + 1; more; step += lanes) {
-		if (!worth_while(step))
+		if (!worth_while(step) || (!soak && lane->of->heavy > 1 && step / lanes % lane->of->heavy != 0))
 			continue;
-		for (size_t i = 0; more && i < FAULTS; i++) {
-			bool turn = lane->of->heavy ? step / lanes % FAULTS == i : i < 2 || step / lanes % (FAULTS - 2) == i - 2;
-			if ((turn || soak) && !(first_only && lane->findings > 0))
+		for (size_t i = 0; more && i < FAULTS; i++)
+			if (is_turn(lane, step, lanes, i) && !(first_only && lane->findings > 0))
 				more = run_step(lane, step, faults[i]);
-		}
 		lane->steps += more;
 		if (first_only && lane->findings > 0)
 			break;
@@ -280,7 +292,7 @@ static int make_template(void *context)
 	return 0;
 }
 
-static unsigned long run_all(const struct step_case *of, const char *folder)
+static unsigned long run_all(const struct fault_case *of, const char *folder)
 {
 	struct lane *lane = calloc(1, sizeof(*lane));
 	unsigned long findings;

@@ -30,9 +30,41 @@ static void id_of(unsigned number, char id[16])
 	snprintf(id, 16, "r%04u", number);
 }
 
-static void metadata_of(unsigned number, unsigned salt, char text[128])
+static void metadata_of(unsigned number, unsigned salt, unsigned patch, char text[128])
 {
-	snprintf(text, 128, "{\"n\": %u, \"salt\": %u, \"text\": \"%0*u\"}", number, salt, (int)(20 + number % 40), salt);
+	snprintf(text, 128, "{\"n\":%u,\"salt\":%u,\"text\":\"%0*u\"}", number, patch != 0 ? patch : salt,
+	         (int)(20 + number % 40), salt);
+}
+
+static void patch_of(unsigned salt, char text[128])
+{
+	snprintf(text, 128, "{\"salt\":%u}", salt);
+}
+
+static void apply_upsert(struct work_model *model, unsigned i, unsigned salt)
+{
+	model->records[i].salt = salt;
+	model->records[i].patch = 0;
+	model->records[i].version++;
+	model->records[i].deleted = false;
+}
+
+static void apply_patch(struct work_model *model, unsigned i, unsigned salt)
+{
+	model->records[i].patch = salt;
+	model->records[i].version++;
+}
+
+static void apply_executed(struct work_model *model, unsigned i, unsigned salt)
+{
+	if (i % 4 == 1)
+		model->records[i].version = 0;
+	else if (i % 4 == 2)
+		model->records[i].deleted = model->records[i].version > 0;
+	else
+		apply_upsert(model, i, salt);
+	if (i % 4 == 3)
+		apply_patch(model, i, salt + 1);
 }
 
 void work_apply(struct work_model *model, const struct work_op *op)
@@ -40,11 +72,16 @@ void work_apply(struct work_model *model, const struct work_op *op)
 	for (unsigned i = op->from; i < op->from + op->count; i++) {
 		switch (op->kind) {
 		case WORK_UPSERT:
-			model->records[i].salt = op->salt;
-			model->records[i].version++;
-			model->records[i].deleted = false;
+			apply_upsert(model, i, op->salt);
+			break;
+		case WORK_PATCH:
+			apply_patch(model, i, op->salt);
+			break;
+		case WORK_EXECUTE:
+			apply_executed(model, i, op->salt);
 			break;
 		case WORK_DELETE:
+		case WORK_EXPIRE:
 			model->records[i].version = 0;
 			break;
 		case WORK_DELETE_WHERE: /* live ones only */
@@ -90,43 +127,96 @@ void work_close(struct work *work)
 
 static int upsert(struct work *work, const struct work_op *op, struct vs_error *error)
 {
-	struct vs_record_input *inputs = calloc(op->count, sizeof(*inputs));
-	float *vectors = calloc((size_t)op->count * work->dim, sizeof(*vectors));
-	char(*ids)[16] = calloc(op->count, sizeof(*ids));
-	char(*metadata)[128] = calloc(op->count, sizeof(*metadata));
+	/* Static, so that only the allocations of others can fail. */
+	static struct vs_record_input inputs[WORK_RECORDS];
+	static float vectors[WORK_RECORDS][WORK_DIM_MAX];
+	static char ids[WORK_RECORDS][16];
+	static char metadata[WORK_RECORDS][128];
 	struct vs_upsert_result result;
-	int rc;
 
 	for (unsigned i = 0; i < op->count; i++) {
-		float *vector = vectors + (size_t)i * work->dim;
+		float *vector = vectors[i];
 		vector_of(op->from + i, op->salt, work->dim, vector);
 		id_of(op->from + i, ids[i]);
-		metadata_of(op->from + i, op->salt, metadata[i]);
-		inputs[i] = (struct vs_record_input){ ids[i], strlen(ids[i]), vector, work->dim, metadata[i], strlen(metadata[i]) };
+		metadata_of(op->from + i, op->salt, 0, metadata[i]);
+		inputs[i] = (struct vs_record_input){ .id = ids[i],
+			                                  .id_len = strlen(ids[i]),
+			                                  .vector = vector,
+			                                  .dimension = work->dim,
+			                                  .metadata = metadata[i],
+			                                  .metadata_len = strlen(metadata[i]),
+			                                  .expires_at = op->kind == WORK_EXPIRE ? 1 + op->salt : 0 };
 	}
-	rc = vs_namespace_upsert(work->ns, inputs, op->count, NULL, &result, error);
-	free(inputs);
-	free(vectors);
-	free(ids);
-	free(metadata);
-	return rc;
+	return vs_namespace_upsert(work->ns, inputs, op->count, NULL, &result, error);
 }
 
 static int take_away(struct work *work, const struct work_op *op, enum vs_removal kind, struct vs_error *error)
 {
-	struct vs_id *which = calloc(op->count, sizeof(*which));
-	char(*ids)[16] = calloc(op->count, sizeof(*ids));
+	static struct vs_id which[WORK_RECORDS];
+	static char ids[WORK_RECORDS][16];
 	size_t done;
-	int rc;
 
 	for (unsigned i = 0; i < op->count; i++) {
 		id_of(op->from + i, ids[i]);
 		which[i] = (struct vs_id){ ids[i], strlen(ids[i]) };
 	}
-	rc = vs_namespace_remove(work->ns, kind, which, op->count, &done, error);
-	free(which);
-	free(ids);
-	return rc;
+	return vs_namespace_remove(work->ns, kind, which, op->count, &done, error);
+}
+
+static struct vs_op patch_op(const char *id, const char *patch)
+{
+	return (struct vs_op){ VS_OP_UPDATE_METADATA,
+		                   { .id = id, .id_len = strlen(id), .metadata = patch, .metadata_len = strlen(patch) } };
+}
+
+/* A record by itself, several at once. */
+static int patch(struct work *work, const struct work_op *op, struct vs_error *error)
+{
+	static struct vs_op ops[WORK_RECORDS];
+	static char ids[WORK_RECORDS][16];
+	struct vs_execute_result result;
+	char text[128];
+
+	patch_of(op->salt, text);
+	for (unsigned i = 0; i < op->count; i++) {
+		id_of(op->from + i, ids[i]);
+		ops[i] = patch_op(ids[i], text);
+	}
+	if (op->count == 1) {
+		struct vs_patch one = { .id = ids[0], .id_len = strlen(ids[0]), .metadata = text, .metadata_len = strlen(text) };
+		return vs_record_patch(work->ns, &one, NULL, error);
+	}
+	return vs_namespace_execute(work->ns, ops, op->count, NULL, &result, error);
+}
+
+static int execute(struct work *work, const struct work_op *op, struct vs_error *error)
+{
+	static const enum vs_op_kind kinds[] = { VS_OP_UPSERT, VS_OP_DELETE, VS_OP_SOFT_DELETE, VS_OP_UPSERT };
+	static struct vs_op ops[2 * WORK_RECORDS];
+	static float vectors[WORK_RECORDS][WORK_DIM_MAX];
+	static char ids[WORK_RECORDS][16];
+	static char metadata[WORK_RECORDS][128];
+	struct vs_execute_result result;
+	char text[128];
+	size_t count = 0;
+
+	patch_of(op->salt + 1, text);
+	for (unsigned i = 0; i < op->count; i++) {
+		unsigned number = op->from + i;
+		vector_of(number, op->salt, work->dim, vectors[i]);
+		id_of(number, ids[i]);
+		metadata_of(number, op->salt, 0, metadata[i]);
+		ops[count++] = (struct vs_op){ kinds[number % 4],
+			                           { .id = ids[i],
+			                             .id_len = strlen(ids[i]),
+			                             .vector = vectors[i],
+			                             .dimension = work->dim,
+			                             .metadata = metadata[i],
+			                             .metadata_len = strlen(metadata[i]) } };
+		if (number % 4 == 3)
+			ops[count++] = patch_op(ids[i], text);
+	}
+	return vs_namespace_execute(work->ns, ops, count, NULL, &result, error);
 }
 
 static int index_all(struct work *work, bool here, struct vs_error *error)
@@ -142,17 +232,62 @@ static int index_all(struct work *work, bool here, struct vs_error *error)
 		rc = vs_namespace_index(ns, &options, &worked, error);
 	if (!here)
 		vs_namespace_close(ns);
+	return rc == 0 ? vs_store_index(work->store, NULL, error) : rc;
+}
+
+/* A few bytes of each derived file. Not by the seam: this is no step of what is tested. */
+static int spoil(struct work *work)
+{
+	static const struct {
+		const char *name;
+		long at;
+	} files[] = { { "live.bits", 70 },        { "graph.hnsw", 4096 + 128 * 7 + 4 }, { "graph.up", 4096 + 20 },
+		          { "codes.i8", 4096 + 64 }, { "columns/manifest", 70 } };
+	char path[256];
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		FILE *file;
+		snprintf(path, sizeof(path), "%.200s/%s", vs_namespace_folder(work->ns), files[i].name);
+		file = fopen(path, "r+b");
+		if (file == NULL)
+			continue;
+		if (fseek(file, files[i].at, SEEK_SET) != 0 || fwrite("\xff\xff\xff\xff", 4, 1, file) != 1 || fclose(file) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int repair(struct work *work, struct vs_error *error)
+{
+	struct vs_repair_options options = VS_REPAIR_OPTIONS;
+	struct vs_store_check_options store_options = { true, NULL, NULL };
+	struct vs_check_result result;
+	int rc = vs_store_check(work->store, &store_options, &result, error);
+
+	options.threads = 1;
+	if (rc == 0)
+		rc = vs_namespace_repair(work->ns, &options, &result, error);
+	if (rc == 0 && (result.problems > 0 || result.repairs > 0))
+		rc = vs_error_set(error, VS_EINTERNAL, "a repair leaves %d problems and %d repairs", (int)result.problems,
+		                  (int)result.repairs);
 	return rc;
 }
 
 int work_perform(struct work *work, const struct work_op *op, struct vs_error *error)
 {
+	static const struct vs_compact_options one_thread = { 1, NULL, NULL };
+	struct vs_compact_result compacted;
 	char filter[64];
 	size_t done;
 
 	switch (op->kind) {
 	case WORK_UPSERT:
+	case WORK_EXPIRE:
 		return upsert(work, op, error);
+	case WORK_PATCH:
+		return patch(work, op, error);
+	case WORK_EXECUTE:
+		return execute(work, op, error);
 	case WORK_DELETE:
 		return take_away(work, op, VS_DELETE, error);
 	case WORK_SOFT_DELETE:
@@ -165,6 +300,12 @@ int work_perform(struct work *work, const struct work_op *op, struct vs_error *e
 	case WORK_INDEX:
 	case WORK_INDEX_HERE:
 		return index_all(work, op->kind == WORK_INDEX_HERE, error);
+	case WORK_SPOIL:
+		return spoil(work);
+	case WORK_REPAIR:
+		return repair(work, error);
+	case WORK_COMPACT:
+		return vs_namespace_compact(work->ns, &one_thread, &compacted, error);
 	default:
 		return 0;
 	}
@@ -206,7 +347,7 @@ static void see(void *context, const struct vs_record *record)
 		return;
 	}
 	vector_of(number, seen->model->records[number].salt, seen->dim, vector);
-	metadata_of(number, seen->model->records[number].salt, metadata);
+	metadata_of(number, seen->model->records[number].salt, seen->model->records[number].patch, metadata);
 	if (record->version != seen->model->records[number].version)
 		seen->same = fail(seen->why, "%s has version %d, not %u", record->id, (int)record->version,
 		                  seen->model->records[number].version);
@@ -220,7 +361,7 @@ static void see(void *context, const struct vs_record *record)
 
 int work_compare(struct work *work, const struct work_model *model, char why[WORK_WHY])
 {
-	struct vs_page_options page = { NULL, NULL, 0, WORK_RECORDS, true, true };
+	struct vs_page_options page = { .limit = WORK_RECORDS, .with_vector = true, .with_deleted = true };
 	struct seen seen = { model, work->dim, 0, true, why };
 	struct vs_error error;
 	unsigned want = 0;
@@ -265,7 +406,7 @@ static bool check_clean(struct work *work, bool derived, char why[WORK_WHY])
 }
 
 /* The share of the ten nearest that the walk finds too, over 20 questions. */
-static bool recall_good(struct work *work, char why[WORK_WHY])
+static bool recall_good(struct work *work, unsigned ef, char why[WORK_WHY])
 {
 	unsigned found = 0;
 	unsigned all = 0;
@@ -287,6 +428,7 @@ static bool recall_good(struct work *work, char why[WORK_WHY])
 		for (size_t k = 0; k < count; k++)
 			snprintf(exact[k], sizeof(exact[k]), "%s", results.items[k].record.id);
 		query.exact = false;
+		query.ef = ef;
 		if (vs_namespace_search(work->ns, &query, &results, &error) != 0)
 			return fail(why, "search: %s", error.text);
 		if (results.count != count)
@@ -299,6 +441,12 @@ static bool recall_good(struct work *work, char why[WORK_WHY])
 	if (found * 10 < all * 9)
 		return fail(why, "recall is %u of %u", found, all);
 	return true;
+}
+
+/* Where records are few, all their codes are compared, unless the pool is as small as this. */
+bool work_walks(struct work *work, char why[WORK_WHY])
+{
+	return recall_good(work, 20, why);
 }
 
 /* Exact search offers each live record once, and nothing else. */
@@ -327,7 +475,7 @@ bool work_answers(struct work *work, const struct work_model *model, char why[WO
 		if (number >= WORK_RECORDS || model->records[number].version == 0 || model->records[number].deleted)
 			return fail(why, "exact search gives %s, which is gone", results.items[k].record.id);
 	}
-	return recall_good(work, why);
+	return recall_good(work, 0, why);
 }
 
 static bool verify_open(struct work *work, const struct work_model *models, unsigned count, char why[WORK_WHY])

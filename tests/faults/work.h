@@ -29,8 +29,14 @@ enum work_kind {
 	WORK_DELETE_WHERE,
 	WORK_SOFT_DELETE,
 	WORK_RESTORE,
+	WORK_PATCH,   /* of live records */
+	WORK_EXECUTE, /* by number: upserts, deletions, soft deletions, upserts with a patch after them */
+	WORK_EXPIRE,  /* upserts of what has expired already: it is as if it were deleted, and the indexer sweeps it */
 	WORK_INDEX,      /* by a fresh handle, until nothing is left to do */
 	WORK_INDEX_HERE, /* by the handle that is open */
+	WORK_SPOIL,      /* damages every derived file that there is */
+	WORK_REPAIR,     /* mends them, by the handle that is open */
+	WORK_COMPACT,    /* by the handle that is open */
 };
 
 /* On the records numbered from, from + 1, …; salt makes other vectors and metadata. */
@@ -44,6 +50,7 @@ struct work_op {
 struct work_model {
 	struct {
 		unsigned salt;
+		unsigned patch;   /* salt of the metadata; 0: never patched */
 		unsigned version; /* 0: not there */
 		bool deleted;
 	} records[WORK_RECORDS];
@@ -74,6 +81,8 @@ bool work_verify(const char *data, const char *name, unsigned dim, const struct 
 int work_compare(struct work *work, const struct work_model *model, char why[WORK_WHY]);
 /* Whether exact search offers each live record once and nothing else, and the walk finds most of what it finds. */
 bool work_answers(struct work *work, const struct work_model *model, char why[WORK_WHY]);
+/* Whether a walk through the graph with a small pool finds most of it, too. */
+bool work_walks(struct work *work, char why[WORK_WHY]);
 
 /* ---- folders and processes ---- */
 

@@ -24,7 +24,7 @@ const struct fuzz_text fuzz_words[] = {
 	{ NULL, 0 },
 };
 
-static void check(struct json_tokener *json, const struct vs_record_input *input)
+static void check(struct vs_json *json, const struct vs_record_input *input)
 {
 	struct json_object *object = NULL;
 	struct vs_error error;

@@ -13,13 +13,19 @@ const struct fuzz_text fuzz_seeds[] = {
 	FUZZ_TEXT("@id = 'r1' AND @created_at BETWEEN 1 AND 9007199254740993\0{}"),
 	FUZZ_TEXT("x NOT IN () OR y IS NULL OR z < 18446744073709551615\0{\"x\":null,\"z\":-9223372036854775808}"),
 	FUZZ_TEXT("((((((((a=1))))))))\0{\"a\":1.0,\"a\":2}"),
+	FUZZ_TEXT("{\"$and\":[{\"year\":{\"$gte\":2020,\"$lt\":2024}},{\"$or\":[{\"a\":1},{\"$not\":{\"b\":null}}]}]}\0{\"year\":2021,\"a\":1}"),
+	FUZZ_TEXT("{\"a.b.0\":{\"$in\":[1,\"x\",{\"$date\":\"2024-05-01\"}]},\"`a.b`\":{\"$not\":{\"$exists\":true}}}\0{\"a\":{\"b\":[1]}}"),
+	FUZZ_TEXT("{\"t\":{\"$between\":[{\"$date\":\"2024-05-01T10:00:00+02:00\"},9]}}\0{\"t\":\"2024-05-01T08:00:00Z\"}"),
+	FUZZ_TEXT("t >= date('2024-05-01T10:00:00.5Z') AND @created_at < DATE(\"2024-05-01\")\0{\"t\":\"2024-06-01 10:00\"}"),
 	{ NULL, 0 },
 };
 const struct fuzz_text fuzz_words[] = {
 	FUZZ_TEXT(" AND "), FUZZ_TEXT(" or "), FUZZ_TEXT(" NOT "), FUZZ_TEXT(" IN ["), FUZZ_TEXT(" CONTAINS "),
 	FUZZ_TEXT(" STARTSWITH '"), FUZZ_TEXT(" BETWEEN "), FUZZ_TEXT(" IS NULL"), FUZZ_TEXT("@version"), FUZZ_TEXT("<>"),
 	FUZZ_TEXT("=="), FUZZ_TEXT("(((((((((((((((("), FUZZ_TEXT("\\ud83d\\ude00"), FUZZ_TEXT("1e999"), FUZZ_TEXT("a.0.b"),
-	FUZZ_TEXT("`k`"), FUZZ_TEXT("{\"a\":"), FUZZ_TEXT("[[[[[[[["), FUZZ_TEXT("9223372036854775808"), { NULL, 0 },
+	FUZZ_TEXT("`k`"), FUZZ_TEXT("{\"a\":"), FUZZ_TEXT("[[[[[[[["), FUZZ_TEXT("9223372036854775808"), FUZZ_TEXT("{\"$and\":["),
+	FUZZ_TEXT("{\"$not\":"), FUZZ_TEXT("{\"$date\":\""), FUZZ_TEXT("\"$nin\":["), FUZZ_TEXT("date('"), FUZZ_TEXT("-12-31T23:59:60"),
+	{ NULL, 0 },
 };
 
 static void ask(const struct vs_filter *filter, const char *metadata, size_t len)

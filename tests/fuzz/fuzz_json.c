@@ -26,7 +26,7 @@ const struct fuzz_text fuzz_words[] = {
 	FUZZ_TEXT("[[[[[[[["), FUZZ_TEXT("\xc1\xa9"), FUZZ_TEXT("\xed\xa0\x80"), FUZZ_TEXT("1.17549435e-38"), FUZZ_TEXT("\xf0\x9f\x99\x82"), { NULL, 0 },
 };
 
-static void come_back(struct json_tokener *json, const struct vs_record_input *input, bool deleted)
+static void come_back(struct vs_json *json, const struct vs_record_input *input, bool deleted)
 {
 	struct vs_arena arena = VS_ARENA_INIT;
 	struct vs_export export = { .page = VS_BUF_INIT };
@@ -56,7 +56,7 @@ static void come_back(struct json_tokener *json, const struct vs_record_input *i
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static struct json_tokener *json;
+	static struct vs_json *json;
 	struct vs_arena arena = VS_ARENA_INIT;
 	struct vs_record_input input;
 	struct vs_error error;

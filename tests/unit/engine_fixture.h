@@ -121,8 +121,12 @@ static inline void put_many(struct fixture *fixture, uint32_t first, uint32_t co
 			snprintf(ids[i], sizeof(ids[i]), "r%u", number);
 			snprintf(metadata[i], sizeof(metadata[i]), "{\"n\": %u, \"even\": %s}", number,
 			         number % 2 == 0 ? "true" : "false");
-			records[i] = (struct vs_record_input){ ids[i], strlen(ids[i]), vectors + i * dimension, dimension,
-				                                   metadata[i], strlen(metadata[i]) };
+			records[i] = (struct vs_record_input){ .id = ids[i],
+				                                   .id_len = strlen(ids[i]),
+				                                   .vector = vectors + i * dimension,
+				                                   .dimension = dimension,
+				                                   .metadata = metadata[i],
+				                                   .metadata_len = strlen(metadata[i]) };
 		}
 		assert_ok(vs_namespace_upsert(fixture->ns, records, n, NULL, &result, &error), error);
 		done += n;

@@ -6,7 +6,8 @@ unit_tests += \
 	tests/unit/test_cache \
 	tests/unit/test_batch_query \
 	tests/unit/test_metrics \
-	tests/unit/test_service
+	tests/unit/test_service \
+	tests/unit/test_service_records
 tests_unit_test_target_SOURCES = tests/unit/test_target.c
 tests_unit_test_target_LDADD = $(service_libs) $(CMOCKA_LIBS)
 tests_unit_test_codec_SOURCES = tests/unit/test_codec.c
@@ -19,5 +20,7 @@ tests_unit_test_batch_query_SOURCES = tests/unit/test_batch_query.c
 tests_unit_test_batch_query_LDADD = $(service_libs) $(CMOCKA_LIBS)
 tests_unit_test_metrics_SOURCES = tests/unit/test_metrics.c
 tests_unit_test_metrics_LDADD = $(service_libs) $(CMOCKA_LIBS)
-tests_unit_test_service_SOURCES = tests/unit/test_service.c
+tests_unit_test_service_SOURCES = tests/unit/test_service.c tests/unit/service_fixture.h
 tests_unit_test_service_LDADD = $(service_libs) $(CMOCKA_LIBS)
+tests_unit_test_service_records_SOURCES = tests/unit/test_service_records.c tests/unit/service_fixture.h
+tests_unit_test_service_records_LDADD = $(service_libs) $(CMOCKA_LIBS)

@@ -248,6 +248,28 @@ static void without_permission(void **state)
 	assert_int_equal(chmod(path_of("data/catalog.db"), 0640), 0);
 }
 
+static void its_log_is_copied_back(void **state)
+{
+	struct vs_catalog *other;
+	bool done;
+	(void)state;
+
+	assert_int_equal(reopen(true), 0);
+	assert_int_equal(append("one"), 0);
+	assert_int_equal(vs_catalog_open(path_of("data"), false, &other, &error), 0);
+	/* Not while somebody adds a namespace. */
+	assert_int_equal(vs_catalog_lock(other, &error), 0);
+	assert_int_equal(vs_catalog_checkpoint(catalog, &done, &error), 0);
+	assert_false(done);
+	vs_catalog_unlock(other);
+	assert_int_equal(vs_catalog_checkpoint(catalog, &done, &error), 0);
+	assert_true(done);
+	assert_int_equal(vs_catalog_checkpoint(other, &done, &error), 0);
+	assert_false(done); /* it is empty */
+	assert_int_equal(vs_catalog_find(other, "one", &entry, &error), 0);
+	vs_catalog_close(other);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -260,6 +282,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(foreign_files, folder_make, teardown),
 		cmocka_unit_test_setup_teardown(hostile_rows, folder_make, teardown),
 		cmocka_unit_test_setup_teardown(without_permission, folder_make, teardown),
+		cmocka_unit_test_setup_teardown(its_log_is_copied_back, folder_make, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -22,7 +22,7 @@
 
 struct state {
 	struct vs_arena arena;
-	struct json_tokener *json;
+	struct vs_json *json;
 	struct json_object *object;
 	struct vs_buf out;
 	struct vs_error error;

@@ -94,7 +94,12 @@ static void put_random(struct fixture *fixture, struct random *random, uint32_t 
 			snprintf(ids[i], sizeof(ids[i]), "r%u", first + done + i);
 			random->at = metadata[i];
 			say_metadata(random, first + done + i);
-			records[i] = (struct vs_record_input){ ids[i], strlen(ids[i]), vector, 2, metadata[i], strlen(metadata[i]) };
+			records[i] = (struct vs_record_input){ .id = ids[i],
+				                                   .id_len = strlen(ids[i]),
+				                                   .vector = vector,
+				                                   .dimension = 2,
+				                                   .metadata = metadata[i],
+				                                   .metadata_len = strlen(metadata[i]) };
 		}
 		assert_ok(vs_namespace_upsert(fixture->ns, records, n, NULL, &result, &error), error);
 	}

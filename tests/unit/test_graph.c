@@ -196,6 +196,62 @@ static void test_progress_stops(void **state)
 	fixture_release(&f);
 }
 
+/* Mean number of pages of 32 codes that the 16 nearest of a slot lie on. */
+static double pages_of(struct fixture *f, const uint32_t *places)
+{
+	struct vs_topk top;
+	uint32_t pages = 0;
+
+	assert_int_equal(vs_topk_init(&top, 16), 0);
+	for (uint32_t slot = 0; slot < f->view.count; slot += 10) {
+		const float *row = vs_view_row(&f->view, slot);
+		vs_topk_reset(&top);
+		vs_scan_search(&f->view, row, row[f->space.dim], &f->present, 0, f->view.count, &top);
+		for (uint32_t i = 0; i < 16; i++) {
+			bool fresh = true;
+			for (uint32_t j = 0; j < i; j++)
+				fresh = fresh && places[top.hits[i].slot] / 32 != places[top.hits[j].slot] / 32;
+			pages += fresh;
+		}
+	}
+	vs_topk_release(&top);
+	return (double)pages / (f->view.count / 10);
+}
+
+static void test_order(void **state)
+{
+	enum { COUNT = 4000 };
+	static uint32_t order[COUNT], places[COUNT], numbers[COUNT];
+	struct vs_graph *graph;
+	struct fixture f;
+
+	(void)state;
+	fixture_init(&f, VS_COSINE, 32, COUNT);
+	graph = fixture_writer(&f);
+	/* Also while a part is linked, and of a part. */
+	for (uint32_t linked = COUNT / 2; linked <= COUNT; linked += COUNT / 2) {
+		fixture_link(&f, graph, linked);
+		for (uint32_t count = COUNT; count > 0; count /= 3) {
+			assert_int_equal(vs_graph_order(graph, count, order, NULL), 0);
+			for (uint32_t i = 0; i < count; i++)
+				places[i] = UINT32_MAX;
+			for (uint32_t i = 0; i < count; i++) {
+				assert_true(order[i] < count);
+				assert_int_equal(places[order[i]], UINT32_MAX);
+				places[order[i]] = i;
+			}
+		}
+	}
+	assert_int_equal(vs_graph_order(graph, COUNT, order, NULL), 0);
+	for (uint32_t i = 0; i < COUNT; i++) {
+		places[order[i]] = i;
+		numbers[i] = i;
+	}
+	assert_true(pages_of(&f, places) < 0.9 * pages_of(&f, numbers));
+	vs_graph_close(graph);
+	fixture_release(&f);
+}
+
 static void test_arguments(void **state)
 {
 	struct vs_graph_options options = VS_GRAPH_OPTIONS;
@@ -361,6 +417,7 @@ int main(void)
 		cmocka_unit_test(test_recall),          cmocka_unit_test(test_all_equal),
 		cmocka_unit_test(test_empty_and_small), cmocka_unit_test(test_dead),
 		cmocka_unit_test(test_below),           cmocka_unit_test(test_progress_stops),
+		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_arguments),       cmocka_unit_test(test_mismatch),
 		cmocka_unit_test(test_second_writer),   cmocka_unit_test(test_read_while_linking),
 		cmocka_unit_test(test_accepted_alone),

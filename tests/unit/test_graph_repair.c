@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "base/error.h"
+#include "base/file.h"
 #include "graph_fixture.h"
 
 enum { COUNT = 6000, DIM = 32 };
@@ -258,11 +260,78 @@ static void test_truncated(void **state)
 	fixture_release(&f);
 }
 
+/* A writer that has the graph open is asked to mend it, and does: lists of garbage in bounds and out of it, records, codes. */
+static void test_mended_on_request(void **state)
+{
+	struct vs_graph_summary summary;
+	struct vs_graph *graph;
+	struct vs_graph *reader;
+	struct fixture f;
+
+	(void)state;
+	boot("one");
+	fixture_init(&f, VS_COSINE, DIM, COUNT);
+	assert_int_equal(vs_graph_mend(f.dir, NULL), VS_ENOTFOUND);
+	graph = fixture_writer(&f);
+	fixture_link(&f, graph, COUNT);
+	assert_int_equal(vs_graph_checkpoint(graph, NULL), 0);
+	file_damage(&f, "graph.hnsw", 4096 + 128 * 10, 400, 0xee);
+	file_damage(&f, "graph.hnsw", 4096 + 128 * 100, 400, 0);
+	file_damage(&f, "graph.up", 4096 + 80 * 3, 100, 0x01);
+	file_damage(&f, "codes.i8", 4096 + 64 * 50, 500, 3);
+	reader = fixture_reader(&f);
+	assert_int_equal(vs_graph_check(reader, &f.view, &f.present, &summary, NULL), 0);
+	assert_true(summary.damaged > 5 && summary.bad_entries > 50 && summary.bad_codes > 5);
+	assert_false(summary.mending);
+	assert_int_equal(vs_graph_mend(f.dir, NULL), 0);
+	assert_int_equal(vs_graph_refresh(graph, NULL), 0);
+	assert_true(vs_graph_mending(graph));
+	fixture_link(&f, graph, COUNT);
+	assert_false(vs_graph_mending(graph));
+	graph_good(&f, reader);
+	assert_int_equal(vs_graph_check(reader, &f.view, &f.present, &summary, NULL), 0);
+	assert_int_equal(summary.damaged, 0);
+	assert_true(summary.arrived >= summary.walks * 9 / 10);
+	vs_graph_close(reader);
+	vs_graph_close(graph);
+	fixture_release(&f);
+}
+
+/* Files that cannot be opened are removed, those that can be are not. */
+static void test_unusable_files_removed(void **state)
+{
+	struct vs_graph *graph;
+	struct fixture f;
+	char path[256];
+
+	(void)state;
+	boot("one");
+	fixture_init(&f, VS_COSINE, DIM, 1500);
+	graph = fixture_writer(&f);
+	fixture_link(&f, graph, 1500);
+	vs_graph_close(graph);
+	assert_int_equal(vs_graph_remove(f.dir, &f.space, 1, false, NULL), 0);
+	graph = fixture_reader(&f);
+	vs_graph_close(graph);
+	file_damage(&f, "codes.i8", 3, 1, 0);
+	assert_int_equal(vs_graph_remove(f.dir, &f.space, 1, false, NULL), 0);
+	fixture_path(&f, "codes.i8", path);
+	assert_false(vs_file_exists(path));
+	fixture_path(&f, "graph.hnsw", path);
+	assert_true(vs_file_exists(path));
+	assert_int_equal(vs_graph_remove(f.dir, &f.space, 1, true, NULL), 0);
+	assert_false(vs_file_exists(path));
+	fixture_path(&f, "graph.up", path);
+	assert_false(vs_file_exists(path));
+	fixture_release(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_kill_and_reopen), cmocka_unit_test(test_power_loss), cmocka_unit_test(test_files_removed),
 		cmocka_unit_test(test_headers_damaged), cmocka_unit_test(test_garbage),    cmocka_unit_test(test_truncated),
+		cmocka_unit_test(test_mended_on_request), cmocka_unit_test(test_unusable_files_removed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -55,7 +55,12 @@ static void put_grouped(struct fixture *fixture, uint32_t count)
 			vectors[i][0] = place_of(from + i);
 			snprintf(ids[i], sizeof(ids[i]), "r%u", from + i);
 			snprintf(metadata[i], sizeof(metadata[i]), "{\"n\":%u,\"o\":{\"kind\":%s}}", from + i, value_of(from + i, text));
-			records[i] = (struct vs_record_input){ ids[i], strlen(ids[i]), vectors[i], DIM, metadata[i], strlen(metadata[i]) };
+			records[i] = (struct vs_record_input){ .id = ids[i],
+				                                   .id_len = strlen(ids[i]),
+				                                   .vector = vectors[i],
+				                                   .dimension = DIM,
+				                                   .metadata = metadata[i],
+				                                   .metadata_len = strlen(metadata[i]) };
 		}
 		assert_ok(vs_namespace_upsert(fixture->ns, records, BATCH, NULL, &result, &error), error);
 	}

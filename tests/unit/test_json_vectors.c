@@ -20,7 +20,7 @@
 
 #define ROUNDS 20000
 
-static struct json_tokener *json;
+static struct vs_json *json;
 static struct vs_arena arena;
 static uint64_t seed;
 static unsigned packed; /* texts that were, since the test began */

@@ -112,7 +112,7 @@ static void commits_endure(void **state)
 	(void)state;
 	open_one(&meta, 0);
 	assert_int_equal(vs_meta_begin_write(meta, &now, &error), 0);
-	now = (struct vs_meta_state){ 3, 16, VS_EUCLIDEAN, VS_QUANTIZATION_NONE, 11, 12, 13, 14, 15 };
+	now = (struct vs_meta_state){ 3, 16, VS_EUCLIDEAN, VS_QUANTIZATION_NONE, 11, 12, 13, 14, 15, 16 };
 	assert_int_equal(vs_meta_commit(meta, &now, &error), 0);
 	vs_meta_close(meta);
 	/* Closing has copied nothing back (that is the indexer's alone). */
@@ -324,7 +324,7 @@ static void foreign_files(void **state)
 	execute("CREATE TABLE change (seq INTEGER PRIMARY KEY, op, slot, old_slot); DELETE FROM state");
 	assert_int_equal(reopen(), 0);
 	assert_int_equal(vs_meta_begin(meta, &now, &error), VS_ECORRUPT);
-	execute("INSERT INTO state VALUES (1, 1, 1, 77, 2, 0, 0, 0, 0, 0)");
+	execute("INSERT INTO state VALUES (1, 1, 1, 77, 2, 0, 0, 0, 0, 0, 0)");
 	assert_int_equal(reopen(), 0);
 	assert_int_equal(vs_meta_begin_write(meta, &now, &error), VS_ECORRUPT);
 	execute("UPDATE state SET metric = 1, next_slot = -1");
@@ -341,6 +341,16 @@ static int look(void *context, const struct vs_meta_row *row)
 
 	for (size_t i = 0; i < row->metadata_len; i++)
 		*bytes += (unsigned char)row->metadata[i];
+	return 0;
+}
+
+static int look_at_id(void *context, const char *id, size_t id_len, uint32_t slot)
+{
+	size_t *bytes = context;
+
+	for (size_t i = 0; i < id_len; i++)
+		*bytes += (unsigned char)id[i];
+	*bytes += slot;
 	return 0;
 }
 
@@ -362,7 +372,7 @@ static void use_all(void)
 	if (rc == 0)
 		rc = vs_meta_scan(meta, 0, UINT32_MAX, look, &bytes, &error);
 	if (rc == 0)
-		rc = vs_meta_page(meta, NULL, 0, look, &bytes, &error);
+		rc = vs_meta_walk(meta, NULL, 0, look_at_id, &bytes, &error);
 	assert_true(rc == 0 || rc == VS_ECORRUPT || rc == VS_EFORMAT || rc == VS_EIO);
 	if (meta == NULL)
 		return;
@@ -426,6 +436,18 @@ static void check_counts(void **state)
 	vs_meta_end(meta);
 	problems = 0;
 	execute("UPDATE state SET next_slot = 3, seq = 3; DELETE FROM change WHERE seq = 2");
+	assert_int_equal(vs_meta_check(meta, count_problem, &problems, &error), 0);
+	assert_int_equal(problems, 1);
+	problems = 0;
+	execute("UPDATE record SET expires_at = 5 + slot"); /* and the state says that none expires */
+	assert_int_equal(vs_meta_check(meta, count_problem, &problems, &error), 0);
+	assert_int_equal(problems, 2);
+	problems = 0;
+	execute("UPDATE state SET expiry = 6");
+	assert_int_equal(vs_meta_check(meta, count_problem, &problems, &error), 0);
+	assert_int_equal(problems, 2);
+	problems = 0;
+	execute("UPDATE state SET expiry = 5");
 	assert_int_equal(vs_meta_check(meta, count_problem, &problems, &error), 0);
 	assert_int_equal(problems, 1);
 }

@@ -25,8 +25,14 @@ static int teardown(void **state)
 
 static int put(uint32_t slot, const char *id, int64_t version, const char *metadata)
 {
-	struct vs_meta_row fresh = { slot,           id, strlen(id), version,         1000 + version,
-		                         2000 + version, 0,  metadata,   strlen(metadata) };
+	struct vs_meta_row fresh = { .slot = slot,
+		                         .id = id,
+		                         .id_len = strlen(id),
+		                         .version = version,
+		                         .created_at = 1000 + version,
+		                         .updated_at = 2000 + version,
+		                         .metadata = metadata,
+		                         .metadata_len = strlen(metadata) };
 
 	return vs_meta_put(meta, &fresh, &error);
 }
@@ -77,7 +83,12 @@ static void put_and_find(void **state)
 static void large_values(void **state)
 {
 	static char id[VS_ID_MAX], metadata[1 << 20];
-	struct vs_meta_row fresh = { 5, id, sizeof(id), 1, 1, 1, 0, metadata, sizeof(metadata) };
+	struct vs_meta_row fresh = { .slot = 5,
+		                         .id = id,
+		                         .id_len = sizeof(id),
+		                         .version = 1,
+		                         .metadata = metadata,
+		                         .metadata_len = sizeof(metadata) };
 	(void)state;
 
 	memset(id, 'i', sizeof(id));
@@ -123,7 +134,14 @@ static int note(void *context, const struct vs_meta_row *one)
 	return --list->most == 0 ? 42 : 0;
 }
 
-static void scan_and_page(void **state)
+static int note_id(void *context, const char *id, size_t id_len, uint32_t slot)
+{
+	struct vs_meta_row row_of = { .slot = slot, .id = id, .id_len = id_len };
+
+	return note(context, &row_of);
+}
+
+static void scan_and_walk(void **state)
 {
 	/* In order of bytes: upper case first, longer after shorter, non-ASCII last. */
 	static const char *const ids[] = { "b", "é", "a", "B", "ab", "\xf0\x9f\x98\x80", "10", "9" };
@@ -138,14 +156,69 @@ static void scan_and_page(void **state)
 	assert_int_equal(vs_meta_scan(meta, 0, UINT32_MAX, note, &list, &error), 42);
 	assert_string_equal(list.text, "b é ");
 	list = (struct list){ "", 99 };
-	assert_int_equal(vs_meta_page(meta, NULL, 0, note, &list, &error), 0);
+	assert_int_equal(vs_meta_walk(meta, NULL, 0, note_id, &list, &error), 0);
 	assert_string_equal(list.text, "10 9 B a ab b é \xf0\x9f\x98\x80 ");
 	list = (struct list){ "", 3 };
-	assert_int_equal(vs_meta_page(meta, "B", 1, note, &list, &error), 42);
+	assert_int_equal(vs_meta_walk(meta, "B", 1, note_id, &list, &error), 42);
 	assert_string_equal(list.text, "a ab b ");
 	list = (struct list){ "", 99 };
-	assert_int_equal(vs_meta_page(meta, "aa", 2, note, &list, &error), 0);
+	assert_int_equal(vs_meta_walk(meta, "aa", 2, note_id, &list, &error), 0);
 	assert_string_equal(list.text, "ab b é \xf0\x9f\x98\x80 ");
+}
+
+static int put_until(uint32_t slot, const char *id, int64_t expires_at)
+{
+	struct vs_meta_row fresh = { .slot = slot,
+		                         .id = id,
+		                         .id_len = strlen(id),
+		                         .version = 1,
+		                         .metadata = "{}",
+		                         .metadata_len = 2,
+		                         .expires_at = expires_at };
+
+	return vs_meta_put(meta, &fresh, &error);
+}
+
+static int note_slot(void *context, uint32_t slot, int64_t expires_at)
+{
+	char *text = context;
+
+	snprintf(text + strlen(text), 40, "%u@%lld ", slot, (long long)expires_at);
+	return 0;
+}
+
+static void expiries(void **state)
+{
+	char text[200] = "";
+	int64_t next;
+	(void)state;
+
+	assert_int_equal(put_until(0, "never", 0), 0);
+	assert_int_equal(put_until(1, "late", 3000), 0);
+	assert_int_equal(put_until(2, "soon", 1000), 0);
+	assert_int_equal(put_until(3, "then", 2000), 0);
+	assert_int_equal(vs_meta_expired(meta, 999, note_slot, text, &error), 0);
+	assert_string_equal(text, "");
+	assert_int_equal(vs_meta_expired(meta, 2000, note_slot, text, &error), 0);
+	assert_string_equal(text, "2@1000 3@2000 ");
+	assert_int_equal(vs_meta_next_expiry(meta, 1000, &next, &error), 0);
+	assert_int_equal(next, 2000);
+	assert_int_equal(vs_meta_next_expiry(meta, 3000, &next, &error), 0);
+	assert_int_equal(next, 0);
+	assert_int_equal(find("late"), 0);
+	assert_int_equal(row.expires_at, 3000);
+	assert_int_equal(put_until(4, "soon", 0), 0); /* for good now */
+	assert_int_equal(find("soon"), 0);
+	assert_int_equal(row.expires_at, 0);
+	/* The commit remembers the soonest that was put, whatever its caller says. */
+	now.next_slot = 5;
+	assert_int_equal(vs_meta_commit(meta, &now, &error), 0);
+	assert_int_equal(vs_meta_begin_write(meta, &now, &error), 0);
+	assert_int_equal(now.expiry, 1000);
+	now.expiry = 2000;
+	assert_int_equal(vs_meta_commit(meta, &now, &error), 0);
+	assert_int_equal(vs_meta_begin_write(meta, &now, &error), 0);
+	assert_int_equal(now.expiry, 2000);
 }
 
 static int note_change(void *context, const struct vs_change *change)
@@ -223,7 +296,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(put_and_find, setup, teardown),
 		cmocka_unit_test_setup_teardown(large_values, setup, teardown),
 		cmocka_unit_test_setup_teardown(deletion, setup, teardown),
-		cmocka_unit_test_setup_teardown(scan_and_page, setup, teardown),
+		cmocka_unit_test_setup_teardown(scan_and_walk, setup, teardown),
+		cmocka_unit_test_setup_teardown(expiries, setup, teardown),
 		cmocka_unit_test_setup_teardown(changes, setup, teardown),
 		cmocka_unit_test_setup_teardown(only_inside_a_transaction, setup, teardown),
 	};

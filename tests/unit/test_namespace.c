@@ -98,10 +98,10 @@ static void batches_are_atomic_unless_told(void **state)
 	struct fixture *fixture = *state;
 	const float short_vector[2] = { 1, 2 };
 	struct vs_record_input records[4] = {
-		{ "a", 1, right, 3, NULL, 0 },
-		{ "b", 1, short_vector, 2, NULL, 0 },
-		{ "", 0, right, 3, NULL, 0 },
-		{ "a", 1, up, 3, NULL, 0 },
+		{ .id = "a", .id_len = 1, .vector = right, .dimension = 3 },
+		{ .id = "b", .id_len = 1, .vector = short_vector, .dimension = 2 },
+		{ .id = "", .id_len = 0, .vector = right, .dimension = 3 },
+		{ .id = "a", .id_len = 1, .vector = up, .dimension = 3 },
 	};
 	struct vs_upsert_options options = { false, note_refused, NULL };
 	struct vs_upsert_result result;
@@ -130,7 +130,7 @@ static void a_refused_batch_fixes_no_dimension(void **state)
 {
 	struct fixture *fixture = *state;
 	const float short_vector[2] = { 1, 2 };
-	struct vs_record_input records[2] = { { "a", 1, right, 3, NULL, 0 }, { "b", 1, short_vector, 2, NULL, 0 } };
+	struct vs_record_input records[2] = { { .id = "a", .id_len = 1, .vector = right, .dimension = 3 }, { .id = "b", .id_len = 1, .vector = short_vector, .dimension = 2 } };
 	struct vs_upsert_result result;
 	struct vs_error error;
 

@@ -215,6 +215,39 @@ static void shortened_file_is_no_sigbus(void **state)
 	check_rows(&vectors, 0, 0, 50);
 }
 
+static void copies_are_the_same_bytes(void **state)
+{
+	static const uint32_t slots[] = { 7, 3, 2999, 0, 3 };
+	struct vs_vectors other;
+	struct vs_view from, to;
+	uint64_t size;
+	(void)state;
+
+	open_new();
+	assert_int_equal(vs_vectors_append(&vectors, 0, rows, 3000, &error), 0);
+	assert_int_equal(vs_file_write(&vectors.file, "x", 1, VS_VECTORS_HEADER + 3 * vectors.stride, &error), 0); /* damage */
+	assert_int_equal(vs_vectors_refresh(&vectors, 3000, &error), 0);
+	from = vs_vectors_view(&vectors);
+	assert_false(vs_view_intact(&from, 3));
+	assert_int_equal(mkdir(path_of("other"), 0750), 0);
+	assert_int_equal(vs_vectors_open(path_of("other"), &space, 4, true, true, &other, &error), 0);
+	assert_int_equal(vs_vectors_reserve(&other, 5, &error), 0);
+	assert_int_equal(vs_file_size(&other.file, &size, &error), 0);
+	assert_int_equal(size, VS_VECTORS_HEADER + 5 * other.stride); /* and no more */
+	assert_int_equal(vs_vectors_copy(&other, 0, &from, slots, 5, &error), 0);
+	assert_int_equal(vs_vectors_copy(&other, 5, &from, slots, 0, &error), 0);
+	assert_int_equal(vs_vectors_sync(&other, &error), 0);
+	assert_int_equal(vs_vectors_reserve(&other, 2, &error), 0);
+	assert_int_equal(vs_vectors_refresh(&other, 5, &error), 0);
+	to = vs_vectors_view(&other);
+	for (uint32_t i = 0; i < 5; i++) {
+		assert_memory_equal(vs_view_row(&to, i), vs_view_row(&from, slots[i]), vectors.stride);
+		assert_int_equal(vs_view_intact(&to, i), slots[i] != 3);
+	}
+	assert_int_equal(vs_vectors_copy(&other, UINT32_MAX - 2, &from, slots, 5, &error), VS_ETOOBIG);
+	vs_vectors_close(&other);
+}
+
 static void read_only_cannot_append(void **state)
 {
 	struct vs_vectors reader;
@@ -239,6 +272,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(damage_of_the_header_shows, setup, teardown),
 		cmocka_unit_test_setup_teardown(must_agree, setup, teardown),
 		cmocka_unit_test_setup_teardown(shortened_file_is_no_sigbus, setup, teardown),
+		cmocka_unit_test_setup_teardown(copies_are_the_same_bytes, setup, teardown),
 		cmocka_unit_test_setup_teardown(read_only_cannot_append, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -155,18 +155,22 @@ static void strip(struct vs_error *error)
 		memmove(error->text, error->text + n, len - (size_t)n + 1);
 }
 
-static int upsert(struct vs_batch *batch, struct vs_namespace *ns, size_t count, struct refusals *refusals,
-                  struct vs_batch_result *result, struct vs_error *error)
+static int upsert(struct vs_batch *batch, struct vs_namespace *ns, size_t count, const struct vs_batch_options *how,
+                  struct refusals *refusals, struct vs_batch_result *result, struct vs_error *error)
 {
 	struct vs_upsert_options options = { refusals == NULL, on_error, refusals };
 	struct vs_upsert_result done = { 0 };
 	int rc = VS_EBUSY;
 	if (count == 0)
 		return 0;
-	for (int i = 0; rc == VS_EBUSY && i < BUSY_TRIES; i++) {
+	for (int i = 0; rc == VS_EBUSY && i < BUSY_TRIES;) {
 		if (refusals)
 			refusals->last = &refusals->first;
 		rc = vs_namespace_upsert(ns, batch->inputs, count, &options, &done, error);
+		if (rc == VS_EBUSY)
+			i++;
+		else if (rc == VS_ETAIL && how->on_tail && (rc = how->on_tail(how->context, error)) == 0)
+			rc = VS_EBUSY; /* now there is room */
 	}
 	if (refusals)
 		*refusals->last = NULL;
@@ -178,18 +182,18 @@ static int upsert(struct vs_batch *batch, struct vs_namespace *ns, size_t count,
 }
 
 /* Commits the batch. When a record in it is refused, those before it are stored all the same. */
-static int store_until(struct vs_batch *batch, struct vs_namespace *ns, size_t *stored, struct vs_batch_result *result,
-                       struct vs_error *error)
+static int store_until(struct vs_batch *batch, struct vs_namespace *ns, const struct vs_batch_options *options,
+                       size_t *stored, struct vs_batch_result *result, struct vs_error *error)
 {
 	size_t bad = 0;
-	int rc = upsert(batch, ns, batch->count, NULL, result, error);
+	int rc = upsert(batch, ns, batch->count, options, NULL, result, error);
 	*stored = rc ? 0 : batch->count;
 	if (rc != VS_EINVAL && rc != VS_ETOOBIG)
 		return rc;
 	if (sscanf(error->field, "records[%zu]", &bad) != 1 && batch->count != 1)
 		return rc;
 	struct vs_error refused = *error;
-	int again = upsert(batch, ns, bad, NULL, result, error);
+	int again = upsert(batch, ns, bad, options, NULL, result, error);
 	if (again)
 		return again;
 	*stored = bad;
@@ -235,7 +239,7 @@ static int store_good(struct vs_batch *batch, struct vs_namespace *ns, const str
                       struct vs_batch_result *result, struct vs_error *error)
 {
 	struct refusals refusals = { .arena = &batch->arena };
-	int rc = upsert(batch, ns, batch->count, &refusals, result, error);
+	int rc = upsert(batch, ns, batch->count, options, &refusals, result, error);
 	for (struct refusal *r = rc ? NULL : refusals.first; r; r = r->next) {
 		batch->items[r->index].deleted = false;
 		refuse(options, &batch->items[r->index], &r->error, result);
@@ -256,7 +260,7 @@ int vs_batch_store(struct vs_batch *batch, struct vs_namespace *ns, const struct
 	if (rc)
 		return rc;
 	if (options->stop) {
-		rc = store_until(batch, ns, &stored, result, error);
+		rc = store_until(batch, ns, options, &stored, result, error);
 		if ((rc == VS_EINVAL || rc == VS_ETOOBIG) && stored < batch->count)
 			refuse(options, &batch->items[stored], error, result);
 	} else {

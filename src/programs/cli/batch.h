@@ -38,6 +38,8 @@ struct vs_batch_options {
 	bool stop; /* at the first record that is refused, those before it being stored; else the good ones are stored */
 	/* Of a record that is refused, after the commit of the others. */
 	void (*on_refused)(void *context, const struct vs_batch_item *item, const struct vs_error *error);
+	/* While too many vectors wait to be linked (VS_ETAIL): returns 0 to try again, or what ends it. NULL: it is not tried. */
+	int (*on_tail)(void *context, struct vs_error *error);
 	void *context;
 };
 

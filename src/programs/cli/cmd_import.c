@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/error.h"
 #include "programs/cli/args.h"
@@ -18,6 +19,8 @@
 #include "programs/cli/rejects.h"
 
 enum { EXIT_FAILED = 1, EXIT_REFUSED = 3 };
+
+#define TAIL_NAP_NS 100000000L /* between looks at how far the indexer is */
 
 struct import {
 	const struct vs_args *args;
@@ -52,6 +55,32 @@ static void on_refused(void *context, const struct vs_batch_item *item, const st
 		vs_rejects_append(&import->rejects, import->where, error->text, item->text, item->text_len);
 }
 
+static uint32_t tail_bound(const struct import *import)
+{
+	return vs_args_text(import->args, VS_FLAG_MAX_UNINDEXED) ? (uint32_t)vs_args_count(import->args, VS_FLAG_MAX_UNINDEXED)
+	                                                         : VS_TAIL_AUTO;
+}
+
+/* Until the indexer has caught up. Without one nobody queries much, or it will come: then there is no bound for this batch. */
+static int await_indexer(void *context, struct vs_error *error)
+{
+	struct import *import = context;
+	for (;;) {
+		struct vs_tail tail;
+		int rc = vs_namespace_tail(import->ns, &tail, error);
+		if (rc)
+			return rc;
+		if (!tail.indexer)
+			vs_store_set_tail(import->store, 0);
+		if (!tail.indexer || tail.slots <= tail.most)
+			return 0;
+		if (vs_interrupted)
+			return vs_error_set(error, VS_EBUSY, "the import was interrupted");
+		vs_progress_wait(&import->progress, "waiting for the indexer", tail.slots);
+		nanosleep(&(struct timespec){ 0, TAIL_NAP_NS }, NULL);
+	}
+}
+
 /* Puts before the error's text where in the files its record stands. */
 static void locate(const struct import *import, struct vs_error *error)
 {
@@ -67,6 +96,8 @@ static int flush(struct import *import, struct vs_error *error)
 	bool existing = vs_args_switch(import->args, VS_FLAG_SKIP_EXISTING);
 	int rc;
 	import->where[0] = '\0';
+	if (!import->dry)
+		vs_store_set_tail(import->store, tail_bound(import)); /* await_indexer may have lifted it for a batch */
 	import->options.skip = existing           ? VS_BATCH_SKIP_EXISTING
 	                       : import->doubt > 0 ? VS_BATCH_SKIP_SAME
 	                                           : VS_BATCH_SKIP_NONE;
@@ -329,6 +360,7 @@ static int open_all(struct import *import, struct vs_error *error)
 	import->dry = vs_args_switch(args, VS_FLAG_DRY_RUN);
 	import->options.stop = strcmp(vs_args_text(args, VS_FLAG_ON_ERROR), "stop") == 0;
 	import->options.on_refused = on_refused;
+	import->options.on_tail = await_indexer;
 	import->options.context = import;
 	import->rejects.file.fd = import->journal.file.fd = -1;
 	int rc = vs_batch_init(&import->batch, (size_t)vs_args_count(args, VS_FLAG_BATCH), error);

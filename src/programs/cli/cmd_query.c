@@ -21,7 +21,7 @@ static int decode_vector(const char *text, struct vs_arena *arena, struct vs_que
 	static const char *const names[] = { "vector", NULL };
 	struct vs_fields fields = { NULL, "" };
 	struct vs_buf object = VS_BUF_INIT;
-	struct json_tokener *json = vs_json_open();
+	struct vs_json *json = vs_json_open();
 	int rc = 0;
 	vs_buf_printf(&object, "{\"vector\":%s}", text);
 	if (!json || object.failed)

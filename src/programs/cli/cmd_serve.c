@@ -73,6 +73,8 @@ static int export_settings(struct serve *serve, struct vs_error *error)
 		{ "VECSTORE_LOG", vs_args_text(args, VS_FLAG_LOG) },
 		{ "VECSTORE_LOG_LEVEL", vs_args_text(args, VS_FLAG_LOG_LEVEL) },
 		{ "VECSTORE_INDEX_THREADS", vs_args_text(args, VS_FLAG_INDEX_THREADS) },
+		{ "VECSTORE_MAX_UNINDEXED", vs_args_text(args, VS_FLAG_MAX_UNINDEXED) },
+		{ "VECSTORE_COMPACT_AT", vs_args_text(args, VS_FLAG_COMPACT_AT) },
 	};
 	int rc = 0;
 	for (size_t i = 0; !rc && i < sizeof variables / sizeof variables[0]; i++)

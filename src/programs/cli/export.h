@@ -10,7 +10,7 @@
 #include "engine/vecstore.h"
 #include "programs/cli/output.h"
 
-struct json_tokener;
+struct vs_json;
 struct vs_export;
 
 struct vs_writer {
@@ -32,7 +32,7 @@ struct vs_export {
 	uint64_t records;   /* written */
 	bool with_deleted;  /* mark soft-deleted ones */
 	const char *fields; /* csv: "NAME,…"; NULL: all metadata as JSON */
-	struct json_tokener *json;
+	struct vs_json *json;
 };
 
 /* JSON text as one line. */

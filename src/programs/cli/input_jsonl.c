@@ -69,7 +69,7 @@ static int copy_metadata(const struct vs_fields *fields, const char *line, size_
 	return 0;
 }
 
-int vs_records_decode(struct json_tokener *json, const char *text, size_t len, struct vs_arena *arena,
+int vs_records_decode(struct vs_json *json, const char *text, size_t len, struct vs_arena *arena,
                       struct vs_record_input *record, bool *deleted, struct vs_error *error)
 {
 	static const char *const names[] = { "id", "vector", "metadata", "deleted", NULL };

@@ -6,6 +6,7 @@ vecstore_SOURCES = \
 	src/programs/cli/child.c src/programs/cli/child.h \
 	src/programs/cli/cmd_bench.c \
 	src/programs/cli/cmd_check.c \
+	src/programs/cli/cmd_compact.c \
 	src/programs/cli/cmd_export.c \
 	src/programs/cli/cmd_import.c \
 	src/programs/cli/cmd_query.c \

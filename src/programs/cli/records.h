@@ -13,7 +13,7 @@
 #include "engine/vecstore.h"
 #include "programs/cli/input.h"
 
-struct json_tokener;
+struct vs_json;
 struct vs_records;
 
 enum vs_records_format {
@@ -56,7 +56,7 @@ struct vs_records {
 	const struct vs_reader *reader;
 	struct vs_records_options options;
 	struct vs_input input;
-	struct json_tokener *json;
+	struct vs_json *json;
 	void *state;   /* the format's own */
 	uint64_t read; /* records read, refused ones too */
 	/* of the record read last: */
@@ -80,7 +80,7 @@ int vs_records_next(struct vs_records *records, struct vs_arena *arena, struct v
                     struct vs_error *error);
 
 /* One JSON line; len bytes. For vs_records_next and tests. */
-int vs_records_decode(struct json_tokener *json, const char *text, size_t len, struct vs_arena *arena,
+int vs_records_decode(struct vs_json *json, const char *text, size_t len, struct vs_arena *arena,
                       struct vs_record_input *record, bool *deleted, struct vs_error *error);
 
 /* Where the record (or fault) last read stands: its line, or its row in the file counted from 0. */

@@ -89,7 +89,8 @@ static int append_tls(const struct vs_webserver *web, struct vs_buf *out, struct
 }
 
 /* REQUEST_URI must arrive as the client sent it (the service decodes it, once), so nothing is normalised here. A
- * backend that failed is asked again at once: workers come back in milliseconds. */
+ * backend that failed is asked again at once: workers come back in milliseconds. Long answers go out while they are
+ * made; what a slow reader has not taken yet waits in a file, not in the worker. */
 static const char fixed_settings[] = "server.tag = \"\"\n"
                                      "mimetype.assign = ( \".html\" => \"application/json\" )\n"
                                      "server.max-keep-alive-requests = 10000\n"
@@ -97,6 +98,7 @@ static const char fixed_settings[] = "server.tag = \"\"\n"
                                      "server.max-read-idle = 30\n"
                                      "server.max-write-idle = 60\n"
                                      "server.range-requests = \"disable\"\n"
+                                     "server.stream-response-body = 1\n"
                                      "server.reject-expect-100-with-417 = \"disable\"\n"
                                      "server.http-parseopts = ( \"url-normalize\" => \"disable\" )\n"
                                      "server.feature-flags = ( \"server.graceful-shutdown-timeout\" => 10 )\n";

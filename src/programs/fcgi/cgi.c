@@ -29,7 +29,7 @@ static size_t wire_read(void *context, void *data, size_t len)
 	return done;
 }
 
-static void wire_write(void *context, const void *data, size_t len)
+static bool wire_write(void *context, const void *data, size_t len)
 {
 	const char *from = data;
 	(void)context;
@@ -38,10 +38,11 @@ static void wire_write(void *context, const void *data, size_t len)
 		if (put < 0 && errno == EINTR)
 			continue;
 		if (put <= 0)
-			return;
+			return false;
 		from += put;
 		len -= (size_t)put;
 	}
+	return true;
 }
 
 void vs_cgi_serve(struct vs_worker *worker)

@@ -40,10 +40,22 @@ static void on_stop(int signal_number)
 	stopping = 1;
 }
 
+static const int stops[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1 };
+
+/* While a request is answered they wait. */
+static bool stop_waits(void)
+{
+	sigset_t pending;
+	bool found = false;
+	sigpending(&pending);
+	for (size_t i = 0; i < sizeof(stops) / sizeof(stops[0]); i++)
+		found = found || sigismember(&pending, stops[i]) == 1;
+	return found;
+}
+
 /* Blocks the signals that end us, so that they arrive only while we wait; *waiting is the mask to wait with. */
 static void block_signals(sigset_t *waiting)
 {
-	static const int stops[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1 };
 	struct sigaction action = { .sa_handler = on_stop };
 	sigset_t blocked;
 	sigemptyset(&blocked);
@@ -132,11 +144,10 @@ static size_t wire_read(void *context, void *data, size_t len)
 	return got > 0 ? (size_t)got : 0;
 }
 
-static void wire_write(void *context, const void *data, size_t len)
+static bool wire_write(void *context, const void *data, size_t len)
 {
 	const FCGX_Request *request = context;
-	if (len > 0)
-		(void)FCGX_PutStr(data, (int)len, request->out);
+	return len == 0 || FCGX_PutStr(data, (int)len, request->out) == (int)len;
 }
 
 /* Closing with bytes unread would reset the connection under the answer: take them first, for a while. */
@@ -222,6 +233,7 @@ int vs_fcgi_serve(struct vs_worker *worker, int fd, struct vs_error *error)
 		return vs_error_set(error, VS_EINTERNAL, "libfcgi cannot be initialised");
 	signal(SIGPIPE, SIG_IGN); /* after FCGX_Init, which sets handlers of its own */
 	block_signals(&waiting);
+	worker->stopping = stop_waits;
 	int epoll = watch(fd, error);
 	if (epoll < 0)
 		return epoll;

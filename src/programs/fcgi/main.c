@@ -24,6 +24,8 @@ static const char help[] =
     "  VECSTORE_RUN_DIR    folder of metrics.shm and cache.shm; without it each worker counts\n"
     "                      for itself and no answers are kept\n"
     "  VECSTORE_CACHE_MB   MiB of answers kept for all workers; 0: none (64)\n"
+    "  VECSTORE_MAX_UNINDEXED  vectors that may wait for the indexer before writes are\n"
+    "                      refused; 0: any number (what 256 MiB hold)\n"
     "  VECSTORE_METRIC     distance of a new namespace: cosine, euclidean, dot, ... (cosine)\n"
     "  VECSTORE_QUANTIZATION\n"
     "                      how vectors of a new namespace are walked: int8 or none (int8)\n"
@@ -58,6 +60,18 @@ static int get_cache(bool listening, uint64_t *bytes)
 	return -1;
 }
 
+static int get_tail(uint32_t *most)
+{
+	const char *text = get_setting("VECSTORE_MAX_UNINDEXED");
+	char *end = NULL;
+	unsigned long number = text ? strtoul(text, &end, 10) : 0;
+	*most = text ? (uint32_t)number : VS_TAIL_AUTO;
+	if (!text || (text[0] >= '0' && text[0] <= '9' && !*end && number <= INT32_MAX))
+		return 0;
+	vs_log(VS_LOG_ERROR, "VECSTORE_MAX_UNINDEXED: '%s' is no number from 0 to %d", text, INT32_MAX);
+	return -1;
+}
+
 static int get_options(bool listening, struct vs_service_options *options)
 {
 	const char *metric = get_setting("VECSTORE_METRIC");
@@ -81,7 +95,7 @@ static int get_options(bool listening, struct vs_service_options *options)
 		vs_log(VS_LOG_ERROR, "VECSTORE_QUANTIZATION: there is none called %s", quantization);
 		return -1;
 	}
-	return get_cache(listening, &options->cache_bytes);
+	return get_tail(&options->tail_most) ? -1 : get_cache(listening, &options->cache_bytes);
 }
 
 /* A web server may pass a query string as arguments (RFC 3875, 4.4): only a person's are looked at. */

@@ -114,7 +114,11 @@ static void fill_request(struct vs_worker *worker, const struct vs_wire *wire, s
 		.host = wire->get(wire->context, "HTTP_HOST"),
 		.origin = wire->get(wire->context, "HTTP_ORIGIN"),
 		.ns = wire->get(wire->context, "HTTP_X_NAMESPACE"),
+		.accept = wire->get(wire->context, "HTTP_ACCEPT"),
+		.if_match = wire->get(wire->context, "HTTP_IF_MATCH"),
+		.if_none_match = wire->get(wire->context, "HTTP_IF_NONE_MATCH"),
 		.arena = &worker->arena,
+		.stopping = worker->stopping,
 	};
 	/* A proxy's address says nothing of who asked it. */
 	if (wire->get(wire->context, "HTTP_X_FORWARDED_FOR") || wire->get(wire->context, "HTTP_FORWARDED"))
@@ -130,12 +134,14 @@ static const char *reason(int status)
 		const char *text;
 	} known[] = {
 		{ 200, "OK" },
+		{ 304, "Not Modified" },
 		{ 400, "Bad Request" },
 		{ 401, "Unauthorized" },
 		{ 403, "Forbidden" },
 		{ 404, "Not Found" },
 		{ 405, "Method Not Allowed" },
 		{ 409, "Conflict" },
+		{ 412, "Precondition Failed" },
 		{ 413, "Content Too Large" },
 		{ 415, "Unsupported Media Type" },
 		{ 500, "Internal Server Error" },
@@ -154,10 +160,13 @@ static void send(struct vs_worker *worker, const struct vs_wire *wire, bool with
 	struct vs_buf *head = &worker->head;
 	vs_buf_reset(head);
 	vs_buf_printf(head,
-	              "Status: %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nX-Request-Id: %s\r\n"
-	              "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n",
-	              response->status, reason(response->status), response->content_type, response->body.len,
-	              response->request_id);
+	              "Status: %d %s\r\nX-Request-Id: %s\r\nCache-Control: no-store\r\n"
+	              "X-Content-Type-Options: nosniff\r\n",
+	              response->status, reason(response->status), response->request_id);
+	if (response->status != 304)
+		vs_buf_printf(head, "Content-Type: %s\r\n", response->content_type);
+	if (response->status != 304 && !response->stream)
+		vs_buf_printf(head, "Content-Length: %zu\r\n", response->body.len);
 	if (response->allow)
 		vs_buf_printf(head, "Allow: %s\r\n", response->allow);
 	if (response->etag[0])
@@ -167,18 +176,24 @@ static void send(struct vs_worker *worker, const struct vs_wire *wire, bool with
 	if (response->status == 401)
 		vs_buf_puts(head, "WWW-Authenticate: Bearer\r\n");
 	vs_buf_puts(head, "\r\n");
-	wire->write(wire->context, head->data, head->len);
-	if (with_body)
-		wire->write(wire->context, response->body.data, response->body.len);
+	bool taken = wire->write(wire->context, head->data, head->len);
+	if (with_body && taken)
+		taken = wire->write(wire->context, response->body.data, response->body.len);
+	while (with_body && taken && vs_service_more(&worker->response))
+		taken = wire->write(wire->context, response->body.data, response->body.len);
 }
 
 static void finish(struct vs_worker *worker, const struct vs_wire *wire, const struct vs_request *request)
 {
+	/* Writers that are too fast would fill the log; /metrics tells of them. */
 	if (worker->response.status >= 500)
-		vs_log(VS_LOG_ERROR, "request %s: %s %.*s: %d %s", worker->response.request_id, request->method,
+		vs_log(worker->response.error.code == VS_ETAIL ? VS_LOG_DEBUG : VS_LOG_ERROR, "request %s: %s %.*s: %d %s", worker->response.request_id, request->method,
 		       (int)strcspn(request->target, "?") % 200, request->target, worker->response.status,
 		       worker->response.error.text);
 	send(worker, wire, strcmp(request->method, "HEAD") != 0);
+	if (worker->response.status == 200 && worker->response.error.code)
+		vs_log(VS_LOG_ERROR, "request %s: %s %.*s: the answer ended early: %s", worker->response.request_id,
+		       request->method, (int)strcspn(request->target, "?") % 200, request->target, worker->response.error.text);
 }
 
 /* ---- a file that was cut short ---------------------------------------------------------------------------- */

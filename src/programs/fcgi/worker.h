@@ -12,8 +12,8 @@ struct vs_wire {
 	const char *(*get)(void *context, const char *name);
 	/* Up to len bytes of the body; less only at its end or after a fault. */
 	size_t (*read)(void *context, void *data, size_t len);
-	/* A fault is the peer's loss; nothing can be told to it. */
-	void (*write)(void *context, const void *data, size_t len);
+	/* False when the peer takes no more; nothing can be told to it. */
+	bool (*write)(void *context, const void *data, size_t len);
 	/* Sends what was written, before the process ends; NULL when writing does. */
 	void (*finish)(void *context);
 	bool has_end; /* read sees where a body ends, whatever its length */
@@ -25,6 +25,7 @@ struct vs_worker {
 	struct vs_buf body;
 	struct vs_buf head;
 	struct vs_response response;
+	bool (*stopping)(void); /* as in struct vs_request */
 };
 
 /* From here on a file that is cut short while it is mapped (SIGBUS) costs the process, but not the answer: the request in

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "engine/vecstore.h"
+#include "programs/indexer/compactor.h"
 #include "programs/indexer/watch.h"
 
 #define MS UINT64_C(1000000)
@@ -47,6 +48,7 @@ struct vs_keeper {
 	int watch;
 	unsigned threads;
 	const volatile sig_atomic_t *stop;
+	struct vs_compactor *compactor;
 	struct vs_store *store; /* NULL: to be opened */
 	dev_t device;           /* of the data folder, to see when another took its place */
 	ino_t inode;
@@ -56,19 +58,24 @@ struct vs_keeper {
 	struct kept *first;
 };
 
-int vs_keeper_open(const char *data, int watch, unsigned threads, const volatile sig_atomic_t *stop,
+int vs_keeper_open(const struct vs_keeper_settings *settings, int watch, const volatile sig_atomic_t *stop,
                    struct vs_keeper **keeper, struct vs_error *error)
 {
 	*keeper = calloc(1, sizeof **keeper);
 	if (!*keeper)
 		return vs_error_set(error, VS_ENOMEM, "out of memory");
-	(*keeper)->data = data;
+	(*keeper)->data = settings->data;
 	(*keeper)->watch = watch;
-	(*keeper)->threads = threads;
+	(*keeper)->threads = settings->threads;
 	(*keeper)->stop = stop;
 	(*keeper)->data_watch = -1;
 	(*keeper)->data_dirty = true;
-	return 0;
+	int rc = vs_compactor_open(settings, stop, &(*keeper)->compactor, error);
+	if (rc) {
+		free(*keeper);
+		*keeper = NULL;
+	}
+	return rc;
 }
 
 /* ---- trouble ---------------------------------------------------------------------------------------------- */
@@ -122,6 +129,7 @@ void vs_keeper_close(struct vs_keeper *keeper)
 {
 	if (!keeper)
 		return;
+	vs_compactor_close(keeper->compactor);
 	close_store(keeper);
 	free(keeper);
 }
@@ -226,6 +234,8 @@ static void tend(struct vs_keeper *keeper, struct kept *kept, uint64_t now)
 	}
 	if (rc == 0) {
 		end_trouble(&kept->trouble, who);
+		if (kept->ns)
+			vs_compactor_offer(keeper->compactor, kept->ns, kept->name);
 	} else if (rc == VS_EBUSY) {
 		note_trouble(&kept->trouble, who, &error, BUSY_RETRY);
 	} else {
@@ -294,6 +304,9 @@ static int look_at_data(struct vs_keeper *keeper, struct vs_error *error)
 	rc = vs_store_each(keeper->store, list, keeper, error);
 	if (rc == VS_ENOMEM)
 		return vs_error_set(error, rc, "no memory for the list of namespaces");
+	/* Namespaces need not wait until the catalogue's log can be copied back. */
+	if (rc == 0 && vs_store_index(keeper->store, NULL, error) == VS_EIO)
+		rc = VS_EIO;
 	if (rc == 0)
 		drop_unlisted(keeper);
 	else

@@ -12,9 +12,14 @@
 struct vs_keeper;
 struct vs_error;
 
-/* data and stop must live as long as the keeper. *stop non-zero ends work soon, cleanly. watch: of vs_watch_open.
- * threads: for linking; 0: one per core. */
-int vs_keeper_open(const char *data, int watch, unsigned threads, const volatile sig_atomic_t *stop,
+struct vs_keeper_settings {
+	const char *data;    /* the data folder */
+	unsigned threads;    /* for linking; 0: one per core */
+	unsigned compact_at; /* per cent of the slots that are dead; 0: never */
+};
+
+/* Settings and stop must live as long as the keeper. *stop non-zero ends work soon, cleanly. watch: of vs_watch_open. */
+int vs_keeper_open(const struct vs_keeper_settings *settings, int watch, const volatile sig_atomic_t *stop,
                    struct vs_keeper **keeper, struct vs_error *error);
 void vs_keeper_close(struct vs_keeper *keeper); /* NULL allowed */
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 pkglibexec_PROGRAMS += vecstore-indexer
 vecstore_indexer_SOURCES = \
+	src/programs/indexer/compactor.c src/programs/indexer/compactor.h \
 	src/programs/indexer/keeper.c src/programs/indexer/keeper.h \
 	src/programs/indexer/main.c \
 	src/programs/indexer/watch.c src/programs/indexer/watch.h

@@ -27,6 +27,7 @@
 #define DEBOUNCE (20 * MS) /* commits come in bursts */
 #define NICE 5             /* queries come first */
 #define THREADS_MAX 256
+#define COMPACT_AT 25 /* per cent: as --compact-at of vecstore serve */
 
 static volatile sig_atomic_t stopping;
 static int stop_event = -1;
@@ -55,11 +56,6 @@ static int catch_signals(void)
 
 /* ---- settings --------------------------------------------------------------------------------------------- */
 
-struct settings {
-	const char *data;
-	unsigned threads; /* 0: one per core */
-};
-
 static int usage(FILE *out, int status)
 {
 	fputs(
@@ -68,31 +64,31 @@ static int usage(FILE *out, int status)
 	    "  --data DIR  the data folder (default: $VECSTORE_DATA, else ./data)\n"
 	    "  --version   print the version\n"
 	    "  --help      print this\n\n"
-	    "VECSTORE_INDEX_THREADS limits its threads (default: one per core).\n",
+	    "VECSTORE_INDEX_THREADS limits its threads (default: one per core).\n"
+	    "VECSTORE_COMPACT_AT is the share of dead slots in per cent at which it compacts (default: 25; 0: never).\n",
 	    out);
 	return status;
 }
 
-static int read_threads(unsigned *threads)
+/* A number from the environment; *value stays when it is not set. */
+static int read_number(const char *name, long low, long high, unsigned *value)
 {
-	const char *text = getenv("VECSTORE_INDEX_THREADS");
-	*threads = 0;
+	const char *text = getenv(name);
 	if (!text || !*text)
 		return 0;
 	char *end;
 	errno = 0;
 	long n = strtol(text, &end, 10);
-	if (errno || *end || *text < '0' || *text > '9' || n < 1 || n > THREADS_MAX) {
-		fprintf(stderr, "vecstore-indexer: VECSTORE_INDEX_THREADS: '%s' is no number from 1 to %d\n", text,
-		        THREADS_MAX);
+	if (errno || *end || *text < '0' || *text > '9' || n < low || n > high) {
+		fprintf(stderr, "vecstore-indexer: %s: '%s' is no number from %ld to %ld\n", name, text, low, high);
 		return -1;
 	}
-	*threads = (unsigned)n;
+	*value = (unsigned)n;
 	return 0;
 }
 
 /* -1: go on; else the exit status. */
-static int read_settings(int argc, char **argv, struct settings *settings)
+static int read_settings(int argc, char **argv, struct vs_keeper_settings *settings)
 {
 	static const struct option options[] = {
 		{ "data", required_argument, NULL, 'd' },
@@ -100,7 +96,7 @@ static int read_settings(int argc, char **argv, struct settings *settings)
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
-	settings->data = getenv("VECSTORE_DATA");
+	*settings = (struct vs_keeper_settings){ getenv("VECSTORE_DATA"), 0, COMPACT_AT };
 	opterr = 0;
 	for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
 		if (c == 'h')
@@ -122,7 +118,10 @@ static int read_settings(int argc, char **argv, struct settings *settings)
 	}
 	if (!settings->data || !*settings->data)
 		settings->data = "./data";
-	return read_threads(&settings->threads) ? 2 : -1;
+	if (read_number("VECSTORE_INDEX_THREADS", 1, THREADS_MAX, &settings->threads) ||
+	    read_number("VECSTORE_COMPACT_AT", 0, 100, &settings->compact_at))
+		return 2;
+	return -1;
 }
 
 /* ---- loop ------------------------------------------------------------------------------------------------- */
@@ -156,7 +155,7 @@ static void loop(struct vs_keeper *keeper, int watch)
 
 int main(int argc, char **argv)
 {
-	struct settings settings;
+	struct vs_keeper_settings settings;
 	struct vs_error error = { .text = "out of memory" };
 	struct vs_keeper *keeper = NULL;
 	int watch = -1;
@@ -166,7 +165,7 @@ int main(int argc, char **argv)
 	vs_log_init("vecstore-indexer", NULL, -1);
 	setpriority(PRIO_PROCESS, 0, NICE);
 	if (catch_signals() != 0 || vs_watch_open(&watch, &error) ||
-	    vs_keeper_open(settings.data, watch, settings.threads, &stopping, &keeper, &error)) {
+	    vs_keeper_open(&settings, watch, &stopping, &keeper, &error)) {
 		vs_log(VS_LOG_ERROR, "cannot start: %s", error.text);
 		return 1;
 	}

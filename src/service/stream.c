@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "service/stream.h"
+
+#include "base/arena.h"
+#include "service/json_out.h"
+
+struct vs_stream {
+	struct vs_call call; /* of the request, without what its first piece took */
+	vs_stream_piece *piece;
+	void *state;
+};
+
+int vs_stream_begin(struct vs_call *call, const char *content_type, vs_stream_piece *piece, void *state,
+                    struct vs_error *error)
+{
+	struct vs_stream *stream = vs_arena_calloc(call->request->arena, 1, sizeof(*stream));
+	bool more;
+	if (!stream)
+		return vs_error_set(error, VS_ENOMEM, "no memory for an answer");
+	call->response->content_type = content_type;
+	int rc = piece(call, state, &more, error);
+	if (rc || !more)
+		return rc;
+	*stream = (struct vs_stream){ *call, piece, state };
+	stream->call.body = NULL;
+	call->response->stream = stream;
+	return 0;
+}
+
+bool vs_service_more(struct vs_response *response)
+{
+	struct vs_stream *stream = response->stream;
+	struct vs_error error = { .position = -1 };
+	bool more = false;
+	vs_buf_reset(&response->body);
+	if (!stream)
+		return false;
+	int rc = stream->piece(&stream->call, stream->state, &more, &error);
+	if (!rc && response->body.failed)
+		rc = vs_error_set(&error, VS_ENOMEM, "no memory for the answer");
+	if (rc) {
+		/* The status has been sent: the last line tells. */
+		error.code = rc;
+		response->error = error;
+		vs_buf_reset(&response->body);
+		vs_buf_putc(&response->body, '{');
+		vs_json_error(&response->body, &error);
+		vs_buf_printf(&response->body, ",\"request_id\":\"%s\"}\n", response->request_id);
+	}
+	if (rc || !more)
+		response->stream = NULL;
+	return true;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Each operation that changes something, with what is there before it: for steps (R2) and memory (R8). */
+#ifndef VS_TESTS_FAULTS_CASES_H
+#define VS_TESTS_FAULTS_CASES_H
+
+#include "work.h"
+
+#define BEFORE_MAX 6
+
+struct fault_case {
+	const char *name;
+	const char *ns;
+	unsigned dim;
+	bool cold;  /* opening counts, too */
+	unsigned heavy; /* of so many steps one, with one fault, is enough for every day; 0: each with several */
+	struct work_op before[BEFORE_MAX];
+	struct work_op op;
+};
+
+static const struct fault_case cases[] = {
+	{ "create", "default", 6, true, 0, { { 0 } }, { WORK_UPSERT, 0, 1, 1 } },
+	{ "open", "default", 6, true, 0, { { WORK_UPSERT, 0, 20, 0 } }, { WORK_UPSERT, 20, 1, 0 } },
+	{ "upsert", "default", 6, false, 0, { { WORK_UPSERT, 0, 20, 0 } }, { WORK_UPSERT, 20, 1, 0 } },
+	{ "batch", "default", 6, false, 0, { { WORK_UPSERT, 0, 20, 0 } }, { WORK_UPSERT, 10, 60, 2 } },
+	{ "grow", "default", 256, false, 0, { { WORK_UPSERT, 0, 960, 0 } }, { WORK_UPSERT, 955, 10, 2 } },
+	{ "delete", "default", 6, false, 0, { { WORK_UPSERT, 0, 600, 0 } }, { WORK_DELETE, 100, 200, 0 } },
+	{ "delete-where", "default", 6, false, 0, { { WORK_UPSERT, 0, 40, 0 }, { WORK_SOFT_DELETE, 8, 4, 0 } },
+	  { WORK_DELETE_WHERE, 5, 10, 0 } },
+	{ "soft-delete", "default", 6, false, 0, { { WORK_UPSERT, 0, 40, 0 } }, { WORK_SOFT_DELETE, 5, 10, 0 } },
+	{ "restore", "default", 6, false, 0, { { WORK_UPSERT, 0, 40, 0 }, { WORK_SOFT_DELETE, 0, 12, 0 } },
+	  { WORK_RESTORE, 5, 10, 0 } },
+	{ "patch", "default", 6, false, 0, { { WORK_UPSERT, 0, 20, 0 } }, { WORK_PATCH, 3, 1, 9 } },
+	{ "patch-many", "default", 6, false, 0, { { WORK_UPSERT, 0, 40, 0 } }, { WORK_PATCH, 5, 30, 9 } },
+	{ "execute", "default", 6, false, 0, { { WORK_UPSERT, 0, 40, 0 }, { WORK_SOFT_DELETE, 4, 9, 0 } },
+	  { WORK_EXECUTE, 2, 50, 3 } },
+	{ "execute-first", "default", 6, true, 0, { { 0 } }, { WORK_EXECUTE, 0, 8, 3 } },
+	{ "expire", "default", 6, false, 0, { { WORK_UPSERT, 0, 20, 0 } }, { WORK_EXPIRE, 5, 30, 2 } },
+	{ "sweep", "default", 6, false, 0,
+	  { { WORK_UPSERT, 0, 40, 0 }, { WORK_INDEX, 0, 0, 0 }, { WORK_EXPIRE, 10, 20, 2 }, { WORK_UPSERT, 12, 2, 3 } },
+	  { WORK_INDEX_HERE, 0, 0, 0 } },
+	{ "upkeep", "default", 6, false, 0,
+	  { { WORK_UPSERT, 0, 40, 0 }, { WORK_INDEX, 0, 0, 0 }, { WORK_UPSERT, 20, 40, 3 } }, { WORK_INDEX_HERE, 0, 0, 0 } },
+	{ "trim", "default", 6, false, 1, { { WORK_UPSERT, 0, 1300, 0 } }, { WORK_INDEX_HERE, 0, 0, 0 } },
+	{ "link", "default", 4, false, 1, { { WORK_UPSERT, 0, 2000, 0 } }, { WORK_INDEX_HERE, 0, 0, 0 } },
+	{ "link-tail", "default", 4, false, 1,
+	  { { WORK_UPSERT, 0, 2000, 0 }, { WORK_INDEX, 0, 0, 0 }, { WORK_UPSERT, 1990, 20, 1 } }, { WORK_INDEX_HERE, 0, 0, 0 } },
+	{ "compact", "default", 6, false, 0,
+	  { { WORK_UPSERT, 0, 40, 0 }, { WORK_UPSERT, 10, 15, 1 }, { WORK_DELETE, 20, 10, 0 }, { WORK_SOFT_DELETE, 3, 4, 0 } },
+	  { WORK_COMPACT, 0, 0, 0 } },
+	{ "compact-expired", "default", 6, false, 0,
+	  { { WORK_UPSERT, 0, 40, 0 }, { WORK_EXPIRE, 10, 20, 2 }, { WORK_UPSERT, 12, 2, 3 }, { WORK_PATCH, 0, 5, 9 } },
+	  { WORK_COMPACT, 0, 0, 0 } },
+	{ "compact-graph", "default", 4, false, 4,
+	  { { WORK_UPSERT, 0, 2000, 0 }, { WORK_INDEX, 0, 0, 0 }, { WORK_UPSERT, 1990, 100, 1 }, { WORK_SOFT_DELETE, 3, 4, 0 } },
+	  { WORK_COMPACT, 0, 0, 0 } },
+	{ "repair", "default", 4, false, 1,
+	  { { WORK_UPSERT, 0, 2000, 0 }, { WORK_INDEX, 0, 0, 0 }, { WORK_SPOIL, 0, 0, 0 } }, { WORK_REPAIR, 0, 0, 0 } },
+	{ "namespace", "other", 6, true, 0, { { 0 } }, { WORK_UPSERT, 0, 1, 0 } },
+};
+#define CASES (sizeof(cases) / sizeof(cases[0]))
+
+#endif
