@@ -228,7 +228,8 @@ static void advise_on_options(const struct search *search, struct vs_estimate *e
 	if (query->ef > 0 && query->ef < vs_search_candidates(query))
 		advise(estimate, "ef is below limit and offset together, which the pool holds in any case: ef has no effect.");
 	if (query->exact && search->accepted > EXACT_MUCH && search->plan.linked > 0)
-		advise(estimate, "exact compares every record that matches; without it the graph finds nearly the same at a fraction of the cost.");
+		advise(estimate, "exact compares every record that matches; without it the graph finds nearly the same at a fraction "
+		                 "of the cost.");
 	if (query->limit + query->offset > LIMIT_LARGE)
 		advise(estimate, "limit and offset together are large: cost grows with them; a narrower filter and smaller pages are faster.");
 	if (query->rescore == 0 && search->plan.linked > 0)

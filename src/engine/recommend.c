@@ -44,9 +44,12 @@ static int find_example(struct search *search, uint32_t *left_out, const struct 
 	if ((example->id == NULL) == (example->vector == NULL))
 		return vs_error_at(error, VS_EINVAL, field, -1, "must be an id or a vector");
 	if (example->vector != NULL) {
+		rc = vs_search_check_vector(search, field, example->vector, example->dimension, error);
+		if (rc < 0)
+			return rc;
 		*vector = example->vector;
 		*factor = space != NULL && search->state.metric == VS_COSINE ? vs_space_factor(space, example->vector) : 1.0f;
-		return vs_search_check_vector(search, field, example->vector, example->dimension, error);
+		return 0;
 	}
 	rc = vs_search_find_row(search, field, &id, &slot, error);
 	if (rc < 0)

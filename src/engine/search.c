@@ -93,9 +93,12 @@ static int find_vector(struct search *search, struct vs_error *error)
 	int rc;
 
 	if (query->vector != NULL) {
+		rc = vs_search_check_vector(search, "vector", query->vector, query->dimension, error);
+		if (rc < 0)
+			return rc;
 		search->vector = query->vector;
 		search->factor = space != NULL ? vs_space_factor(space, query->vector) : 0.0f;
-		return vs_search_check_vector(search, "vector", query->vector, query->dimension, error);
+		return 0;
 	}
 	rc = vs_search_find_row(search, "id", &id, &search->self, error);
 	if (rc < 0)

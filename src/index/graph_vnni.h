@@ -116,7 +116,7 @@ VS_VNNI VS_INLINE uint32_t vs_vnni_pool_rank(const uint64_t *pool, uint32_t coun
 		count -= half;
 	}
 	for (uint32_t i = 0; i < count; i += 8) {
-		__mmask8 there = count - i < 8 ? (__mmask8)(0xffu >> (8 - (count - i))) : (__mmask8)0xff;
+		__mmask8 there = (__mmask8)(count - i < 8 ? 0xffu >> (8 - (count - i)) : 0xffu);
 		__m512i items = _mm512_maskz_loadu_epi64(there, pool + low + i);
 		less += (uint32_t)__builtin_popcount(_mm512_mask_cmplt_epu64_mask(there, items, wanted));
 	}
@@ -143,7 +143,7 @@ VS_VNNI VS_INLINE uint32_t vs_vnni_pool_insert(uint64_t *pool, uint32_t *len, ui
 VS_VNNI VS_INLINE uint32_t vs_vnni_near(const struct vs_batch *batch, uint32_t at, float bound)
 {
 	uint32_t left = batch->count - at;
-	__mmask16 there = left < 16 ? (__mmask16)(0xffffu >> (16 - left)) : (__mmask16)0xffff;
+	__mmask16 there = (__mmask16)(left < 16 ? 0xffffu >> (16 - left) : 0xffffu);
 
 	return _mm512_mask_cmp_ps_mask(there, _mm512_loadu_ps(batch->distances + at), _mm512_set1_ps(bound), _CMP_NGT_UQ);
 }

@@ -32,7 +32,8 @@ static void encode(struct vs_buf *out, const struct vs_estimate *e)
 /* A fault of the query, and not of the request around it (no JSON, no such namespace) or of the store. */
 static bool is_of_query(const struct vs_call *call, int rc, const struct vs_error *error)
 {
-	return call->body && error->field[0] && strcmp(error->field, "namespace") != 0 && (rc == VS_EINVAL || rc == VS_ENOTFOUND || rc == VS_ETOOBIG);
+	return call->body && error->field[0] && strcmp(error->field, "namespace") != 0 &&
+	       (rc == VS_EINVAL || rc == VS_ENOTFOUND || rc == VS_ETOOBIG);
 }
 
 static int estimate(struct vs_call *call, struct vs_estimate *foretold, struct vs_error *error)

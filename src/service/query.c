@@ -41,7 +41,8 @@ static bool repeat(struct vs_call *call, struct vs_bytes key)
 	return true;
 }
 
-/* What is kept and repeated: all before the stats. ns: what the namespace is called; NULL: there is none yet, and nothing to keep. */
+/* What is kept and repeated: all before the stats. ns: what the namespace is called; NULL: there is none yet, and nothing to
+ * keep. */
 static int finish(struct vs_call *call, const struct vs_query_stats *stats, size_t count, const struct vs_mark *mark,
                   const char *ns, struct vs_bytes key)
 {
