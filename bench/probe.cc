@@ -153,7 +153,7 @@ void probe_main(int argc, char **argv)
 {
 	double began = now();
 	Probe probe;
-	if (argc != 8 || strcmp(argv[1], kMark) != 0)
+	if (argc != 9 || strcmp(argv[1], kMark) != 0)
 		return;
 	probe.system = argv[2];
 	probe.path = argv[3];
@@ -161,6 +161,7 @@ void probe_main(int argc, char **argv)
 	probe.ef = static_cast<uint32_t>(strtoul(argv[5], nullptr, 10));
 	probe.count = strtoul(argv[6], nullptr, 10);
 	probe.prefetch = static_cast<Prefetch>(atoi(argv[7]));
+	Store::rescore = atoi(argv[8]);
 	serve(probe, began);
 }
 
@@ -181,9 +182,11 @@ Served probe(const Probe &probe)
 	std::string ef = std::to_string(probe.ef);
 	std::string count = std::to_string(probe.count);
 	std::string kind = std::to_string(static_cast<int>(probe.prefetch));
+	std::string rescore = std::to_string(Store::rescore);
 	const char *const arguments[] = { program_invocation_name, kMark,          probe.system.c_str(),
 		                              probe.path.c_str(),      probe.queries.c_str(), ef.c_str(),
-		                              count.c_str(),           kind.c_str(),   nullptr };
+		                              count.c_str(),           kind.c_str(),   rescore.c_str(),
+		                              nullptr };
 	int ends[2];
 	int status;
 	Served served;

@@ -229,7 +229,7 @@ void print_starts(const Options &options, const Systems &systems)
 
 [[noreturn]] void usage()
 {
-	fprintf(stderr, "usage: serving FILE.fvecs --data FOLDER [--rows N] [--recall R] [--threads N] [--starts N] [--no-hnswlib]\n");
+	fprintf(stderr, "usage: serving FILE.fvecs --data FOLDER [--rows N] [--recall R] [--no-rescore] [--threads N] [--starts N] [--no-hnswlib]\n");
 	exit(2);
 }
 
@@ -244,6 +244,8 @@ Options parse(int argc, char **argv)
 			options.dir = value();
 		else if (flag == "--rows")
 			options.rows = number();
+		else if (flag == "--no-rescore")
+			bench::Store::rescore = VS_RESCORE_NONE;
 		else if (flag == "--recall")
 			options.recall = strtod(value(), nullptr);
 		else if (flag == "--threads")

@@ -98,6 +98,7 @@ size_t Store::search(const float *query, uint32_t ef, uint32_t *numbers)
 	q.ef = ef;
 	q.exact = ef == 0;
 	q.with_metadata = false;
+	q.rescore = rescore;
 	check(vs_namespace_search(ns, &q, &results, &error), error);
 	for (size_t i = 0; i < results.count; i++)
 		numbers[i] = static_cast<uint32_t>(strtoul(results.items[i].record.id, nullptr, 10));

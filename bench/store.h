@@ -29,6 +29,8 @@ public:
 	void settle();
 	// Fills numbers[kTop] and returns how many there are. ef 0: compares with all.
 	size_t search(const float *query, uint32_t ef, uint32_t *numbers);
+
+	static inline int32_t rescore = 0; // of all searches, as vs_query has it
 	struct vs_namespace_stats stats();
 
 private:

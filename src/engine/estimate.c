@@ -232,7 +232,7 @@ static void advise_on_options(const struct search *search, struct vs_estimate *e
 		                 "of the cost.");
 	if (query->limit + query->offset > LIMIT_LARGE)
 		advise(estimate, "limit and offset together are large: cost grows with them; a narrower filter and smaller pages are faster.");
-	if (query->rescore == 0 && search->plan.linked > 0)
+	if (query->rescore == VS_RESCORE_NONE && search->plan.linked > 0)
 		advise(estimate, "rescore is 0: scores are those of codes, off by about 0.001 under cosine.");
 	if (estimate->tail > TAIL_MUCH && search->plan.linked > 0)
 		advise(estimate, "Many records are not indexed yet and are compared one by one: is vecstore-indexer running?");

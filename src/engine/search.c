@@ -42,7 +42,7 @@ int vs_search_check_options(const struct vs_query *query, struct vs_error *error
 		return vs_error_at(error, VS_EINVAL, "limit", -1, "%u is not between 1 and %d", query->limit, RESULTS_MAX);
 	if (query->offset > RESULTS_MAX - query->limit)
 		return vs_error_at(error, VS_EINVAL, "offset", -1, "limit + offset is more than %d", RESULTS_MAX);
-	if (query->rescore < -1 || query->rescore > VS_RESCORE_MAX)
+	if (query->rescore < VS_RESCORE_NONE || query->rescore > VS_RESCORE_MAX)
 		return vs_error_at(error, VS_EINVAL, "rescore", -1, "%d is not between 0 and %d", (int)query->rescore, VS_RESCORE_MAX);
 	if (query->ef > VS_SEARCH_EF_MAX)
 		return vs_error_at(error, VS_EINVAL, "ef", -1, "%u is more than %d", query->ef, VS_SEARCH_EF_MAX);
@@ -144,7 +144,8 @@ static int64_t ask_graph(struct search *search)
 		                            .below = search->plan.linked,
 		                            .accept = search->accept,
 		                            .way = ways[search->plan.way],
-		                            .rescore = search->query->rescore < 0
+		                            .rescore = search->query->rescore == VS_RESCORE_NONE ? 0
+		                                       : search->query->rescore == 0
 		                                           ? vs_graph_enough(search->want)
 		                                           : (uint32_t)search->query->rescore * search->want };
 	struct vs_graph_stats stats = { 0 };

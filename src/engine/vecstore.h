@@ -265,8 +265,8 @@ struct vs_query {
 	float min_score;    /* similarity: at least; distance: at most */
 	bool with_metadata;
 	bool with_vector;
-	/* Candidates of the graph that are compared by their float32 rows, as a multiple of limit + offset; -1: chosen; 0: none.
-	 * Then scores are those of the codes (off by about 0.001 under cosine), and no row need be in memory. */
+	/* Candidates of the graph that are compared by their float32 rows, as a multiple of limit + offset, to VS_RESCORE_MAX; 0: chosen.
+	 * VS_RESCORE_NONE: none is, so that no row need be in memory; scores are those of the codes (off by about 0.001 under cosine). */
 	int32_t rescore;
 	/* For long exact scans, which change nothing but the time; 0: as many as there are cores that nobody uses now. They end
 	 * before the call returns. */
@@ -281,8 +281,9 @@ struct vs_query {
 	float diversity;
 	uint32_t candidates; /* limit + offset to 1,000; 0: chosen from these */
 };
-#define VS_QUERY { NULL, 0, NULL, 0, 10, 0, 0, false, NULL, false, 0.0f, true, false, -1, 0, false, 0.0f, 0.0f, 0 }
+#define VS_QUERY { NULL, 0, NULL, 0, 10, 0, 0, false, NULL, false, 0.0f, true, false, 0, 0, false, 0.0f, 0.0f, 0 }
 #define VS_RESCORE_MAX 100
+#define VS_RESCORE_NONE (-1)
 #define VS_CANDIDATES_MAX 1000
 
 struct vs_result {

@@ -16,6 +16,15 @@
 #error "raw vectors are little-endian float32; this machine is not"
 #endif
 
+#define RESCORE_MISSING UINT32_MAX
+
+/* As given: 0 is none there, which the engine calls otherwise. */
+static void set_rescore(struct vs_query *query, uint32_t given)
+{
+	if (given != RESCORE_MISSING)
+		query->rescore = given == 0 ? VS_RESCORE_NONE : (int32_t)given;
+}
+
 static const char *const options[] = { "limit",     "offset",       "filter",    "namespace",  "ef",     "rescore",  "exact",
 	                                   "min_score", "max_distance", "diversity", "candidates", "fields", "group_by", "groups",
 	                                   "group_size", "include_vector", "include_metadata" };
@@ -176,7 +185,7 @@ int vs_ask_decode_options(const struct vs_fields *fields, const char *const *mor
 	struct vs_query *query = &ask->query;
 	struct vs_text filter = { query->filter, 0 };
 	struct given given = { fields->prefix, query->limit, false, false };
-	uint32_t rescore = (uint32_t)query->rescore; /* stays what it is when it is not given, -1 too */
+	uint32_t rescore = RESCORE_MISSING;
 	int rc;
 	query->limit = 0;
 	if ((rc = check_names(fields, query->vector || query->id, more, error)) ||
@@ -195,7 +204,7 @@ int vs_ask_decode_options(const struct vs_fields *fields, const char *const *mor
 	    (rc = take_projection(fields, arena, ask, error)) || (rc = take_groups(fields, ask, &given, error)) ||
 	    (rc = vs_fields_text(fields, "namespace", &ask->name, error)))
 		return rc;
-	query->rescore = (int32_t)rescore;
+	set_rescore(query, rescore);
 	query->filter = filter.data;
 	return check_together(ask, &given, error);
 }
@@ -297,7 +306,7 @@ int vs_ask_decode_octets(struct vs_call *call, struct vs_ask *ask, struct vs_err
 	const char *parameters[OPTIONS + 1] = { 0 };
 	struct vs_query *query = &ask->query;
 	struct given given = { "", query->limit, false, false };
-	uint32_t rescore = (uint32_t)query->rescore;
+	uint32_t rescore = RESCORE_MISSING;
 	int rc;
 	memcpy(parameters, options, sizeof(options));
 	query->limit = 0;
@@ -317,6 +326,6 @@ int vs_ask_decode_octets(struct vs_call *call, struct vs_ask *ask, struct vs_err
 	    (rc = take_float(call, "diversity", &given.diversity, &query->diversity, error)) ||
 	    (rc = take_texts(call, ask, &given, error)) || (rc = take_vector(call->request, query, error)))
 		return rc;
-	query->rescore = (int32_t)rescore;
+	set_rescore(query, rescore);
 	return check_together(ask, &given, error);
 }

@@ -258,7 +258,7 @@ static void ask_rescored(struct fixture *fixture, uint32_t i, int32_t rescore, s
 		double off;
 		vector_of(number_of(&results->items[r].record), stored);
 		off = fabs((double)results->items[r].score - cosine(vector, stored));
-		assert_true(off < (rescore == 0 ? 0.02 : 1e-5));
+		assert_true(off < (rescore == VS_RESCORE_NONE ? 0.02 : 1e-5));
 	}
 }
 
@@ -272,12 +272,12 @@ static void scores_are_those_of_the_rows_unless_asked_otherwise(void **state)
 	for (uint32_t i = 0; i < 50; i++) {
 		struct vs_results results;
 		float first[10];
-		ask_rescored(fixture, i, -1, &results);
+		ask_rescored(fixture, i, 0, &results);
 		for (size_t r = 0; r < 10; r++)
 			first[r] = results.items[r].score;
 		ask_rescored(fixture, i, 1, &results); /* exact scores of those that the codes place first */
 		assert_true(results.items[0].score <= first[0]);
-		ask_rescored(fixture, i, 0, &results);
+		ask_rescored(fixture, i, VS_RESCORE_NONE, &results);
 		for (size_t r = 0; r < 10; r++)
 			approximate += results.items[r].score != first[r];
 	}

@@ -161,8 +161,9 @@ int vs_command_query(struct vs_args *args)
 	query.id_len = query.id ? strlen(query.id) : 0;
 	query.limit = (uint32_t)vs_args_count(args, VS_FLAG_LIMIT);
 	query.ef = (uint32_t)vs_args_count(args, VS_FLAG_EF);
-	if (vs_args_text(args, VS_FLAG_RESCORE))
-		query.rescore = (int32_t)vs_args_count(args, VS_FLAG_RESCORE);
+	query.rescore = (int32_t)vs_args_count(args, VS_FLAG_RESCORE);
+	if (query.rescore == 0 && vs_args_text(args, VS_FLAG_RESCORE))
+		query.rescore = VS_RESCORE_NONE;
 	query.exact = vs_args_switch(args, VS_FLAG_EXACT);
 	query.filter = vs_args_text(args, VS_FLAG_FILTER);
 	int rc = vector ? decode_vector(vector, &arena, &query, &error) : 0;
