@@ -1,8 +1,9 @@
-import harness
 # SPDX-License-Identifier: Apache-2.0
 """Records that expire: gone from every answer at once, in every worker, and swept by the indexer."""
 
 import time
+
+import harness
 
 V = [1.0, 0.0, 0.0, 0.0]
 
