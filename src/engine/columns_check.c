@@ -82,7 +82,9 @@ int vs_columns_check_open(const char *dir, uint32_t generation, uint32_t slots, 
 	if (rc == 0) {
 		vs_columns_refresh(opened->columns);
 		opened->damaged = vs_columns_damaged(opened->columns);
-		if (slots >= VS_COLUMNS_BLOCK && !vs_columns_there(opened->columns))
+		if (vs_columns_loaded(opened->columns) == VS_ENOMEM)
+			rc = vs_error_set(error, VS_ENOMEM, "no memory to check columns");
+		else if (slots >= VS_COLUMNS_BLOCK && vs_columns_loaded(opened->columns) < 0)
 			rc = vs_error_set(error, VS_ENOTFOUND, "%s/columns: there is no manifest that can be read", dir);
 	}
 	if (rc == 0)

@@ -239,7 +239,7 @@ int vs_namespace_record(struct vs_namespace *ns, const struct vs_meta_row *row, 
 	return 0;
 }
 
-int vs_namespace_stats(struct vs_namespace *ns, struct vs_namespace_stats *stats, struct vs_error *error)
+static int read_stats(struct vs_namespace *ns, struct vs_namespace_stats *stats, struct vs_error *error)
 {
 	struct vs_generation *generation = &ns->generation;
 	struct vs_meta_state state;
@@ -266,5 +266,15 @@ int vs_namespace_stats(struct vs_namespace *ns, struct vs_namespace_stats *stats
 		stats->unindexed = state.next_slot - stats->indexed;
 	rc = vs_folder_bytes(generation->dir, &stats->storage_bytes, error);
 	vs_namespace_end(ns);
+	return rc;
+}
+
+int vs_namespace_stats(struct vs_namespace *ns, struct vs_namespace_stats *stats, struct vs_error *error)
+{
+	int rc;
+
+	do /* a compaction may take the folder away while its bytes are counted */
+		rc = read_stats(ns, stats, error);
+	while (rc == VS_ENOTFOUND && vs_generation_moved(&ns->generation));
 	return rc;
 }

@@ -72,7 +72,7 @@ void vs_columns_refresh(struct vs_columns *columns);
 struct vs_column *vs_columns_find(struct vs_columns *columns, const void *path, size_t len);
 
 /* There is a manifest that can be read. */
-bool vs_columns_there(const struct vs_columns *columns);
+int vs_columns_loaded(const struct vs_columns *columns);
 /* Fields known by now, numbered from 0. *column: NULL for one without. *path is valid until the next refresh. */
 uint32_t vs_columns_fields(const struct vs_columns *columns);
 void vs_columns_field(struct vs_columns *columns, uint32_t field, const void **path, size_t *len,

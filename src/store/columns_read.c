@@ -18,6 +18,7 @@ struct vs_columns {
 	uint32_t generation;
 	struct vs_file file; /* the manifest as it was loaded; closed: there is none */
 	struct vs_columns_manifest manifest;
+	int loaded; /* 0, or why it could not be */
 	struct vs_column columns[VS_COLUMNS_FIELDS_MAX];
 };
 
@@ -65,7 +66,8 @@ void vs_columns_refresh(struct vs_columns *columns)
 	if (columns->file.fd >= 0 && !vs_file_unlinked(&columns->file))
 		return;
 	vs_file_close(&columns->file);
-	(void)vs_columns_manifest_load(columns->folder, columns->generation, &columns->file, &columns->manifest, NULL);
+	columns->loaded =
+	    vs_columns_manifest_load(columns->folder, columns->generation, &columns->file, &columns->manifest, NULL);
 	if (columns->manifest.pair != pair) /* another set of files, or none */
 		forget(columns);
 }
@@ -87,9 +89,9 @@ struct vs_column *vs_columns_find(struct vs_columns *columns, const void *path, 
 	return NULL;
 }
 
-bool vs_columns_there(const struct vs_columns *columns)
+int vs_columns_loaded(const struct vs_columns *columns)
 {
-	return columns->file.fd >= 0;
+	return columns->loaded;
 }
 
 uint32_t vs_columns_fields(const struct vs_columns *columns)
