@@ -71,7 +71,7 @@ void vs_columns_refresh(struct vs_columns *columns);
 /* The column of a path; NULL when there is none. Valid until the next refresh. */
 struct vs_column *vs_columns_find(struct vs_columns *columns, const void *path, size_t len);
 
-/* There is a manifest that can be read. */
+/* 0 when the manifest could be read at the last refresh, else why it could not. */
 int vs_columns_loaded(const struct vs_columns *columns);
 /* Fields known by now, numbered from 0. *column: NULL for one without. *path is valid until the next refresh. */
 uint32_t vs_columns_fields(const struct vs_columns *columns);
