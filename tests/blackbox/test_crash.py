@@ -85,8 +85,9 @@ def points():
     names = set()
     for source in (harness.SOURCE / "src").rglob("*.c"):
         names.update(re.findall(r'VS_POINT\("([^"]+)"\)', source.read_text()))
-    # Those that lie beside others are for tests/faults/pauses.
-    names -= {"vectors-grown", "graph-grown", "graph-level", "file-renamed", "columns-written"}
+    # Those that lie beside others are for tests/faults/pauses; those of a repair, which no server does, for steps.
+    names -= {"vectors-grown", "graph-grown", "graph-level", "file-renamed", "columns-written", "repair-columns",
+              "repair-graph"}
     return sorted(names - {"catalog-before-commit"})  # passed once in a folder's life: the last test
 
 
