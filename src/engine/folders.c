@@ -152,11 +152,11 @@ int vs_store_check(struct vs_store *store, const struct vs_store_check_options *
 	if (rc < 0 || !folders.unnamed)
 		return rc;
 	/* A namespace may have been in the making: look again when none can be. */
-	rc = vs_catalog_lock(store->catalog, error);
+	rc = vs_catalog_begin(store->catalog, error);
 	if (rc < 0)
 		return rc;
 	folders.locked = true;
 	rc = vs_folder_each(path, see_folder, &folders, error);
-	vs_catalog_unlock(store->catalog);
+	vs_catalog_rollback(store->catalog);
 	return rc;
 }

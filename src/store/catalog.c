@@ -12,7 +12,7 @@
 #include "base/error.h"
 #include "base/fault.h"
 #include "base/file.h"
-#include "store/sql.h"
+#include "store/catalog_impl.h"
 
 #define BUSY_MS 5000
 #define CHECKPOINT_BUSY_MS 100 /* how long a checkpoint may hold others up */
@@ -21,20 +21,12 @@ static const struct vs_sql_kind kind = { "catalog.db", vs_catalog_sql, 0x5653433
 
 #define ENTRY "SELECT name, folder, metric, dimension, created_at FROM namespace"
 
-enum statement { BEGIN_WRITE, COMMIT, ROLLBACK, FIND, EACH, APPEND, STATEMENTS };
+enum statement { FIND, EACH, APPEND, STATEMENTS };
 
 static const char *const texts[STATEMENTS] = {
-	[BEGIN_WRITE] = "BEGIN IMMEDIATE",
-	[COMMIT] = "COMMIT",
-	[ROLLBACK] = "ROLLBACK",
 	[FIND] = ENTRY " WHERE name = ?1",
 	[EACH] = ENTRY " ORDER BY name",
 	[APPEND] = "INSERT INTO namespace (name, folder, metric, dimension, created_at) VALUES (?1, ?2, ?3, ?4, ?5)",
-};
-
-struct vs_catalog {
-	struct vs_sql sql;
-	sqlite3_stmt *statements[STATEMENTS];
 };
 
 /* ---- open ----------------------------------------------------------------------------------------------- */
@@ -78,6 +70,21 @@ static int create_folder(const char *data, const char *path, struct vs_error *er
 	return rc < 0 ? rc : create_alone(data, path, error);
 }
 
+static int prepare(struct vs_catalog *catalog, struct vs_error *error)
+{
+	static const char *const transaction[] = { "BEGIN IMMEDIATE", "COMMIT", "ROLLBACK" };
+	sqlite3_stmt *statements[3];
+	int rc = vs_sql_prepare(&catalog->sql, transaction, 3, statements, error);
+
+	if (rc < 0)
+		return rc;
+	catalog->begin_write = statements[0];
+	catalog->commit = statements[1];
+	catalog->rollback = statements[2];
+	/* At once, so that a file without its tables is found when it is opened. */
+	return vs_catalog_prepare(catalog, VS_CATALOG_NAMESPACES, texts, STATEMENTS, NULL, error);
+}
+
 int vs_catalog_open(const char *data, bool create, struct vs_catalog **catalog, struct vs_error *error)
 {
 	struct vs_catalog *fresh;
@@ -100,7 +107,7 @@ int vs_catalog_open(const char *data, bool create, struct vs_catalog **catalog, 
 	if (rc == VS_ENOTFOUND)
 		vs_error_set(error, rc, "there is no vecstore data folder at %s", data);
 	if (rc == 0)
-		rc = vs_sql_prepare(&fresh->sql, texts, STATEMENTS, fresh->statements, error);
+		rc = prepare(fresh, error);
 	if (rc < 0) {
 		vs_catalog_close(fresh);
 		return rc;
@@ -113,9 +120,45 @@ void vs_catalog_close(struct vs_catalog *catalog)
 {
 	if (catalog == NULL)
 		return;
-	vs_sql_finalize(catalog->statements, STATEMENTS);
+	for (int part = 0; part < VS_CATALOG_PARTS; part++)
+		vs_sql_finalize(catalog->statements[part], VS_CATALOG_STATEMENTS_MAX);
+	vs_sql_finalize(&catalog->begin_write, 1);
+	vs_sql_finalize(&catalog->commit, 1);
+	vs_sql_finalize(&catalog->rollback, 1);
 	vs_sql_close(&catalog->sql);
 	free(catalog);
+}
+
+/* ---- what the other files of catalog.db share ------------------------------------------------------------ */
+
+int vs_catalog_prepare(struct vs_catalog *catalog, enum vs_catalog_part part, const char *const *part_texts, size_t count,
+                       sqlite3_stmt ***statements, struct vs_error *error)
+{
+	if (statements != NULL)
+		*statements = catalog->statements[part];
+	if (catalog->statements[part][0] != NULL)
+		return 0;
+	return vs_sql_prepare(&catalog->sql, part_texts, count, catalog->statements[part], error);
+}
+
+int vs_catalog_begin(struct vs_catalog *catalog, struct vs_error *error)
+{
+	return vs_sql_run(&catalog->sql, catalog->begin_write, error);
+}
+
+int vs_catalog_commit(struct vs_catalog *catalog, struct vs_error *error)
+{
+	int rc = vs_sql_finish(&catalog->sql, catalog->commit, error);
+
+	if (rc < 0)
+		vs_catalog_rollback(catalog);
+	return rc;
+}
+
+void vs_catalog_rollback(struct vs_catalog *catalog)
+{
+	if (!sqlite3_get_autocommit(catalog->sql.db))
+		vs_sql_finish(&catalog->sql, catalog->rollback, NULL);
 }
 
 /* ---- entries -------------------------------------------------------------------------------------------- */
@@ -176,7 +219,7 @@ static int decode_entry(struct vs_catalog *catalog, sqlite3_stmt *row, struct vs
 int vs_catalog_find(struct vs_catalog *catalog, const char *name, struct vs_catalog_entry *entry,
                     struct vs_error *error)
 {
-	sqlite3_stmt *find = catalog->statements[FIND];
+	sqlite3_stmt *find = catalog->statements[VS_CATALOG_NAMESPACES][FIND];
 	int rc = vs_sql_bind_text(&catalog->sql, find, 1, name, strlen(name), error);
 
 	if (rc == 0)
@@ -202,7 +245,7 @@ static int invent_folder(char *folder, struct vs_error *error)
 
 static int insert(struct vs_catalog *catalog, const struct vs_catalog_entry *entry, struct vs_error *error)
 {
-	sqlite3_stmt *append = catalog->statements[APPEND];
+	sqlite3_stmt *append = catalog->statements[VS_CATALOG_NAMESPACES][APPEND];
 	int rc = vs_sql_bind_text(&catalog->sql, append, 1, entry->name, strlen(entry->name), error);
 
 	if (rc == 0)
@@ -227,8 +270,7 @@ int vs_catalog_append(struct vs_catalog *catalog, const char *name, enum vs_metr
 	if (rc < 0)
 		return rc;
 	memcpy(fresh.name, name, strlen(name) + 1);
-	/* Waits for another process that adds a namespace. Whoever holds it may go on to take writer and graph locks. */
-	rc = vs_sql_run(&catalog->sql, catalog->statements[BEGIN_WRITE], error);
+	rc = vs_catalog_begin(catalog, error);
 	if (rc < 0)
 		return rc;
 	rc = vs_catalog_find(catalog, name, entry, NULL);
@@ -242,13 +284,13 @@ int vs_catalog_append(struct vs_catalog *catalog, const char *name, enum vs_metr
 		rc = make(context, &fresh, error);
 	VS_POINT("catalog-before-commit");
 	if (rc == 0)
-		rc = vs_sql_finish(&catalog->sql, catalog->statements[COMMIT], error);
+		rc = vs_catalog_commit(catalog, error);
 	if (rc == 0 && make != NULL && VS_PLANTED("folder-after-commit"))
 		rc = make(context, &fresh, error);
 	if (rc == 0)
 		*entry = fresh;
-	else if (!sqlite3_get_autocommit(catalog->sql.db))
-		vs_sql_finish(&catalog->sql, catalog->statements[ROLLBACK], NULL);
+	else
+		vs_catalog_rollback(catalog);
 	return rc;
 }
 
@@ -256,7 +298,7 @@ int vs_catalog_each(struct vs_catalog *catalog,
                     int (*each)(void *context, const struct vs_catalog_entry *entry, struct vs_error *error),
                     void *context, struct vs_error *error)
 {
-	sqlite3_stmt *statement = catalog->statements[EACH];
+	sqlite3_stmt *statement = catalog->statements[VS_CATALOG_NAMESPACES][EACH];
 	struct vs_catalog_entry entry;
 	int rc;
 
@@ -272,18 +314,6 @@ int vs_catalog_each(struct vs_catalog *catalog,
 }
 
 /* ---- upkeep --------------------------------------------------------------------------------------------- */
-
-int vs_catalog_lock(struct vs_catalog *catalog, struct vs_error *error)
-{
-	/* Waits for another process that adds a namespace. */
-	return vs_sql_run(&catalog->sql, catalog->statements[BEGIN_WRITE], error);
-}
-
-void vs_catalog_unlock(struct vs_catalog *catalog)
-{
-	if (!sqlite3_get_autocommit(catalog->sql.db))
-		vs_sql_finish(&catalog->sql, catalog->statements[ROLLBACK], NULL);
-}
 
 int vs_catalog_check(struct vs_catalog *catalog, void (*report)(void *context, const char *problem), void *context,
                      struct vs_error *error)

@@ -50,9 +50,10 @@ int vs_catalog_each(struct vs_catalog *catalog,
                     int (*each)(void *context, const struct vs_catalog_entry *entry, struct vs_error *error),
                     void *context, struct vs_error *error);
 
-/* Keeps others from adding namespaces until unlock: VS_EBUSY when another holds it for more than five seconds. */
-int vs_catalog_lock(struct vs_catalog *catalog, struct vs_error *error);
-void vs_catalog_unlock(struct vs_catalog *catalog);
+/* Keeps others from writing the catalogue until the end: VS_EBUSY when another holds it for more than five seconds. Whoever
+ * holds it may go on to take writer and graph locks. */
+int vs_catalog_begin(struct vs_catalog *catalog, struct vs_error *error);
+void vs_catalog_rollback(struct vs_catalog *catalog); /* without a transaction: does nothing */
 
 /* PRAGMA quick_check; each problem is reported, 0 when it could look. */
 int vs_catalog_check(struct vs_catalog *catalog, void (*report)(void *context, const char *problem), void *context,

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 libvecstore_core_la_SOURCES += \
-	src/store/catalog.c src/store/catalog.h \
+	src/store/catalog.c src/store/catalog.h src/store/catalog_impl.h \
 	src/store/columns.h src/store/columns_impl.h \
 	src/store/columns_file.c src/store/columns_read.c src/store/columns_write.c \
 	src/store/live.c src/store/live.h \

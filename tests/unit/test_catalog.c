@@ -258,10 +258,10 @@ static void its_log_is_copied_back(void **state)
 	assert_int_equal(append("one"), 0);
 	assert_int_equal(vs_catalog_open(path_of("data"), false, &other, &error), 0);
 	/* Not while somebody adds a namespace. */
-	assert_int_equal(vs_catalog_lock(other, &error), 0);
+	assert_int_equal(vs_catalog_begin(other, &error), 0);
 	assert_int_equal(vs_catalog_checkpoint(catalog, &done, &error), 0);
 	assert_false(done);
-	vs_catalog_unlock(other);
+	vs_catalog_rollback(other);
 	assert_int_equal(vs_catalog_checkpoint(catalog, &done, &error), 0);
 	assert_true(done);
 	assert_int_equal(vs_catalog_checkpoint(other, &done, &error), 0);
