@@ -10,7 +10,7 @@
 struct vs_job_run {
 	struct vs_store *store;
 	struct vs_namespace *ns; /* the job's, opened for it; the one that was meant, not another of its name */
-	const char *arguments;   /* a JSON object, as vs_job_create checked it */
+	const char *arguments;   /* a JSON object, checked to be one */
 	unsigned threads;        /* 0: one per core */
 	struct vs_job *job;
 	const struct vs_job_options *options;

@@ -556,7 +556,7 @@ int vs_store_index(struct vs_store *store, bool *worked, struct vs_error *error)
  * it is. A job whose process was killed is begun again, three times in all. One at a time per namespace. struct vs_job: store/job.h.
  */
 /* Queues a job on a namespace: a kind ("compact") and its arguments, a JSON object (NULL: {}). It is durable when this returns.
- * VS_EINVAL for an unknown kind, VS_ENOTFOUND without such a namespace, VS_EBUSY when 100 of its jobs wait. */
+ * VS_EINVAL for an unknown kind and for other arguments, VS_ENOTFOUND without such a namespace, VS_EBUSY when 100 of its jobs wait. */
 int vs_job_create(struct vs_store *store, const char *kind, const char *name, const char *arguments, struct vs_job *job,
                   struct vs_error *error);
 /* VS_ENOTFOUND when there is none, or none any more: finished ones are kept for seven days, 1,000 of a namespace. */

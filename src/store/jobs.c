@@ -10,9 +10,10 @@
 #include "base/fault.h"
 #include "store/catalog_impl.h"
 
+#define IS_OBJECT(text) "CASE WHEN json_valid(" text ") THEN json_type(" text ") = 'object' ELSE 0 END"
 #define COLUMNS                                                                                                       \
 	"SELECT id, kind, namespace, folder, arguments, state, progress, message, result, code, error, cancel, attempts, "   \
-	"created_at, started_at, finished_at, json_valid(arguments) AND (result = '' OR json_valid(result)) FROM job "
+	"created_at, started_at, finished_at, " IS_OBJECT("arguments") " AND (result = '' OR " IS_OBJECT("result") ") FROM job "
 
 /* Numbers in the texts: 0 queued, 1 running, above: finished. */
 _Static_assert(VS_JOB_QUEUED == 0 && VS_JOB_RUNNING == 1 && VS_JOB_SUCCEEDED == 2 && VS_JOB_CANCELLED == 4,
@@ -20,11 +21,12 @@ _Static_assert(VS_JOB_QUEUED == 0 && VS_JOB_RUNNING == 1 && VS_JOB_SUCCEEDED == 
 #define FREE "state = 0 AND NOT EXISTS (SELECT 1 FROM job AS r WHERE r.state = 1 AND r.folder = job.folder)"
 
 enum statement {
-	COUNT_QUEUED, APPEND, FIND, EACH, EACH_OF, WAITING, CANCEL, GIVE_UP, FAIL_AGAIN, REQUEUE, CANCEL_DEAD,
+	CHECK, COUNT_QUEUED, APPEND, FIND, EACH, EACH_OF, WAITING, CANCEL, GIVE_UP, FAIL_AGAIN, REQUEUE, CANCEL_DEAD,
 	RUNNING, NEXT, TAKE, PROGRESS, CANCELLED, FINISH, DROP_OLD, DROP_MANY, RETURN, ALL, STATEMENTS
 };
 
 static const char *const texts[STATEMENTS] = {
+	[CHECK] = "SELECT " IS_OBJECT("?1"),
 	[COUNT_QUEUED] = "SELECT count(*) FROM job WHERE state = 0 AND folder = ?1",
 	[APPEND] = "INSERT INTO job (kind, namespace, folder, arguments, state, created_at) VALUES (?1, ?2, ?3, ?4, 0, ?5)",
 	[FIND] = COLUMNS "WHERE id = ?1",
@@ -171,9 +173,15 @@ static int end(struct vs_catalog *catalog, int rc, struct vs_error *error)
 static int insert(struct vs_catalog *catalog, sqlite3_stmt **statements, struct vs_job *job, struct vs_error *error)
 {
 	sqlite3_stmt *append = statements[APPEND];
-	int64_t queued;
-	int rc = bind_text(catalog, statements[COUNT_QUEUED], 1, job->folder, error);
+	int64_t is_object = 0, queued = 0;
+	int rc = bind_text(catalog, statements[CHECK], 1, job->arguments, error);
 
+	if (rc == 0)
+		rc = fetch_number(catalog, statements[CHECK], &is_object, error);
+	if (rc == 1 && !is_object)
+		return vs_error_at(error, VS_EINVAL, "arguments", -1, "are no JSON object");
+	if (rc >= 0)
+		rc = bind_text(catalog, statements[COUNT_QUEUED], 1, job->folder, error);
 	if (rc == 0)
 		rc = fetch_number(catalog, statements[COUNT_QUEUED], &queued, error);
 	if (rc == 1 && queued >= VS_JOBS_WAITING)
