@@ -134,17 +134,17 @@ int vs_job_stopped(struct vs_job_run *run)
 		run->looked_at = now;
 		(void)vs_jobs_cancelled(run->store->catalog, run->job->id, &run->cancelled, NULL);
 	}
-	return run->cancelled || is_stopping(run->options) ? 1 : 0;
+	return run->failed < 0 || run->cancelled || is_stopping(run->options) ? 1 : 0;
 }
 
 int vs_job_progress(struct vs_job_run *run, double share, const char *message)
 {
 	uint64_t now = vs_clock_mono_ns();
 
-	if (run->written_at == 0 || now - run->written_at >= WRITE_NS) {
+	if (run->failed == 0 && (run->written_at == 0 || now - run->written_at >= WRITE_NS)) {
 		run->written_at = now;
-		/* When it cannot be written now, the next one can, or nobody knows how far it is: no reason to stop. */
-		(void)vs_jobs_progress(run->store->catalog, run->job->id, share < 0 ? 0 : share > 1 ? 1 : share, message, NULL);
+		run->failed = vs_jobs_progress(run->store->catalog, run->job->id, share < 0 ? 0 : share > 1 ? 1 : share, message,
+		                               run->error);
 		VS_POINT("job-progress");
 	}
 	return vs_job_stopped(run);
@@ -202,7 +202,7 @@ static int call_again(struct vs_job_run *run, struct vs_error *error)
 
 int vs_job_run(struct vs_store *store, const struct vs_job_options *options, struct vs_job *job, struct vs_error *error)
 {
-	struct vs_job_run run = { .store = store, .threads = options->threads, .job = job, .options = options };
+	struct vs_job_run run = { .store = store, .threads = options->threads, .job = job, .options = options, .error = error };
 	struct vs_catalog_entry entry;
 	struct vs_error why = { .code = VS_OK };
 	int rc = options->name != NULL ? vs_catalog_find(store->catalog, options->name, &entry, error) : 0;
@@ -214,6 +214,8 @@ int vs_job_run(struct vs_store *store, const struct vs_job_options *options, str
 	VS_POINT("job-taken");
 	run.arguments = job->arguments;
 	rc = call_again(&run, &why);
+	if (run.failed < 0)
+		return run.failed;
 	if (rc > 0) {
 		job->state = run.cancelled ? VS_JOB_CANCELLED : VS_JOB_QUEUED;
 	} else {

@@ -17,6 +17,8 @@ struct vs_job_run {
 	uint64_t looked_at;  /* when cancel was last looked for, ns */
 	uint64_t written_at; /* when progress was last written, ns; 0: never */
 	bool cancelled;
+	int failed; /* negative: a sync of the catalogue has failed */
+	struct vs_error *error; /* why */
 };
 
 /* Cheap enough for every few milliseconds, under any lock. share: done, 0 to 1. Non-zero: stop soon, cleanly, and return it. */

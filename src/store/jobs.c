@@ -392,7 +392,7 @@ int vs_jobs_progress(struct vs_catalog *catalog, int64_t id, double progress, co
 	catalog->sql.busy_ms = 0;
 	rc = vs_sql_run(&catalog->sql, statements[PROGRESS], error);
 	catalog->sql.busy_ms = busy_ms;
-	return rc;
+	return rc < 0 && catalog->sql.sync_failed ? rc : 0;
 }
 
 int vs_jobs_cancelled(struct vs_catalog *catalog, int64_t id, bool *cancelled, struct vs_error *error)

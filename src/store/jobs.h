@@ -50,7 +50,8 @@ int vs_jobs_recover(struct vs_catalog *catalog, struct vs_error *error);
 /* The oldest queued job whose namespace has none running becomes running: 1 and *job, 0 when there is none. folder NULL: of
  * any namespace. */
 int vs_jobs_take(struct vs_catalog *catalog, const char *folder, struct vs_job *job, struct vs_error *error);
-/* How far a running one is. Waits for nobody (VS_EBUSY), so that it may be called under any lock. */
+/* How far a running one is. Waits for nobody, so that it may be called under any lock; what cannot be written now is left
+ * out. Fails only when a sync has failed: then the handle is not to be trusted any more. */
 int vs_jobs_progress(struct vs_catalog *catalog, int64_t id, double progress, const char *message,
                      struct vs_error *error);
 /* Whether somebody wishes that it stops. Only reads. */
