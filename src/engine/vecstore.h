@@ -63,6 +63,9 @@ int vs_store_each(struct vs_store *store, int (*each)(void *context, const struc
 
 struct vs_namespace;
 
+/* VS_EINVAL, with the rule, unless name can be a namespace's: [a-z0-9][a-z0-9_-]{0,62}. */
+int vs_namespace_check_name(const char *name, struct vs_error *error);
+
 struct vs_namespace_options {
 	unsigned flags;        /* VS_CREATE: make it when missing, with what follows */
 	enum vs_metric metric; /* for a new one */

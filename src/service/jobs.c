@@ -204,6 +204,8 @@ int vs_handle_jobs(struct vs_call *call, struct vs_error *error)
 		rc = vs_error_at(error, VS_EINVAL, "cursor", -1, "is not the next_cursor of an earlier page");
 	options.limit = limit;
 	if (!rc)
+		rc = vs_namespace_check_name(options.name, error);
+	if (!rc)
 		rc = vs_call_store(call, &store, error);
 	vs_buf_puts(page.out, "{\"jobs\":[");
 	if (!rc)
@@ -225,6 +227,8 @@ static int find_job(struct vs_call *call, struct vs_store **store, struct vs_job
 	int rc = vs_target_check(&call->target, parameters, error);
 	if (!rc && !decode_id(&call->id, &id))
 		rc = vs_error_at(error, VS_EINVAL, "id", -1, "of a job is a whole number");
+	if (!rc)
+		rc = vs_namespace_check_name(vs_call_namespace_name(call, NULL), error);
 	if (!rc)
 		rc = vs_call_store(call, store, error);
 	if (!rc)
