@@ -65,11 +65,15 @@ def folder_of(data, namespace="default"):
 
 
 @contextlib.contextmanager
-def held(data, namespace="default"):
+def hold(folder):
     """As if another process compacted the namespace: a job on it runs, and waits."""
-    with open(folder_of(data, namespace) / "compact.lock", "a") as lock:
+    with open(folder / "compact.lock", "a") as lock:
         wait_for(lambda: try_lock(lock), "the namespace to be free")
         yield
+
+
+def held(data, namespace="default"):
+    return hold(folder_of(data, namespace))
 
 
 def try_lock(lock):

@@ -4,6 +4,7 @@
 An operation that is new in the description is walked as the others are. What the ways of PROVOCATIONS do not provoke of it
 needs a line in SPECIAL."""
 
+import contextlib
 import errno
 import json
 import os
@@ -20,7 +21,7 @@ import described
 import fastcgi
 import harness
 from harness import wait_for
-from test_jobs import held
+from test_jobs import held, hold
 from test_serve import in_mounts
 
 pytestmark = pytest.mark.xdist_group("openapi")
@@ -41,13 +42,12 @@ def seed(client):
     client.batch(records[1:2])
 
 
-def seed_job(data, state=4):
-    """Job 1: a cancelled one, which may be cancelled again; or one that runs, which nobody does."""
+def seed_job(data):
+    """Job 1: a cancelled one, which may be cancelled again."""
     with sqlite3.connect(data / "catalog.db") as db:
         db.execute(
             "INSERT INTO job (kind, namespace, folder, arguments, state, created_at) SELECT 'compact', name, "
-            "'ffffffffffffffff', '{}', ?, created_at FROM namespace",
-            [state],
+            "'ffffffffffffffff', '{}', 4, created_at FROM namespace"
         )
     db.close()
 
@@ -284,12 +284,16 @@ def full():
             seed(server.client)
             # As the server's processes see it.
             seen = Path(f"/proc/{server.process.pid}/root{folder}")
-            seed_job(seen, state=1)
             filler = seen / "filler"
 
             def ask(operation):
                 replies = []
-                with open(filler, "wb", buffering=0) as file:
+                with contextlib.ExitStack() as stack:
+                    file = stack.enter_context(open(filler, "wb", buffering=0))
+                    if operation.name == "cancelJob":  # of one that runs: job 1, the first of this server
+                        stack.enter_context(hold(next(seen.glob("ns/*"))))
+                        server.client.post("/v1/compact?wait=0")
+                        wait_for(lambda: server.client.ok("GET", "/v1/jobs/1")["state"] == "running", "a job")
                     server.client.upsert("king", VECTORS["king"])
                     if operation.name.startswith("restore"):
                         server.client.ok("POST", "/v1/soft-delete/king")
