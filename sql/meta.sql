@@ -33,10 +33,14 @@ CREATE TABLE record (
 
 CREATE INDEX record_expires ON record (expires_at) WHERE expires_at IS NOT NULL;
 
--- What happened to which slot, in order: readers bring their liveness bitmap forward from it.
+-- What happened to which slot, in order: readers bring their liveness bitmap forward from it, and those outside follow it
+-- (GET /v1/changes). Where a slot has no row any more, a later change tells what became of the id.
 CREATE TABLE change (
   seq      INTEGER PRIMARY KEY,
   op       INTEGER NOT NULL,              -- enum vs_change_op
-  slot     INTEGER NOT NULL,              -- the slot now holding the record, or the one it left (delete)
-  old_slot INTEGER                        -- upsert: the slot that died, if the id was there already
+  slot     INTEGER,                       -- the slot that got the record, or the one it left (delete); NULL: that slot is
+                                          -- of an older generation, and no record's any more
+  old_slot INTEGER,                       -- upsert: the slot that died, if the id was there already
+  id       TEXT,                          -- delete: whose row is gone
+  CHECK ((op = 2) = (id IS NOT NULL))
 ) STRICT;

@@ -32,7 +32,9 @@ static const char *const texts[VS_META_STATEMENTS] = {
 	[VS_META_WALK] = "SELECT id, slot FROM record WHERE id > ?1 ORDER BY id",
 	[VS_META_EXPIRED] = "SELECT slot, expires_at FROM record WHERE expires_at <= ?1 ORDER BY expires_at",
 	[VS_META_NEXT_EXPIRY] = "SELECT min(expires_at) FROM record WHERE expires_at > ?1",
-	[VS_META_CHANGES] = "SELECT seq, op, slot, old_slot FROM change WHERE seq > ?1 ORDER BY seq",
+	[VS_META_CHANGES] = "SELECT seq, op, slot, old_slot, id FROM change WHERE seq > ?1 ORDER BY seq",
+	[VS_META_FEED] = "SELECT r.slot, r.id, r.version, r.created_at, r.updated_at, r.deleted_at, r.metadata, r.expires_at,"
+	                 " c.seq, c.op, c.id FROM change AS c LEFT JOIN record AS r ON r.slot = c.slot WHERE c.seq > ?1 ORDER BY c.seq",
 	/* A slot that is taken is an error (I2), so only a conflict of ids is resolved. */
 	[VS_META_PUT] = "INSERT INTO record (" ROW ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (id) DO UPDATE SET"
 	                " slot = excluded.slot, version = excluded.version, created_at = excluded.created_at,"
@@ -40,7 +42,9 @@ static const char *const texts[VS_META_STATEMENTS] = {
 	                " expires_at = excluded.expires_at",
 	[VS_META_REMOVE] = "DELETE FROM record WHERE slot = ?1",
 	[VS_META_SET_DELETED] = "UPDATE record SET deleted_at = ?2 WHERE slot = ?1",
-	[VS_META_APPEND_CHANGE] = "INSERT INTO change (seq, op, slot, old_slot) VALUES (?1, ?2, ?3, ?4)",
+	/* Only a deletion pays for the id: the others find it in the slot's row. */
+	[VS_META_APPEND_CHANGE] = "INSERT INTO change (seq, op, slot, old_slot, id) VALUES (?1, ?2, ?3, ?4,"
+	                          " CASE ?2 WHEN 2 THEN coalesce(?5, (SELECT id FROM record WHERE slot = ?3)) END)",
 	[VS_META_TRIM] = "DELETE FROM change WHERE seq <= ?1",
 };
 

@@ -221,7 +221,7 @@ static int execute(struct work *work, const struct work_op *op, struct vs_error 
 
 static int index_all(struct work *work, bool here, struct vs_error *error)
 {
-	static const struct vs_index_options options = { 1, NULL, NULL };
+	static const struct vs_index_options options = { 1, NULL, NULL, 0 };
 	struct vs_namespace *ns = work->ns;
 	bool worked = true;
 	int rc = here ? 0 : vs_namespace_open(work->store, work->name, NULL, &ns, error);
@@ -379,6 +379,61 @@ int work_compare(struct work *work, const struct work_model *model, char why[WOR
 	return seen.same;
 }
 
+/* ---- the change feed ---- */
+
+struct followed {
+	unsigned versions[WORK_RECORDS]; /* 0: not there */
+	bool deleted[WORK_RECORDS];
+	uint64_t seq;
+	bool ordered;
+};
+
+static void follow_change(void *context, const struct vs_record_change *change)
+{
+	struct followed *followed = context;
+	unsigned number = (unsigned)strtoul(change->record.id + 1, NULL, 10);
+
+	followed->ordered = followed->ordered && change->seq > followed->seq && number < WORK_RECORDS;
+	followed->seq = change->seq;
+	if (!followed->ordered)
+		return;
+	followed->deleted[number] = strcmp(change->op, "soft_delete") == 0;
+	followed->versions[number] = strcmp(change->op, "delete") == 0 ? 0 : (unsigned)change->record.version;
+}
+
+#define TRIMMED_FROM 1200 /* changes: fewer are all kept, in builds with faults */
+
+/* Whether the feed, from its beginning, tells of just the records that the model has. Where it was trimmed there is nothing
+ * to compare. */
+static bool feed_tells(struct work *work, const struct work_model *model, char why[WORK_WHY])
+{
+	static struct followed followed;
+	struct vs_changes_options options = { .since = 0, .limit = 37 };
+	struct vs_changes_page page;
+	uint64_t since;
+	struct vs_error error;
+
+	memset(&followed, 0, sizeof(followed));
+	followed.ordered = true;
+	do {
+		since = options.since;
+		int rc = vs_namespace_changes(work->ns, &options, follow_change, &followed, &page, &error);
+		options.since = page.next_since;
+		if (rc == VS_EGONE && since == 0 && page.last_seq >= TRIMMED_FROM)
+			return true;
+		if (rc != 0)
+			return fail(why, "the change feed cannot be read: %s", error.text);
+	} while (page.next_since != since);
+	if (!followed.ordered || since != page.last_seq)
+		return fail(why, "the change feed is not in order");
+	for (unsigned i = 0; i < WORK_RECORDS; i++)
+		if (followed.versions[i] != model->records[i].version ||
+		    (followed.versions[i] > 0 && followed.deleted[i] != model->records[i].deleted))
+			return fail(why, "the change feed says version %u of r%u, not %u", followed.versions[i], i,
+			            model->records[i].version);
+	return true;
+}
+
 struct findings {
 	char *why;
 };
@@ -497,7 +552,8 @@ static bool verify_open(struct work *work, const struct work_model *models, unsi
 	work_apply(model, &after);
 	if (good && work_perform(work, &index, &error) != 0)
 		good = fail(why, "no indexing after it: %s", error.text);
-	good = good && work_compare(work, model, why) == 1 && check_clean(work, true, why) && work_answers(work, model, why);
+	good = good && work_compare(work, model, why) == 1 && feed_tells(work, model, why) && check_clean(work, true, why) &&
+	       work_answers(work, model, why);
 	free(model);
 	return good;
 }

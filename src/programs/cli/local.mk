@@ -5,6 +5,7 @@ vecstore_SOURCES = \
 	src/programs/cli/batch.c src/programs/cli/batch.h \
 	src/programs/cli/child.c src/programs/cli/child.h \
 	src/programs/cli/cmd_bench.c \
+	src/programs/cli/cmd_changes.c \
 	src/programs/cli/cmd_check.c \
 	src/programs/cli/cmd_compact.c \
 	src/programs/cli/cmd_export.c \
