@@ -16,14 +16,15 @@ CREATE TABLE state (
   trimmed     INTEGER NOT NULL DEFAULT 0, -- changes up to this one are no longer in table change
   active      INTEGER NOT NULL DEFAULT 0, -- records that are not soft-deleted
   deleted     INTEGER NOT NULL DEFAULT 0, -- soft-deleted records
-  expiry      INTEGER NOT NULL DEFAULT 0  -- no record expires before; 0: none expires
+  expiry      INTEGER NOT NULL DEFAULT 0, -- no record expires before; 0: none expires
+  past_version INTEGER NOT NULL DEFAULT 0 -- the greatest version of a record that is gone: new ones begin above it
 ) STRICT;
 
 -- A slot's vector and metadata never change: an update takes a new slot.
 CREATE TABLE record (
   slot       INTEGER PRIMARY KEY,
   id         TEXT NOT NULL UNIQUE,        -- 1 to 512 bytes of UTF-8
-  version    INTEGER NOT NULL,            -- 1, 2, … per id
+  version    INTEGER NOT NULL,            -- counts up; greater than any the id had before
   created_at INTEGER NOT NULL,            -- milliseconds since 1970
   updated_at INTEGER NOT NULL,
   deleted_at INTEGER,                     -- soft-deleted when not NULL

@@ -216,6 +216,7 @@ static int look_at_all(struct vs_compaction *compaction, const struct vs_meta_st
 	}
 	compaction->state.dimension = old->dimension;
 	compaction->state.expiry = old->expiry;
+	compaction->state.past_version = old->past_version;
 	compaction->state.active = old->active;
 	compaction->state.deleted = old->deleted;
 	compaction->state.seq = compaction->seq;

@@ -183,7 +183,7 @@ struct vs_record {
 	size_t metadata_len;
 	const float *vector; /* as it was given, bit for bit; NULL unless asked for */
 	uint32_t dimension;
-	int64_t version;
+	int64_t version; /* one more with each write; greater than any that an earlier record of the id had */
 	int64_t created_at; /* milliseconds since 1970 */
 	int64_t updated_at;
 	int64_t deleted_at; /* 0: live, else soft-deleted then */

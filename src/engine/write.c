@@ -156,7 +156,7 @@ int vs_write_put(struct vs_write *write, struct vs_place *place, const struct vs
 	if (rc == 0)
 		rc = check_version(place, record->if_version, found, error);
 	if (rc == 0 && found == NULL && row.expires_at != 0)
-		rc = vs_write_remove_slot(write, VS_DELETE, row.slot, row.deleted_at != 0, &removed, error);
+		rc = vs_write_remove_row(write, VS_DELETE, &row, &removed, error);
 	if (rc < 0)
 		return rc;
 	if (write->state.dimension == 0)
@@ -166,7 +166,7 @@ int vs_write_put(struct vs_write *write, struct vs_place *place, const struct vs
 		write->state.deleted -= row.deleted_at != 0;
 		write->state.active -= row.deleted_at == 0;
 	} else {
-		row = (struct vs_meta_row){ .version = 0, .created_at = write->now };
+		row = (struct vs_meta_row){ .version = write->state.past_version, .created_at = write->now };
 	}
 	done->updated += found != NULL;
 	done->inserted += found == NULL;
@@ -259,8 +259,8 @@ int vs_write_patch(struct vs_write *write, struct vs_place *place, const struct 
 
 /* ---- remove --------------------------------------------------------------------------------------------- */
 
-int vs_write_remove_slot(struct vs_write *write, enum vs_removal kind, uint32_t slot, bool deleted, bool *done,
-                         struct vs_error *error)
+int vs_write_remove_row(struct vs_write *write, enum vs_removal kind, const struct vs_meta_row *row, bool *done,
+                        struct vs_error *error)
 {
 	static const enum vs_change_op ops[] = {
 		[VS_DELETE] = VS_CHANGE_DELETE,
@@ -268,6 +268,8 @@ int vs_write_remove_slot(struct vs_write *write, enum vs_removal kind, uint32_t 
 		[VS_RESTORE] = VS_CHANGE_RESTORE,
 	};
 	struct vs_meta_state *state = &write->state;
+	uint32_t slot = row->slot;
+	bool deleted = row->deleted_at != 0;
 	int rc;
 
 	*done = false;
@@ -276,6 +278,9 @@ int vs_write_remove_slot(struct vs_write *write, enum vs_removal kind, uint32_t 
 	*done = kind == VS_DELETE || deleted == (kind == VS_RESTORE);
 	if (!*done)
 		return 0;
+	/* A tag of this record must not fit one that is stored under its id later. */
+	if (kind == VS_DELETE && row->version > state->past_version)
+		state->past_version = row->version;
 	/* The change comes first: a deletion's takes the id from the row. */
 	rc = append_change(write, ops[kind], slot, -1, error);
 	if (rc == 0)
@@ -300,7 +305,7 @@ int vs_write_remove(struct vs_write *write, struct vs_place *place, enum vs_remo
 		rc = check_version(place, if_version, there, error);
 	if (rc < 0 || there == NULL)
 		return rc;
-	return vs_write_remove_slot(write, kind, row.slot, row.deleted_at != 0, done, error);
+	return vs_write_remove_row(write, kind, &row, done, error);
 }
 
 /* ---- end ------------------------------------------------------------------------------------------------ */

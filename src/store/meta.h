@@ -36,6 +36,7 @@ struct vs_meta_state {
 	uint64_t active;    /* records not soft-deleted */
 	uint64_t deleted;   /* soft-deleted records */
 	int64_t expiry;     /* no record expires before, milliseconds since 1970; 0: none expires */
+	int64_t past_version; /* the greatest version of a record that is gone */
 };
 
 struct vs_meta_row {

@@ -43,6 +43,10 @@ static void patch_of(unsigned salt, char text[128])
 
 static void apply_upsert(struct work_model *model, unsigned i, unsigned salt)
 {
+	if (model->records[i].version == 0) {
+		model->records[i].version = model->past;
+		model->records[i].slack = model->past_most - model->past;
+	}
 	model->records[i].salt = salt;
 	model->records[i].patch = 0;
 	model->records[i].version++;
@@ -55,10 +59,22 @@ static void apply_patch(struct work_model *model, unsigned i, unsigned salt)
 	model->records[i].version++;
 }
 
+/* expired: it is as good as gone, but not swept yet. */
+static void apply_delete(struct work_model *model, unsigned i, bool expired)
+{
+	unsigned version = model->records[i].version;
+
+	if (version > model->past && !expired)
+		model->past = version;
+	if (version > 0 && version + model->records[i].slack > model->past_most)
+		model->past_most = version + model->records[i].slack;
+	model->records[i].version = 0;
+}
+
 static void apply_executed(struct work_model *model, unsigned i, unsigned salt)
 {
 	if (i % 4 == 1)
-		model->records[i].version = 0;
+		apply_delete(model, i, false);
 	else if (i % 4 == 2)
 		model->records[i].deleted = model->records[i].version > 0;
 	else
@@ -81,12 +97,15 @@ void work_apply(struct work_model *model, const struct work_op *op)
 			apply_executed(model, i, op->salt);
 			break;
 		case WORK_DELETE:
+			apply_delete(model, i, false);
+			break;
 		case WORK_EXPIRE:
-			model->records[i].version = 0;
+			apply_upsert(model, i, op->salt);
+			apply_delete(model, i, true);
 			break;
 		case WORK_DELETE_WHERE: /* live ones only */
 			if (!model->records[i].deleted)
-				model->records[i].version = 0;
+				apply_delete(model, i, false);
 			break;
 		case WORK_SOFT_DELETE:
 			model->records[i].deleted = model->records[i].version > 0;
@@ -98,6 +117,13 @@ void work_apply(struct work_model *model, const struct work_op *op)
 			break;
 		}
 	}
+}
+
+static bool version_fits(const struct work_model *model, unsigned i, unsigned version)
+{
+	unsigned least = model->records[i].version;
+
+	return version >= least && version <= least + model->records[i].slack;
 }
 
 int work_open(struct work *work, const char *data, const char *name, unsigned dim, struct vs_error *error)
@@ -348,7 +374,7 @@ static void see(void *context, const struct vs_record *record)
 	}
 	vector_of(number, seen->model->records[number].salt, seen->dim, vector);
 	metadata_of(number, seen->model->records[number].salt, seen->model->records[number].patch, metadata);
-	if (record->version != seen->model->records[number].version)
+	if (!version_fits(seen->model, number, (unsigned)record->version))
 		seen->same = fail(seen->why, "%s has version %d, not %u", record->id, (int)record->version,
 		                  seen->model->records[number].version);
 	else if ((record->deleted_at != 0) != seen->model->records[number].deleted)
@@ -427,7 +453,8 @@ static bool feed_tells(struct work *work, const struct work_model *model, char w
 	if (!followed.ordered || since != page.last_seq)
 		return fail(why, "the change feed is not in order");
 	for (unsigned i = 0; i < WORK_RECORDS; i++)
-		if (followed.versions[i] != model->records[i].version ||
+		if ((followed.versions[i] > 0) != (model->records[i].version > 0) ||
+		    (followed.versions[i] > 0 && !version_fits(model, i, followed.versions[i])) ||
 		    (followed.versions[i] > 0 && followed.deleted[i] != model->records[i].deleted))
 			return fail(why, "the change feed says version %u of r%u, not %u", followed.versions[i], i,
 			            model->records[i].version);

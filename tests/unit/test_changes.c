@@ -134,7 +134,7 @@ static void what_is_told(void **state)
 	assert_ok(put(fixture, "r2", vector, 2, NULL, &error), error);
 	assert_int_equal(drop(fixture, VS_DELETE, "none"), 0);
 	follow(fixture->ns, &follower, 10);
-	assert_string_equal(follower.log, "6 restore r1 v1, 7 upsert r3 v2, 8 upsert r2 v1, ");
+	assert_string_equal(follower.log, "6 restore r1 v1, 7 upsert r3 v2, 8 upsert r2 v2, ");
 	compare(fixture->ns, &follower);
 }
 
@@ -240,7 +240,7 @@ static void compactions_are_not_noticed(void **state)
 	follow(fixture->ns, &follower, 2);
 	assert_int_equal(follower.since, 11);
 	follow_all(fixture->ns, &late, 100);
-	assert_string_equal(late.log, "7 upsert r1 v4, 11 delete r3 v0, 12 upsert r3 v1, 13 soft_delete r1 v4, 14 delete r2 v0, "
+	assert_string_equal(late.log, "7 upsert r1 v4, 11 delete r3 v0, 12 upsert r3 v2, 13 soft_delete r1 v4, 14 delete r2 v0, "
 	                              "15 delete r4 v0, ");
 	snprintf(before, sizeof(before), "%s", late.log);
 	assert_ok(vs_namespace_compact(fixture->ns, NULL, &result, &error), error);
@@ -258,7 +258,7 @@ static void compactions_are_not_noticed(void **state)
 	compare(fixture->ns, &follower);
 	late = (struct follower){ .since = 0 };
 	follow_all(fixture->ns, &late, 3);
-	assert_string_equal(late.log, "11 delete r3 v0, 12 upsert r3 v1, 14 delete r2 v0, 15 delete r4 v0, 16 upsert r1 v5, ");
+	assert_string_equal(late.log, "11 delete r3 v0, 12 upsert r3 v2, 14 delete r2 v0, 15 delete r4 v0, 16 upsert r1 v5, ");
 	compare(fixture->ns, &late);
 	assert_int_equal(check(fixture).problems, 0);
 }

@@ -112,7 +112,7 @@ static void commits_endure(void **state)
 	(void)state;
 	open_one(&meta, 0);
 	assert_int_equal(vs_meta_begin_write(meta, &now, &error), 0);
-	now = (struct vs_meta_state){ 3, 16, VS_EUCLIDEAN, VS_QUANTIZATION_NONE, 11, 12, 13, 14, 15, 16 };
+	now = (struct vs_meta_state){ 3, 16, VS_EUCLIDEAN, VS_QUANTIZATION_NONE, 11, 12, 13, 14, 15, 16, 17 };
 	assert_int_equal(vs_meta_commit(meta, &now, &error), 0);
 	vs_meta_close(meta);
 	/* Closing has copied nothing back (that is the indexer's alone). */
@@ -324,7 +324,7 @@ static void foreign_files(void **state)
 	execute("CREATE TABLE change (seq INTEGER PRIMARY KEY, op, slot, old_slot, id); DELETE FROM state");
 	assert_int_equal(reopen(), 0);
 	assert_int_equal(vs_meta_begin(meta, &now, &error), VS_ECORRUPT);
-	execute("INSERT INTO state VALUES (1, 1, 1, 77, 2, 0, 0, 0, 0, 0, 0)");
+	execute("INSERT INTO state VALUES (1, 1, 1, 77, 2, 0, 0, 0, 0, 0, 0, 0)");
 	assert_int_equal(reopen(), 0);
 	assert_int_equal(vs_meta_begin_write(meta, &now, &error), VS_ECORRUPT);
 	execute("UPDATE state SET metric = 1, next_slot = -1");
