@@ -302,7 +302,8 @@ static int carry_change(void *context, const struct vs_change *change)
 
 	if (carrying->left-- == 0 || change->seq > compaction->seq)
 		return 1;
-	copy.slot = new_slot(compaction, change->slot);
+	if (!VS_PLANTED("change-unmapped"))
+		copy.slot = new_slot(compaction, change->slot);
 	if (change->old_slot >= 0 && (copy.old_slot = new_slot(compaction, (uint32_t)change->old_slot)) == VS_CHANGE_NO_SLOT)
 		copy.old_slot = -1;
 	rc = vs_meta_append_change(compaction->fresh->generation.meta, &copy, carrying->error);
