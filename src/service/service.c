@@ -127,6 +127,11 @@ const char *vs_call_namespace_name(const struct vs_call *call, const struct vs_t
 	return call->request->ns ? call->request->ns : VS_DEFAULT_NAMESPACE;
 }
 
+int vs_call_store(struct vs_call *call, struct vs_store **store, struct vs_error *error)
+{
+	return vs_handles_store(&call->service->handles, store, error);
+}
+
 int vs_call_namespace(struct vs_call *call, const struct vs_text *ns, bool create, struct vs_namespace **out,
                       struct vs_error *error)
 {
@@ -193,6 +198,7 @@ static void put_error(struct vs_response *response, const struct vs_error *error
 	response->status = vs_error_http(error->code);
 	response->content_type = "application/json";
 	response->etag[0] = '\0';
+	response->location[0] = '\0';
 	response->stream = NULL;
 	response->retry_after = response->status == 503 ? 1 : 0;
 	vs_buf_reset(&response->body);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * vecstore query: the nearest records, as a table to read or as the JSON that the server would answer. The flags become the object
- * that a client would send, and are decoded and checked as the server does.
+ * vecstore query: the nearest records, as a table to read or as the JSON that the server would answer. The flags become the
+ * object that a client would send, and are decoded and checked as the server does.
  */
 #include <json-c/json_object.h>
 #include <stdio.h>
