@@ -48,7 +48,7 @@ static int take_lock(const struct vs_namespace *ns, const struct vs_compact_opti
 		return rc;
 	while ((rc = vs_file_lock(lock, error)) == VS_EBUSY && --tries > 0) {
 		nanosleep(&(struct timespec){ 0, 20000000 }, NULL);
-		rc = options->progress != NULL ? options->progress(options->context, VS_COMPACT_COPY, 0, 1) : 0;
+		rc = options->progress != NULL ? options->progress(options->context, VS_COMPACT_WAIT, 0, 1) : 0;
 		if (rc != 0)
 			break;
 	}

@@ -531,6 +531,7 @@ int vs_namespace_index(struct vs_namespace *ns, const struct vs_index_options *o
 const char *vs_namespace_folder(const struct vs_namespace *ns);
 
 enum vs_compact_phase {
+	VS_COMPACT_WAIT,   /* for another compaction to end */
 	VS_COMPACT_COPY,   /* records to their new slots */
 	VS_COMPACT_LINK,   /* the new graph */
 	VS_COMPACT_FOLLOW, /* what was written meanwhile */

@@ -158,6 +158,8 @@ def without_waiting(operation, server):
 
 def cancelled_meanwhile(operation, server):
     replies = []
+    for state in ("queued", "running"):
+        wait_for(lambda: not server.client.ok("GET", f"/v1/jobs?state={state}")["jobs"], "earlier jobs")
     with held(server.data):
         asking = threading.Thread(target=lambda: replies.append(send(operation, server.client)))
         asking.start()
