@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 dist_man_MANS += \
 	doc/man/vecstore-bench.1 \
+	doc/man/vecstore-changes.1 \
 	doc/man/vecstore-check.1 \
 	doc/man/vecstore-compact.1 \
 	doc/man/vecstore-export.1 \

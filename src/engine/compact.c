@@ -163,7 +163,7 @@ static int link_progress(void *context, uint32_t linked, uint32_t slots)
 /* As the indexer will: columns, copies of rows, graph, liveness, WAL. */
 static int link_fresh(struct vs_compaction *compaction, struct vs_error *error)
 {
-	struct vs_index_options options = { compaction->options->threads, link_progress, compaction };
+	struct vs_index_options options = { compaction->options->threads, link_progress, compaction, UINT64_MAX };
 	bool worked = true;
 	int rc = 0;
 
