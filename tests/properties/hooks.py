@@ -45,7 +45,7 @@ def is_even(value):
 @schemathesis.hook
 def before_call(context, case, **kwargs):
     """Records that were deleted come back."""
-    if next(CALLS) % 10 == 0:
+    if next(CALLS) % 20 == 0:
         records = [{"id": name, "vector": [place + 1, 1, 0.5, -1], "metadata": {"rank": place}} for place, name in enumerate(NAMES)]
         data = json.dumps({"records": records}).encode()
         url = case.operation.base_url + "/v1/batch-upsert"
