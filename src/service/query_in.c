@@ -199,7 +199,7 @@ int vs_ask_decode_options(const struct vs_fields *fields, const char *const *mor
 	query->limit = 0;
 	if ((rc = check_names(fields, query->vector || query->id, more, error)) ||
 	    (rc = vs_fields_number(fields, "limit", 1, RESULTS_MAX, &query->limit, error)) ||
-	    (rc = vs_fields_number(fields, "offset", 0, RESULTS_MAX, &query->offset, error)) ||
+	    (rc = vs_fields_number(fields, "offset", 0, RESULTS_MAX - 1, &query->offset, error)) ||
 	    (rc = vs_fields_number(fields, "ef", 0, EF_MAX, &query->ef, error)) ||
 	    (rc = vs_fields_number(fields, "rescore", 0, VS_RESCORE_MAX, &rescore, error)) ||
 	    (rc = vs_fields_number(fields, "candidates", 1, VS_CANDIDATES_MAX, &query->candidates, error)) ||
@@ -323,7 +323,7 @@ int vs_ask_decode_octets(struct vs_call *call, struct vs_ask *ask, struct vs_err
 	query->limit = 0;
 	if ((rc = vs_target_check(target, parameters, error)) ||
 	    (rc = take_number(call, "limit", 1, RESULTS_MAX, &query->limit, error)) ||
-	    (rc = take_number(call, "offset", 0, RESULTS_MAX, &query->offset, error)) ||
+	    (rc = take_number(call, "offset", 0, RESULTS_MAX - 1, &query->offset, error)) ||
 	    (rc = take_number(call, "ef", 0, EF_MAX, &query->ef, error)) ||
 	    (rc = take_number(call, "rescore", 0, VS_RESCORE_MAX, &rescore, error)) ||
 	    (rc = take_number(call, "candidates", 1, VS_CANDIDATES_MAX, &query->candidates, error)) ||

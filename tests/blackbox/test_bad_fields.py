@@ -105,6 +105,26 @@ def test_null_is_missing(seeded, name):
     sender.connection.close()
 
 
+# Refused at their limits for what else the request says, or how the records are.
+BESIDES = {"candidates", "offset", "group_size", "max_distance", "filter", "field", "group_by"}
+
+
+@pytest.mark.parametrize("name", [name for name, operation in OPERATIONS.items() if json_kinds(operation)])
+def test_limits_are_allowed(seeded, name):
+    """What is just allowed is no fault: with test_bad_fields, the described limits are the server's."""
+    operation = OPERATIONS[name]
+    sender = Sender(operation, seeded.client)
+    seed(seeded.client)
+    for kind in json_kinds(operation):
+        for field, body in badfields.bound_bodies(operation, kind):
+            reply = sender.send(body, kind)
+            fault = reply.json() if reply.status == 400 else {}
+            if fault.get("field", "").startswith(field) and field.split(".")[-1] not in BESIDES:
+                sender.wrong.append(f"{body:.200}: {reply}")
+    sender.connection.close()
+    assert not sender.wrong, "\n".join(sender.wrong)
+
+
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_bad_parameters(seeded, name):
     seed(seeded.client)
