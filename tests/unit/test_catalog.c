@@ -31,7 +31,9 @@ static int reopen(bool create)
 
 static int append(const char *name)
 {
-	return vs_catalog_append(catalog, name, VS_DOT, 12, NULL, NULL, &entry, &error);
+	const struct vs_catalog_fresh fresh = { name, VS_DOT, 12, vs_quota_none(), "", "{}" };
+
+	return vs_catalog_append(catalog, &fresh, NULL, NULL, &entry, &error);
 }
 
 static void execute(const char *sql)
@@ -114,11 +116,11 @@ static void entries(void **state)
 	assert_int_equal(append("b"), 0);
 	assert_string_not_equal(entry.folder, found.folder);
 	assert_int_equal(append("z"), 0);
-	assert_int_equal(vs_catalog_each(catalog, note, list, &error), 0);
+	assert_int_equal(vs_catalog_each(catalog, NULL, note, list, &error), 0);
 	assert_string_equal(list, "bmz");
 	assert_int_equal(append("stop"), 0);
 	list[0] = '\0';
-	assert_int_equal(vs_catalog_each(catalog, note, list, &error), 7);
+	assert_int_equal(vs_catalog_each(catalog, NULL, note, list, &error), 7);
 	assert_string_equal(list, "bmstop");
 	assert_int_equal(reopen(false), 0);
 	assert_int_equal(vs_catalog_find(catalog, "m", &entry, &error), 0);
@@ -134,9 +136,10 @@ static int make_fails(void *context, const struct vs_catalog_entry *one, struct 
 
 static void make_can_refuse(void **state)
 {
+	const struct vs_catalog_fresh fresh = { "n", VS_COSINE, 0, vs_quota_none(), "", "{}" };
 	(void)state;
 	assert_int_equal(reopen(true), 0);
-	assert_int_equal(vs_catalog_append(catalog, "n", VS_COSINE, 0, make_fails, &entry, &entry, &error), VS_ENOSPC);
+	assert_int_equal(vs_catalog_append(catalog, &fresh, make_fails, &entry, &entry, &error), VS_ENOSPC);
 	assert_int_equal(vs_catalog_find(catalog, "n", &entry, &error), VS_ENOTFOUND);
 	assert_int_equal(append("n"), 0);
 }
@@ -162,7 +165,7 @@ static void created_by_many_at_once(void **state)
 		assert_int_equal(status, 0);
 	}
 	assert_int_equal(reopen(false), 0);
-	assert_int_equal(vs_catalog_each(catalog, note, list, &error), 0);
+	assert_int_equal(vs_catalog_each(catalog, NULL, note, list, &error), 0);
 	assert_string_equal(list, "abcdefgh");
 }
 

@@ -301,7 +301,7 @@ static int look_at_data(struct vs_keeper *keeper, struct vs_error *error)
 	keeper->inode = st.st_ino;
 	for (struct kept *kept = keeper->first; kept; kept = kept->next)
 		kept->listed = false;
-	rc = vs_store_each(keeper->store, list, keeper, error);
+	rc = vs_store_each(keeper->store, NULL, list, keeper, error);
 	if (rc == VS_ENOMEM)
 		return vs_error_set(error, rc, "no memory for the list of namespaces");
 	/* Namespaces need not wait until the catalogue's log can be copied back. */
