@@ -222,6 +222,6 @@ int vs_handle_batch_query(struct vs_call *call, struct vs_error *error)
 {
 	struct batch batch = { .call = call };
 	int rc = search(&batch, error);
-	vs_metrics_add(call->metrics, rc ? VS_COUNT_QUERY_ERRORS : VS_COUNT_QUERIES, rc ? 1 : batch.count);
+	vs_call_count(call, rc ? VS_COUNT_QUERY_ERRORS : VS_COUNT_QUERIES, rc ? 1 : batch.count);
 	return rc;
 }

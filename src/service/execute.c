@@ -188,8 +188,8 @@ int vs_handle_batch_execute(struct vs_call *call, struct vs_error *error)
 	if (!rc && execution.failed.failed)
 		rc = vs_error_set(error, VS_ENOMEM, "done, but no memory for the list of errors");
 	if (!rc) {
-		vs_metrics_add(call->metrics, VS_COUNT_UPSERTS, result.inserted + result.updated + result.patched);
-		vs_metrics_add(call->metrics, VS_COUNT_DELETES, result.deleted + result.hidden);
+		vs_call_count(call, VS_COUNT_UPSERTS, result.inserted + result.updated + result.patched);
+		vs_call_count(call, VS_COUNT_DELETES, result.deleted + result.hidden);
 		vs_buf_printf(out, "{\"succeeded\":%zu,\"failed\":%zu,\"errors\":[", result.succeeded, result.failed);
 		vs_buf_append(out, execution.failed.data, execution.failed.len);
 		vs_buf_printf(out, "],\"duration_ms\":%.3f}\n", (double)(vs_clock_mono_ns() - start) * 1e-6);

@@ -86,6 +86,6 @@ static int explain(struct vs_call *call, struct vs_error *error)
 int vs_handle_query_explain(struct vs_call *call, struct vs_error *error)
 {
 	int rc = explain(call, error);
-	vs_metrics_add(call->metrics, rc ? VS_COUNT_QUERY_ERRORS : VS_COUNT_QUERIES, 1);
+	vs_call_count(call, rc ? VS_COUNT_QUERY_ERRORS : VS_COUNT_QUERIES, 1);
 	return rc;
 }

@@ -119,6 +119,6 @@ int vs_handle_query(struct vs_call *call, struct vs_error *error)
 {
 	struct vs_bytes key = vs_query_cache_key(call);
 	int rc = repeat(call, key) ? 0 : search(call, key, error);
-	vs_metrics_add(call->metrics, rc ? VS_COUNT_QUERY_ERRORS : VS_COUNT_QUERIES, 1);
+	vs_call_count(call, rc ? VS_COUNT_QUERY_ERRORS : VS_COUNT_QUERIES, 1);
 	return rc;
 }

@@ -144,7 +144,7 @@ static int handle(struct vs_call *call, enum vs_removal kind, const char *done_n
 	if (rc)
 		return rc;
 	if (kind != VS_RESTORE)
-		vs_metrics_add(call->metrics, VS_COUNT_DELETES, removed.done);
+		vs_call_count(call, VS_COUNT_DELETES, removed.done);
 	encode(&call->response->body, &removal, &removed);
 	return 0;
 }

@@ -38,7 +38,7 @@ int vs_handle_upsert(struct vs_call *call, struct vs_error *error)
 		rc = vs_namespace_upsert(ns, &record, 1, &options, &result, error);
 	if (rc)
 		return rc;
-	vs_metrics_add(call->metrics, VS_COUNT_UPSERTS, 1);
+	vs_call_count(call, VS_COUNT_UPSERTS, 1);
 	struct vs_buf *out = &call->response->body;
 	vs_buf_puts(out, "{\"success\":true,\"id\":");
 	vs_json_text(out, record.id, record.id_len);
@@ -339,7 +339,7 @@ int vs_handle_batch_upsert(struct vs_call *call, struct vs_error *error)
 	if (!rc && batch.failed.failed)
 		rc = vs_error_set(error, VS_ENOMEM, "stored, but no memory for the list of errors");
 	if (!rc) {
-		vs_metrics_add(call->metrics, VS_COUNT_UPSERTS, result.inserted + result.updated);
+		vs_call_count(call, VS_COUNT_UPSERTS, result.inserted + result.updated);
 		vs_buf_printf(&call->response->body, "{\"inserted\":%zu,\"updated\":%zu,\"errors\":[", result.inserted,
 		              result.updated);
 		vs_buf_append(&call->response->body, batch.failed.data, batch.failed.len);
