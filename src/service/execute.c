@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "service/admit.h"
 #include "service/condition.h"
 #include "service/json_in.h"
 #include "service/json_out.h"
@@ -170,6 +171,8 @@ static int execute(struct execution *execution, struct vs_execute_result *result
 	struct vs_namespace *ns = NULL;
 	bool any = execution->count > execution->refused;
 	int rc = vs_call_namespace(execution->call, &execution->ns, any, &ns, error);
+	if (!rc)
+		rc = vs_admit_number(execution->call, ns, VS_QUOTA_BATCH, "operations", execution->count, error);
 	if (!rc && any)
 		rc = vs_namespace_execute(ns, execution->ops, execution->count, &options, result, error);
 	result->failed += execution->refused;

@@ -62,6 +62,8 @@ void vs_service_close(struct vs_service *service)
 {
 	if (!service)
 		return;
+	if (service->handles.store)
+		(void)vs_tenants_flush(service->tenants, service->handles.store, NULL);
 	vs_handles_release(&service->handles);
 	vs_cache_close(service->cache);
 	vs_tenants_close(service->tenants);

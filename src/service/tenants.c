@@ -246,6 +246,8 @@ static void give_back(struct vs_tenants *tenants, const struct vs_usage_row *row
 int vs_tenants_flush(struct vs_tenants *tenants, struct vs_store *store, struct vs_error *error)
 {
 	int32_t day = (int32_t)(vs_clock_wall_ms() / 86400000);
+	if (!tenants->mapped) /* of one CGI request: a commit for each would cost more than it tells */
+		return 0;
 	struct vs_usage_row *rows = calloc(VS_TENANTS_MAX, sizeof(*rows));
 	size_t count = 0;
 	if (!rows)

@@ -43,7 +43,7 @@ void vs_tenant_measure(struct vs_tenant *tenant, uint64_t vectors, uint64_t stor
 void vs_tenants_sum(const struct vs_tenants *tenants, uint64_t *vectors, uint64_t *storage_bytes);
 
 /* Moves all counts into the store's table usage, under the day of now. Killed in it, what was counted since the last time is
- * lost; nothing is ever there twice. */
+ * lost; nothing is ever there twice. Does nothing for private memory. */
 int vs_tenants_flush(struct vs_tenants *tenants, struct vs_store *store, struct vs_error *error);
 
 #endif

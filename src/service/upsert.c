@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "service/admit.h"
 #include "service/condition.h"
 #include "service/json_in.h"
 #include "service/json_out.h"
@@ -307,13 +308,16 @@ static int store(struct batch *batch, const struct vs_text *name, struct vs_upse
 	struct vs_namespace *ns = NULL;
 	struct vs_error why = { .position = -1 };
 	int rc = vs_call_namespace(batch->call, name, batch->count > 0, &ns, error);
+	if (!rc)
+		rc = vs_admit_number(batch->call, ns, VS_QUOTA_BATCH, "records", batch->seen, error);
 	if (rc || batch->count == 0)
 		return rc;
 	rc = vs_namespace_upsert(ns, batch->records, batch->count, &options, result, &why);
 	if (!rc)
 		return 0;
 	size_t at = 0;
-	bool one = batch->count == 1 && (why.code == VS_EINVAL || why.code == VS_ETOOBIG || why.code == VS_EVERSION);
+	bool one = batch->count == 1 && (why.code == VS_EINVAL || why.code == VS_ETOOBIG || why.code == VS_EVERSION ||
+	                                 why.code == VS_EQUOTA);
 	if (sscanf(why.field, "records[%zu]", &at) == 1 && at < batch->count)
 		move_error(batch, batch->places[at], &why);
 	else if (one)

@@ -5,5 +5,5 @@ vecstore_indexer_SOURCES = \
 	src/programs/indexer/keeper.c src/programs/indexer/keeper.h \
 	src/programs/indexer/main.c \
 	src/programs/indexer/watch.c src/programs/indexer/watch.h
-vecstore_indexer_LDADD = $(core_libs)
+vecstore_indexer_LDADD = $(service_libs)
 EXTRA_DIST += src/programs/indexer/README.md
