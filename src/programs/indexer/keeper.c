@@ -273,6 +273,20 @@ static void watch_kept(struct vs_keeper *keeper, struct kept *kept)
 	snprintf(kept->watched, sizeof kept->watched, "%s", folder);
 }
 
+/* So small that it has no graph, and its log is copied back: as its last indexer left it. Thousands of them cost little at
+ * a start. */
+static bool is_settled(const struct kept *kept)
+{
+	const char *folder = vs_namespace_folder(kept->ns);
+	char path[600];
+	struct stat st;
+	snprintf(path, sizeof path, "%s/graph.hnsw", folder);
+	if (stat(path, &st) == 0)
+		return false;
+	snprintf(path, sizeof path, "%s/meta.db-wal", folder);
+	return stat(path, &st) != 0 || st.st_size == 0;
+}
+
 /* Until nothing is left to do, or something fails. */
 static int index_kept(struct vs_keeper *keeper, struct kept *kept, struct vs_error *error)
 {
@@ -285,6 +299,10 @@ static int index_kept(struct vs_keeper *keeper, struct kept *kept, struct vs_err
 		keeper->open += rc == 0;
 	}
 	kept->used = ++keeper->clock;
+	if (!rc && !kept->known)
+		watch_kept(keeper, kept);
+	if (!rc && !kept->known && is_settled(kept))
+		return 0;
 	while (!rc && worked && !*keeper->stop) {
 		uint64_t begin = vs_clock_mono_ns();
 		watch_kept(keeper, kept);
@@ -316,7 +334,6 @@ static void tend(struct vs_keeper *keeper, struct kept *kept, uint64_t now)
 	if (kept->trouble.count > 0 ? kept->trouble.retry_at > now : !kept->dirty && !settle)
 		return;
 	kept->dirty = false;
-	kept->known = true;
 	if (settle)
 		kept->settle_at = 0;
 	snprintf(who, sizeof who, "namespace %s", kept->name);
@@ -325,6 +342,7 @@ static void tend(struct vs_keeper *keeper, struct kept *kept, uint64_t now)
 		close_kept(keeper, kept);
 		rc = index_kept(keeper, kept, &error);
 	}
+	kept->known = true;
 	if (rc == 0) {
 		end_trouble(&kept->trouble, who);
 		if (kept->ns) {
