@@ -10,17 +10,21 @@
 
 /* ---- quotas ---------------------------------------------------------------------------------------------- */
 
-static int decode_kind(const struct vs_fields *fields, const char *name, struct vs_quota *quota, struct vs_error *error)
+/* null is the server's default; it gives way to the same quota by another name. */
+static int decode_kind(const struct vs_fields *fields, const char *name, bool given[VS_QUOTAS], struct vs_quota *quota,
+                       struct vs_error *error)
 {
 	enum vs_quota_kind kind;
 	bool present;
 	int64_t value = VS_QUOTA_DEFAULT;
 	if (!vs_quota_find(name, strlen(name), &kind))
 		return vs_fields_fault(fields, name, "is no quota", error);
-	if (quota->most[kind] != VS_QUOTA_KEEP)
-		return vs_fields_fault(fields, name, "says again, by another name, what stands there already", error);
 	int rc = vs_fields_integer(fields, name, 0, vs_quota_limit(kind), &present, &value, error);
-	quota->most[kind] = value;
+	if (!rc && present && given[kind])
+		return vs_fields_fault(fields, name, "says again, by another name, what stands there already", error);
+	if (!rc && (present || !given[kind]))
+		quota->most[kind] = value;
+	given[kind] |= present;
 	return rc;
 }
 
@@ -32,21 +36,27 @@ static struct vs_quota keep_all(void)
 	return quota;
 }
 
-static int decode_quota(const struct vs_fields *fields, struct vs_setup *setup, struct vs_error *error)
+static bool is_wrapper(const char *name)
+{
+	return strcmp(name, "quota") == 0 || strcmp(name, "quotas") == 0;
+}
+
+/* All fields of the object but those called quota and quotas. */
+static int decode_kinds(const struct vs_fields *fields, bool given[VS_QUOTAS], struct vs_setup *setup,
+                        struct vs_error *error)
 {
 	int rc = 0;
-	setup->quota = keep_all();
-	setup->change.quota = &setup->quota;
 	json_object_object_foreach(fields->object, name, value) {
 		(void)value;
-		if (!rc)
-			rc = decode_kind(fields, name, &setup->quota, error);
+		if (!rc && !is_wrapper(name))
+			rc = decode_kind(fields, name, given, &setup->quota, error);
 	}
 	return rc;
 }
 
 /* The object called quota or quotas, if there is one. */
-static int decode_named(const struct vs_fields *fields, struct vs_setup *setup, struct vs_error *error)
+static int decode_named(const struct vs_fields *fields, bool given[VS_QUOTAS], struct vs_setup *setup,
+                        struct vs_error *error)
 {
 	struct json_object *quota = json_object_object_get(fields->object, "quota");
 	struct json_object *quotas = json_object_object_get(fields->object, "quotas");
@@ -58,25 +68,19 @@ static int decode_named(const struct vs_fields *fields, struct vs_setup *setup, 
 		return 0;
 	if (!json_object_is_type(inner.object, json_type_object))
 		return vs_fields_fault(fields, name, "must be a JSON object", error);
-	return decode_quota(&inner, setup, error);
-}
-
-static bool is_wrapped(struct json_object *body)
-{
-	return json_object_object_get_ex(body, "quota", NULL) || json_object_object_get_ex(body, "quotas", NULL);
+	return decode_kinds(&inner, given, setup, error);
 }
 
 int vs_setup_decode_quota(struct vs_call *call, struct vs_setup *setup, struct vs_error *error)
 {
-	static const char *const known[] = { "quota", "quotas", NULL };
+	bool given[VS_QUOTAS] = { false };
 	int rc = vs_call_json(call, error);
 	struct vs_fields fields = { call->body, "" };
-	if (rc)
-		return rc;
-	if (!is_wrapped(call->body))
-		return decode_quota(&fields, setup, error);
-	rc = vs_fields_check(&fields, known, error);
-	return rc ? rc : decode_named(&fields, setup, error);
+	setup->quota = keep_all();
+	setup->change.quota = &setup->quota;
+	if (!rc)
+		rc = decode_named(&fields, given, setup, error);
+	return rc ? rc : decode_kinds(&fields, given, setup, error);
 }
 
 /* ---- the rest -------------------------------------------------------------------------------------------- */
@@ -121,7 +125,9 @@ int vs_setup_decode(struct vs_call *call, struct vs_setup *setup, struct vs_erro
 		return vs_fields_missing(&fields, "name", error);
 	if ((rc = decode_options(&fields, &setup->options, error)) || (rc = decode_texts(&fields, setup, error)))
 		return rc;
-	return decode_named(&fields, setup, error);
+	setup->quota = keep_all();
+	setup->change.quota = &setup->quota;
+	return decode_named(&fields, (bool[VS_QUOTAS]){ false }, setup, error);
 }
 
 int vs_setup_decode_change(struct vs_call *call, struct vs_setup *setup, struct vs_error *error)

@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "service/base64.h"
 #include "service/handles.h"
 #include "service/json_out.h"
 #include "service/namespace_in.h"
@@ -13,6 +14,8 @@
 
 #define PAGE_DEFAULT 100
 #define PAGE_MAX 1000
+#define CURSOR_MAX 128
+#define CURSOR_VERSION 1 /* first byte of a cursor; the last name of the page follows */
 
 static const char *const no_parameters[] = { NULL };
 
@@ -153,6 +156,31 @@ int vs_handle_namespace_delete(struct vs_call *call, struct vs_error *error)
 
 /* ---- list ------------------------------------------------------------------------------------------------- */
 
+/* What the page begins after, in name[CURSOR_MAX]: "" for the first. */
+static int decode_cursor(const struct vs_call *call, char *name, struct vs_error *error)
+{
+	const struct vs_text *cursor = vs_target_param(&call->target, "cursor");
+	char bytes[CURSOR_MAX];
+	name[0] = '\0';
+	if (!cursor)
+		return 0;
+	int64_t len = cursor->len < CURSOR_MAX ? vs_base64_decode(cursor->data, cursor->len, bytes) : -1;
+	if (len < 2 || bytes[0] != CURSOR_VERSION || memchr(bytes, '\0', (size_t)len))
+		return vs_error_at(error, VS_EINVAL, "cursor", -1, "is not the next_cursor of an earlier page");
+	memcpy(name, bytes + 1, (size_t)len - 1);
+	name[len - 1] = '\0';
+	return 0;
+}
+
+static void put_cursor(struct vs_buf *out, const char *name)
+{
+	char bytes[sizeof(((struct vs_namespace_info *)0)->name) + 1] = { CURSOR_VERSION };
+	char cursor[VS_BASE64_LEN(sizeof(bytes)) + 1];
+	size_t len = strlen(name);
+	memcpy(bytes + 1, name, len);
+	vs_json_text(out, cursor, vs_base64_encode(bytes, len + 1, cursor));
+}
+
 struct listing {
 	struct vs_call *call;
 	struct vs_namespace_info *infos;
@@ -176,12 +204,14 @@ int vs_handle_namespaces(struct vs_call *call, struct vs_error *error)
 {
 	static const char *const parameters[] = { "limit", "cursor", NULL };
 	struct listing listing = { .call = call, .limit = PAGE_DEFAULT, .error = error };
-	const struct vs_text *cursor = vs_target_param(&call->target, "cursor");
+	char after[CURSOR_MAX];
 	struct vs_buf *out = &call->response->body;
 	struct vs_store *store;
 	int rc = vs_target_check(&call->target, parameters, error);
 	if (!rc)
 		rc = vs_target_number(&call->target, "limit", 1, PAGE_MAX, &listing.limit, error);
+	if (!rc)
+		rc = decode_cursor(call, after, error);
 	if (!rc)
 		rc = vs_handles_store(vs_call_handles(call), &store, error);
 	if (rc)
@@ -189,7 +219,7 @@ int vs_handle_namespaces(struct vs_call *call, struct vs_error *error)
 	listing.infos = vs_arena_calloc(call->request->arena, listing.limit, sizeof(*listing.infos));
 	if (!listing.infos)
 		return vs_error_set(error, VS_ENOMEM, "no memory for a list of namespaces");
-	rc = vs_store_each(store, cursor ? cursor->data : NULL, note, &listing, error);
+	rc = vs_store_each(store, after, note, &listing, error);
 	if (rc < 0)
 		return rc;
 	vs_buf_puts(out, "{\"namespaces\":[");
@@ -199,7 +229,7 @@ int vs_handle_namespaces(struct vs_call *call, struct vs_error *error)
 	}
 	vs_buf_puts(out, "],\"next_cursor\":");
 	if (listing.more)
-		vs_json_text(out, listing.infos[listing.count - 1].name, strlen(listing.infos[listing.count - 1].name));
+		put_cursor(out, listing.infos[listing.count - 1].name);
 	else
 		vs_buf_puts(out, "null");
 	vs_buf_puts(out, "}\n");

@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "base/file.h"
 
-#define LOCK_TRIES 1000
+#define LOCK_TRIES 10000 /* a millisecond each */
 
 struct shape {
 	const char *run_dir;

@@ -67,11 +67,13 @@ static int put_row(void *context, const struct vs_usage_row *row)
 	return 0;
 }
 
-/* Brings what was counted up to now into the table first. */
+/* Brings what was counted up to now into the table first, if it can be written. */
 static int open_usage(struct vs_call *call, struct vs_store **store, struct vs_error *error)
 {
 	int rc = vs_handles_store(vs_call_handles(call), store, error);
-	return rc ? rc : vs_tenants_flush(call->tenants, *store, error);
+	if (!rc)
+		(void)vs_tenants_flush(call->tenants, *store, NULL);
+	return rc;
 }
 
 int vs_handle_usage(struct vs_call *call, struct vs_error *error)

@@ -82,9 +82,10 @@ class Operation:
         self.answers = {int(code): answer for code, answer in self.node["responses"].items()}
         self.pattern = re.compile(re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(path)))
 
-    def target(self, path_values="king", **query):
-        """With every {placeholder} of the path filled in."""
-        path = re.sub(r"\{\w+\}", urllib.parse.quote(path_values, safe=""), self.path)
+    def target(self, path_values=None, **query):
+        """With every {placeholder} of the path filled in: of namespaces by one that is there, else by a record."""
+        value = path_values or ("default" if "{name}" in self.path else "king")
+        path = re.sub(r"\{\w+\}", urllib.parse.quote(value, safe=""), self.path)
         return path + ("?" + urllib.parse.urlencode(query) if query else "")
 
     def examples(self):

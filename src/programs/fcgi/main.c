@@ -160,7 +160,7 @@ int main(int argc, char **argv)
 		return EXIT_FAILURE;
 	}
 	if (error.code)
-		vs_log(VS_LOG_WARN, "metrics are not shared: %s", error.text);
+		vs_log(VS_LOG_WARN, "figures and rates are not shared: %s", error.text);
 	int rc = 0;
 	if (listening)
 		rc = vs_fcgi_serve(&worker, STDIN_FILENO, &error);
