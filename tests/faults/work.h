@@ -37,6 +37,8 @@ enum work_kind {
 	WORK_SPOIL,      /* damages every derived file that there is */
 	WORK_REPAIR,     /* mends them, by the handle that is open */
 	WORK_COMPACT,    /* by the handle that is open */
+	WORK_BOUND,      /* sets quotas that allow all that there is */
+	WORK_SIDE,       /* makes another namespace, and deletes it at once */
 };
 
 /* On the records numbered from, from + 1, …; salt makes other vectors and metadata. */

@@ -221,6 +221,9 @@ static void hostile_rows(void **state)
 		"UPDATE namespace SET folder = '0123456789ABCDEF'",
 		"UPDATE namespace SET folder = '0123456789abcdef', metric = 77",
 		"UPDATE namespace SET metric = 1, dimension = -1",
+		"UPDATE namespace SET dimension = 1, status = 0",
+		"UPDATE namespace SET status = 99",
+		"UPDATE namespace SET status = 1, quota = 'max_frobs=1'",
 	};
 	(void)state;
 
@@ -273,12 +276,72 @@ static void its_log_is_copied_back(void **state)
 	vs_catalog_close(other);
 }
 
+static int change(void *context, struct vs_catalog_entry *row, struct vs_error *where)
+{
+	(void)where;
+	if (context == NULL)
+		return vs_error_set(where, VS_ECONFLICT, "no");
+	assert_string_equal(row->description, "");
+	row->status = VS_PENDING_DELETION;
+	row->delete_at = 77;
+	row->quota.most[VS_QUOTA_BATCH] = 5;
+	row->description = "what for";
+	return 0;
+}
+
+static void changes(void **state)
+{
+	struct vs_catalog *other;
+	struct vs_catalog_entry found;
+	uint64_t before, after, elsewhere;
+	char list[100] = "";
+	(void)state;
+
+	assert_int_equal(reopen(true), 0);
+	assert_int_equal(append("a"), 0);
+	assert_int_equal(append("b"), 0);
+	assert_int_equal(vs_catalog_open(path_of("data"), false, &other, &error), 0);
+	assert_int_equal(vs_catalog_version(other, &elsewhere, &error), 0);
+	assert_int_equal(vs_catalog_version(catalog, &before, &error), 0);
+	assert_int_equal(vs_catalog_version(catalog, &after, &error), 0);
+	assert_int_equal(before, after);
+	assert_int_equal(vs_catalog_update(catalog, "c", change, list, &found, &error), VS_ENOTFOUND);
+	assert_int_equal(vs_catalog_update(catalog, "b", change, NULL, &found, &error), VS_ECONFLICT);
+	assert_int_equal(vs_catalog_version(other, &after, &error), 0);
+	assert_int_equal(elsewhere, after);
+	assert_int_equal(vs_catalog_update(catalog, "b", change, list, &found, &error), 0);
+	assert_string_equal(found.description, "what for");
+	assert_true(found.updated_at >= found.created_at);
+	/* Seen by both. */
+	assert_int_equal(vs_catalog_version(catalog, &after, &error), 0);
+	assert_int_not_equal(before, after);
+	assert_int_equal(vs_catalog_version(other, &after, &error), 0);
+	assert_int_not_equal(elsewhere, after);
+	assert_int_equal(vs_catalog_show(other, "b", &found, &error), 0);
+	assert_int_equal(found.status, VS_PENDING_DELETION);
+	assert_int_equal(found.delete_at, 77);
+	assert_int_equal(found.quota.most[VS_QUOTA_BATCH], 5);
+	assert_int_equal(found.quota.most[VS_QUOTA_VECTORS], VS_QUOTA_DEFAULT);
+	assert_string_equal(found.description, "what for");
+	assert_string_equal(found.metadata, "{}");
+	assert_int_equal(vs_catalog_each(other, "a", note, list, &error), 0);
+	assert_string_equal(list, "b");
+	/* A row goes only with its own folder. */
+	found.folder[0] = found.folder[0] == '0' ? '1' : '0';
+	assert_int_equal(vs_catalog_remove(catalog, &found, &error), 0);
+	assert_int_equal(vs_catalog_show(catalog, "b", &found, &error), 0);
+	assert_int_equal(vs_catalog_remove(catalog, &found, &error), 0);
+	assert_int_equal(vs_catalog_find(other, "b", &found, &error), VS_ENOTFOUND);
+	vs_catalog_close(other);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(opens, folder_make, teardown),
 		cmocka_unit_test_setup_teardown(names, folder_make, teardown),
 		cmocka_unit_test_setup_teardown(entries, folder_make, teardown),
+		cmocka_unit_test_setup_teardown(changes, folder_make, teardown),
 		cmocka_unit_test_setup_teardown(make_can_refuse, folder_make, teardown),
 		cmocka_unit_test_setup_teardown(created_by_many_at_once, folder_make, teardown),
 		cmocka_unit_test_setup_teardown(leftovers, folder_make, teardown),
