@@ -210,20 +210,26 @@ static int apply(void *context, struct vs_catalog_entry *entry, struct vs_error 
 	return 0;
 }
 
-/* Waits for the writer that may have looked at the catalogue before the change. A namespace that cannot be opened has none. */
+/* Whoever has it open can write as little as we can open it. */
+static bool has_no_writer(int code)
+{
+	return code == VS_ECORRUPT || code == VS_EFORMAT || code == VS_EREADONLY || code == VS_ENOTFOUND;
+}
+
+/* Waits for the writer that may have looked at the catalogue before the change. */
 static int await_writer(struct vs_store *store, const char *name, struct vs_error *error)
 {
 	struct vs_namespace *ns;
 	struct vs_meta_state state;
-	int rc;
+	int rc = vs_namespace_open(store, name, NULL, &ns, error);
 
-	if (vs_namespace_open(store, name, NULL, &ns, NULL) < 0)
-		return 0;
+	if (rc < 0)
+		return has_no_writer(rc) ? 0 : rc;
 	rc = vs_namespace_begin_write(ns, &state, error);
 	if (rc == 0)
 		vs_meta_rollback(ns->generation.meta);
 	vs_namespace_close(ns);
-	return rc == VS_EBUSY ? rc : 0;
+	return has_no_writer(rc) ? 0 : rc;
 }
 
 int vs_store_change(struct vs_store *store, const char *name, const struct vs_namespace_change *change,

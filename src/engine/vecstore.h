@@ -107,7 +107,8 @@ int vs_store_create(struct vs_store *store, const char *name, const struct vs_na
                     const struct vs_namespace_change *change, struct vs_error *error);
 /* Changes what stands in the catalogue. Once it has returned, no write that the status or the quotas of size forbid is
  * acknowledged any more by any process. A quota below what is there is allowed: nothing goes away, and nothing more
- * comes. VS_ECONFLICT for a namespace whose files are being removed. */
+ * comes. VS_ECONFLICT for a namespace whose files are being removed. When it fails by VS_EBUSY or VS_EIO, the change may be
+ * made, but not be heeded everywhere yet: try again. */
 int vs_store_change(struct vs_store *store, const char *name, const struct vs_namespace_change *change,
                     struct vs_error *error);
 /* Removes the namespaces whose time to be deleted has come, rows and files; killed, the next call goes on. *removed (NULL
