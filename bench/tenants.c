@@ -172,7 +172,8 @@ int main(void)
 	struct vs_namespace_options fresh = VS_NAMESPACE_OPTIONS;
 	struct vs_handles handles;
 	struct vs_error error;
-	strcpy(dir, "/tmp/vecstore-bench-XXXXXX");
+	const char *where = getenv("TMPDIR");
+	snprintf(dir, sizeof(dir), "%.40s/vecstore-bench-XXXXXX", where && *where ? where : "/tmp");
 	if (!mkdtemp(dir))
 		return 1;
 	snprintf(data, sizeof(data), "%s/data", dir);
