@@ -8,6 +8,7 @@
 
 #include "base/folder.h"
 #include "engine/check.h"
+#include "store/jobs.h"
 
 /* ---- generations ---------------------------------------------------------------------------------------- */
 
@@ -177,6 +178,8 @@ int vs_store_check(struct vs_store *store, const struct vs_store_check_options *
 	rc = vs_catalog_check(store->catalog, catalog_problem, &folders, error);
 	if (rc == 0)
 		rc = finish_deletions(&folders, error);
+	if (rc == 0)
+		rc = vs_jobs_check(store->catalog, catalog_problem, &folders, error);
 	if (rc == 0)
 		rc = vs_folder_each(path, see_folder, &folders, error);
 	if (rc < 0 || !folders.unnamed)

@@ -71,6 +71,9 @@ void vs_call_count(struct vs_call *call, enum vs_counter counter, uint64_t n);
 
 /* ---- handles ---- */
 
+/* The store, kept open from request to request. */
+int vs_call_store(struct vs_call *call, struct vs_store **store, struct vs_error *error);
+
 /* The namespace that the body (ns, NULL: not there), the query string or the header names, else `default`, kept open from
  * request to request. With create, it is made when missing. Otherwise VS_ENOTFOUND, but for `default`, which begins
  * empty: 0 with *out NULL. The one place where it is settled whether this caller may ask it now: see service/admit. */

@@ -49,7 +49,7 @@ static int show(struct vs_call *call, const char *name, struct vs_error *error)
 {
 	struct vs_store *store;
 	struct vs_namespace_info info;
-	int rc = vs_handles_store(vs_call_handles(call), &store, error);
+	int rc = vs_call_store(call, &store, error);
 	if (!rc)
 		rc = vs_store_find(store, name, &info, error);
 	if (!rc)
@@ -77,7 +77,7 @@ int vs_handle_namespace_create(struct vs_call *call, struct vs_error *error)
 	if (!rc)
 		rc = vs_setup_decode(call, &setup, error);
 	if (!rc)
-		rc = vs_handles_store(vs_call_handles(call), &store, error);
+		rc = vs_call_store(call, &store, error);
 	if (!rc)
 		rc = vs_store_create(store, setup.name.data, &setup.options, &setup.change, error);
 	return rc ? rc : show(call, setup.name.data, error);
@@ -94,7 +94,7 @@ static int change(struct vs_call *call, int (*decode)(struct vs_call *, struct v
 	if (setup.change.status == VS_PENDING_DELETION)
 		setup.change.delete_at = vs_clock_wall_ms() + vs_call_grace(call);
 	if (!rc)
-		rc = vs_handles_store(vs_call_handles(call), &store, error);
+		rc = vs_call_store(call, &store, error);
 	if (!rc)
 		rc = vs_store_change(store, call->id.data, &setup.change, error);
 	return rc ? rc : show(call, call->id.data, error);
@@ -144,7 +144,7 @@ int vs_handle_namespace_delete(struct vs_call *call, struct vs_error *error)
 	if (!rc)
 		rc = vs_target_bool(&call->target, "now", &now, error);
 	if (!rc)
-		rc = vs_handles_store(vs_call_handles(call), &store, error);
+		rc = vs_call_store(call, &store, error);
 	change.status = VS_PENDING_DELETION;
 	change.delete_at = vs_clock_wall_ms() + (now ? 0 : vs_call_grace(call));
 	if (!rc)
@@ -213,7 +213,7 @@ int vs_handle_namespaces(struct vs_call *call, struct vs_error *error)
 	if (!rc)
 		rc = decode_cursor(call, after, error);
 	if (!rc)
-		rc = vs_handles_store(vs_call_handles(call), &store, error);
+		rc = vs_call_store(call, &store, error);
 	if (rc)
 		return rc;
 	listing.infos = vs_arena_calloc(call->request->arena, listing.limit, sizeof(*listing.infos));

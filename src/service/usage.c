@@ -70,7 +70,7 @@ static int put_row(void *context, const struct vs_usage_row *row)
 /* Brings what was counted up to now into the table first, if it can be written. */
 static int open_usage(struct vs_call *call, struct vs_store **store, struct vs_error *error)
 {
-	int rc = vs_handles_store(vs_call_handles(call), store, error);
+	int rc = vs_call_store(call, store, error);
 	if (!rc)
 		(void)vs_tenants_flush(call->tenants, *store, NULL);
 	return rc;

@@ -187,7 +187,7 @@ int vs_catalog_check_name(const char *name, struct vs_error *error)
 	                   "a name has 1 to 63 characters of a-z, 0-9, - and _, and begins with a letter or digit");
 }
 
-static bool folder_good(const char *folder, size_t len)
+bool vs_catalog_folder_good(const char *folder, size_t len)
 {
 	return len == VS_FOLDER_LEN && strspn(folder, "0123456789abcdef") == VS_FOLDER_LEN;
 }
@@ -217,7 +217,7 @@ int vs_catalog_decode(struct vs_catalog *catalog, sqlite3_stmt *row, struct vs_c
 	if ((name == NULL || folder == NULL || quota == NULL || description == NULL || metadata == NULL) &&
 	    sqlite3_errcode(catalog->sql.db) == SQLITE_NOMEM)
 		return vs_error_set(error, VS_ENOMEM, "%s: out of memory", catalog->sql.path);
-	if (name == NULL || !name_good(name, name_len) || folder == NULL || !folder_good(folder, folder_len) ||
+	if (name == NULL || !name_good(name, name_len) || folder == NULL || !vs_catalog_folder_good(folder, folder_len) ||
 	    !numbers_good(row) || quota == NULL || vs_quota_parse(quota, &most, NULL) < 0 || description == NULL ||
 	    metadata == NULL)
 		return vs_error_set(error, VS_ECORRUPT, "%s is damaged: the row of a namespace is absurd", catalog->sql.path);

@@ -83,9 +83,10 @@ class Operation:
         self.pattern = re.compile(re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(path)))
 
     def target(self, path_values=None, **query):
-        """With every {placeholder} of the path filled in: of namespaces by one that is there, else by a record."""
-        value = path_values or ("default" if "{name}" in self.path else "king")
-        path = re.sub(r"\{\w+\}", urllib.parse.quote(value, safe=""), self.path)
+        """With every {placeholder} of the path filled in: by an example of it, else by the id of a record."""
+        examples = [parameter.get("example", "king") for parameter in self.parameters if parameter["in"] == "path"]
+        path_values = path_values or "".join(map(str, examples))
+        path = re.sub(r"\{\w+\}", urllib.parse.quote(path_values, safe=""), self.path)
         return path + ("?" + urllib.parse.urlencode(query) if query else "")
 
     def examples(self):

@@ -78,6 +78,7 @@ static int export_settings(struct serve *serve, struct vs_error *error)
 		{ "VECSTORE_DEFAULT_QUOTA", vs_args_text(args, VS_FLAG_DEFAULT_QUOTA) },
 		{ "VECSTORE_DELETE_GRACE", vs_args_text(args, VS_FLAG_DELETE_GRACE) },
 		{ "VECSTORE_COMPACT_AT", vs_args_text(args, VS_FLAG_COMPACT_AT) },
+		{ "VECSTORE_CHANGES_KEPT", vs_args_text(args, VS_FLAG_CHANGES_KEPT) },
 	};
 	int rc = 0;
 	for (size_t i = 0; !rc && i < sizeof variables / sizeof variables[0]; i++)
