@@ -108,6 +108,7 @@ def test_null_is_missing(seeded, name):
 
 # Refused at their limits for what else the request says, or how the records are.
 BESIDES = {"candidates", "offset", "group_size", "max_distance", "filter", "field", "group_by"}
+BESIDES |= {"max_qps", "max_queries_per_second", "max_connections"}  # other names of what is there
 
 
 @pytest.mark.parametrize("name", [name for name, operation in OPERATIONS.items() if json_kinds(operation)])
