@@ -37,11 +37,25 @@ static void rescore_prefetch(const struct vs_walk *walk, uint32_t slot)
 		__builtin_prefetch(row + i);
 }
 
+/* They lie anywhere in a large file: asked for one by one as they are read, each would bring all that is near it, and the
+ * next would wait for that. */
+static void rescore_want(const struct vs_walk *walk, uint32_t count)
+{
+	const uint64_t *pool = walk->scratch->pool;
+
+	if (count == 0 ||
+	    !vs_file_map_cold(&walk->scratch->cold, vs_view_row(walk->view, vs_pool_id(pool[count - 1], walk->salt))))
+		return;
+	for (uint32_t i = 0; i < count; i++)
+		vs_file_map_want(vs_view_row(walk->view, vs_pool_id(pool[i], walk->salt)), walk->view->stride);
+}
+
 /* Replaces the distances of the first `count` items by those of their float32 rows. */
 static void pool_rescore(struct vs_walk *walk, const struct vs_graph_query *query, uint32_t count)
 {
 	uint64_t *pool = walk->scratch->pool;
 
+	rescore_want(walk, count);
 	for (uint32_t i = 0; i < count && i < RESCORE_AHEAD; i++)
 		rescore_prefetch(walk, vs_pool_id(pool[i], walk->salt));
 	for (uint32_t i = 0; i < count; i++) {
