@@ -19,7 +19,7 @@
 
 #define FILE_MODE 0640
 #define DIR_MODE 0750
-#define CALM_MOST 63
+#define CALM_MOST 63 /* questions between two looks at a map that is in memory */
 #define PATH_CAP sizeof(((struct vs_file *)0)->path)
 
 /* Before every system call: 0, or -1 with errno set when a fault is due. May halve *len. */

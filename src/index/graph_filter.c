@@ -35,7 +35,7 @@ VS_INLINE void batch_append(struct vs_batch *batch, uint32_t slot)
 
 _Static_assert(SCAN_BATCH + 64 + SCAN_STEP <= VS_BATCH_ROOM, "a batch and one word more have room");
 
-/* Appends the slots of a word's bits. Most words of a filter that is worth a scan are done after one step, as can be foretold. */
+/* Appends the slots of a word's bits, in steps: a loop that ends at each word's own last bit cannot be foretold. */
 VS_INLINE void word_append(const struct vs_walk *walk, uint32_t base, uint64_t word, struct vs_batch *batch)
 {
 	uint32_t *slots = batch->slots;

@@ -179,7 +179,7 @@ static void test_paths(void **state)
 		{ "@id IN ['a', 'kïng']", "{\"@id\":\"x\"}", 1 },
 		{ "`@id` = 'x'", "{\"@id\":\"x\"}", 1 },
 		{ "@id < 'l' AND @id != 'king'", "{}", 1 },
-		{ "@created_at BETWEEN 1.7e12 AND 1.7e12 AND @updated_at > 1.7e12", "{}", 1 },
+		{ "@created_at BETWEEN 1.71455760025e12 AND 1.71455760025e12 AND @updated_at > 1.71455760025e12", "{}", 1 },
 		{ "@id IS NULL", "{}", 0 },
 	};
 	(void)state;
