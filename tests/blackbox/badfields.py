@@ -123,8 +123,9 @@ def beyond(schema):
 def bounds(schema):
     """The values at a schema's limits, which it allows."""
     yield from (schema[word] for word in ("minimum", "maximum") if word in schema)
-    yield from ("x" * schema[word] for word in ("minLength", "maxLength") if word in schema and "contentEncoding" not in schema)
-    if "number" not in str(schema.get("items", "number")) and schema["items"].get("type") == "string":
+    if "contentEncoding" not in schema:
+        yield from ("x" * schema[word] for word in ("minLength", "maxLength") if word in schema)
+    if schema.get("items", {}).get("type") == "string":
         yield from (["king"] * schema[word] for word in ("minItems", "maxItems") if word in schema)
     for word in ("allOf", "oneOf", "anyOf"):
         for part in schema.get(word, []):

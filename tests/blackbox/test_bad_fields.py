@@ -75,7 +75,10 @@ def json_kinds(operation):
     return [kind for kind in operation.bodies if kind.endswith("json") and "ndjson" not in kind]
 
 
-@pytest.mark.parametrize("name", [name for name, operation in OPERATIONS.items() if json_kinds(operation)])
+WITH_JSON = [name for name, operation in OPERATIONS.items() if json_kinds(operation)]
+
+
+@pytest.mark.parametrize("name", WITH_JSON)
 def test_bad_fields(seeded, name):
     seed(seeded.client)
     before = state(seeded.client)
@@ -89,7 +92,7 @@ def test_bad_fields(seeded, name):
     sender.done(before)
 
 
-@pytest.mark.parametrize("name", [name for name, operation in OPERATIONS.items() if json_kinds(operation)])
+@pytest.mark.parametrize("name", WITH_JSON)
 def test_null_is_missing(seeded, name):
     """A field that is null is answered as if it were not there."""
     operation = OPERATIONS[name]
@@ -111,7 +114,7 @@ BESIDES = {"candidates", "offset", "group_size", "max_distance", "filter", "fiel
 BESIDES |= {"max_qps", "max_queries_per_second", "max_connections"}  # other names of what is there
 
 
-@pytest.mark.parametrize("name", [name for name, operation in OPERATIONS.items() if json_kinds(operation)])
+@pytest.mark.parametrize("name", WITH_JSON)
 def test_limits_are_allowed(seeded, name):
     """What is just allowed is no fault: with test_bad_fields, the described limits are the server's."""
     operation = OPERATIONS[name]
