@@ -287,18 +287,22 @@ static void watch_kept(struct vs_keeper *keeper, struct kept *kept)
 	snprintf(kept->watched, sizeof kept->watched, "%s", folder);
 }
 
-/* So small that it has no graph, and its log is copied back: as its last indexer left it. Thousands of them cost little at
- * a start. */
-static bool is_settled(const struct kept *kept)
+/* Bytes of a file of the generation; 0: there is none. */
+static off_t bytes_of(const struct kept *kept, const char *name)
 {
-	const char *folder = vs_namespace_folder(kept->ns);
 	char path[600];
 	struct stat st;
-	snprintf(path, sizeof path, "%s/graph.hnsw", folder);
-	if (stat(path, &st) == 0)
-		return false;
-	snprintf(path, sizeof path, "%s/meta.db-wal", folder);
-	return stat(path, &st) != 0 || st.st_size == 0;
+	snprintf(path, sizeof path, "%s/%s", vs_namespace_folder(kept->ns), name);
+	return stat(path, &st) == 0 ? st.st_size : 0;
+}
+
+/* Empty, or so small that it has no graph, with its log copied back, as its last indexer left it. Thousands of them cost
+ * little at a start. */
+static bool is_settled(const struct kept *kept)
+{
+	if (bytes_of(kept, "vectors.f32") == 0)
+		return true;
+	return bytes_of(kept, "graph.hnsw") == 0 && bytes_of(kept, "meta.db-wal") == 0 && bytes_of(kept, "live.bits") > 0;
 }
 
 /* Until nothing is left to do, or something fails. */
