@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 libvecstore_core_la_SOURCES += \
 	src/store/catalog.c src/store/catalog.h src/store/catalog_impl.h src/store/catalog_admin.c \
-	src/store/catalog_usage.c src/store/usage.h src/store/usage.tbl \
+	src/store/catalog_usage.c src/store/usage.c src/store/usage.h src/store/usage.tbl \
 	src/store/columns.h src/store/columns_impl.h \
 	src/store/columns_file.c src/store/columns_read.c src/store/columns_write.c \
 	src/store/job.h src/store/jobs.c src/store/jobs.h \

@@ -264,7 +264,7 @@ int vs_command_ns(struct vs_args *args)
 		rc = vs_error_set(&error, VS_ENOMEM, "no memory for the output");
 	if (rc)
 		fprintf(stderr, "vecstore: %s\n", error.text);
-	else
+	else if (command.out.len > 0)
 		fwrite(command.out.data, 1, command.out.len, stdout);
 	vs_buf_release(&command.out);
 	vs_store_close(command.store);
