@@ -16,7 +16,9 @@ CREATE TABLE state (
   trimmed     INTEGER NOT NULL DEFAULT 0, -- changes up to this one are no longer in table change
   active      INTEGER NOT NULL DEFAULT 0, -- records that are not soft-deleted
   deleted     INTEGER NOT NULL DEFAULT 0, -- soft-deleted records
-  expiry      INTEGER NOT NULL DEFAULT 0  -- no record expires before; 0: none expires
+  expiry      INTEGER NOT NULL DEFAULT 0, -- no record expires before; 0: none expires
+  tokenizer   INTEGER NOT NULL,           -- enum vs_tokenizer: of text_index
+  texts       INTEGER NOT NULL DEFAULT 0  -- rows of record_text
 ) STRICT;
 
 -- A slot's vector and metadata never change: an update takes a new slot.
@@ -32,6 +34,13 @@ CREATE TABLE record (
 ) STRICT;
 
 CREATE INDEX record_expires ON record (expires_at) WHERE expires_at IS NOT NULL;
+
+-- The texts of those records that have one, soft-deleted ones too. Beside it stands text_index, a table of FTS5 with this
+-- one as its external content, which follows from it and is made by src/store/text.c, since it names the tokenizer.
+CREATE TABLE record_text (
+  slot INTEGER PRIMARY KEY,
+  body TEXT NOT NULL
+) STRICT;
 
 -- What happened to which slot, in order: readers bring their liveness bitmap forward from it.
 CREATE TABLE change (

@@ -22,25 +22,30 @@ static int namespace_folder(const struct vs_store *store, const char *folder, ch
 
 struct making {
 	const struct vs_store *store;
-	enum vs_quantization quantization;
+	const struct vs_namespace_options *options;
 };
 
 static int make_folder(void *context, const struct vs_catalog_entry *entry, struct vs_error *error)
 {
 	const struct making *making = context;
+	const struct vs_meta_options options = {
+		.generation = 1,
+		.dimension = entry->dimension,
+		.metric = entry->metric,
+		.quantization = making->options->quantization != 0 ? making->options->quantization : VS_QUANTIZATION_INT8,
+		.tokenizer = making->options->tokenizer != 0 ? making->options->tokenizer : VS_TOKENIZER_UNICODE61,
+	};
 	char folder[VS_GENERATION_PATH];
 	int rc = namespace_folder(making->store, entry->folder, folder, error);
 
-	if (rc == 0)
-		rc = vs_generation_create(folder, entry->metric, making->quantization, entry->dimension, error);
-	return rc;
+	return rc < 0 ? rc : vs_generation_create(folder, &options, error);
 }
 
 /* The row of the namespace, made when missing and asked for. Two processes may try at once: one of them wins. */
 static int find_entry(struct vs_store *store, const char *name, const struct vs_namespace_options *options,
                       struct vs_catalog_entry *entry, struct vs_error *error)
 {
-	struct making making = { store, options->quantization != 0 ? options->quantization : VS_QUANTIZATION_INT8 };
+	struct making making = { store, options };
 	int rc = vs_catalog_find(store->catalog, name, entry, error);
 
 	if (rc != VS_ENOTFOUND || (options->flags & VS_CREATE) == 0)
@@ -51,6 +56,8 @@ static int find_entry(struct vs_store *store, const char *name, const struct vs_
 		return vs_error_at(error, VS_EINVAL, "metric", -1, "%d is no metric", (int)options->metric);
 	if (options->quantization != 0 && vs_quantization_name(options->quantization) == NULL)
 		return vs_error_at(error, VS_EINVAL, "quantization", -1, "%d is no quantization", (int)options->quantization);
+	if (options->tokenizer != 0 && vs_tokenizer_name(options->tokenizer) == NULL)
+		return vs_error_at(error, VS_EINVAL, "tokenizer", -1, "%d is no tokenizer", (int)options->tokenizer);
 	rc = vs_catalog_append(store->catalog, name, options->metric, options->dimension, make_folder, &making, entry, error);
 	if (rc == VS_ECONFLICT)
 		rc = vs_catalog_find(store->catalog, name, entry, error);
@@ -221,11 +228,15 @@ int vs_namespace_record(struct vs_namespace *ns, const struct vs_meta_row *row, 
 		.updated_at = row->updated_at,
 		.deleted_at = row->deleted_at,
 		.expires_at = row->expires_at,
+		.text = row->text,
+		.text_len = row->text_len,
 	};
 	if (copy) {
 		record->id = vs_arena_dup(&ns->arena, row->id, row->id_len);
 		record->metadata = vs_arena_dup(&ns->arena, record->metadata, record->metadata_len);
-		if (record->id == NULL || record->metadata == NULL)
+		if (row->text != NULL)
+			record->text = vs_arena_dup(&ns->arena, row->text, row->text_len);
+		if (record->id == NULL || record->metadata == NULL || (row->text != NULL && record->text == NULL))
 			return vs_error_set(error, VS_ENOMEM, "no memory for a record");
 	}
 	if (!generation->has_vectors)
@@ -237,6 +248,18 @@ int vs_namespace_record(struct vs_namespace *ns, const struct vs_meta_row *row, 
 	if (with_vector)
 		record->vector = vs_view_row(&view, row->slot);
 	return 0;
+}
+
+int vs_namespace_text(struct vs_namespace *ns, uint32_t slot, struct vs_record *record, struct vs_error *error)
+{
+	const char *text;
+	int rc = vs_text_find(ns->generation.meta, slot, &text, &record->text_len, error);
+
+	record->text = NULL;
+	if (rc < 0 || text == NULL)
+		return rc;
+	record->text = vs_arena_dup(&ns->arena, text, record->text_len);
+	return record->text != NULL ? 0 : vs_error_set(error, VS_ENOMEM, "no memory for a text");
 }
 
 static int read_stats(struct vs_namespace *ns, struct vs_namespace_stats *stats, struct vs_error *error)
@@ -253,6 +276,8 @@ static int read_stats(struct vs_namespace *ns, struct vs_namespace_stats *stats,
 		.dimension = state.dimension,
 		.metric = state.metric,
 		.quantization = state.quantization,
+		.tokenizer = state.tokenizer,
+		.texts = state.texts,
 		.slots = state.next_slot,
 		.generation = state.generation,
 		.seq = state.seq,

@@ -37,6 +37,10 @@ int vs_ask_encode(struct vs_buf *out, const struct vs_query *query, const struct
 			if (rc)
 				return rc;
 		}
+		if (result->record.text) {
+			vs_buf_puts(out, ",\"text\":");
+			vs_json_text(out, result->record.text, result->record.text_len);
+		}
 		if (query->with_vector && result->record.vector) {
 			vs_buf_puts(out, ",\"vector\":");
 			vs_json_vector(out, result->record.vector, result->record.dimension);

@@ -7,6 +7,8 @@ libvecstore_core_la_SOURCES += \
 	src/store/meta.c src/store/meta.h src/store/meta_impl.h src/store/meta_rows.c \
 	src/store/rows.c src/store/rows.h src/store/rows_impl.h src/store/rows_write.c \
 	src/store/sql.c src/store/sql.h \
+	src/store/text.c src/store/text.h src/store/text_impl.h src/store/text_search.c src/store/text_check.c \
+	src/store/tokenizer.c src/store/tokenizer.h \
 	src/store/vectors.c src/store/vectors.h \
 	src/store/vfs_fault.c src/store/vfs_fault.h
 

@@ -13,7 +13,7 @@
 static struct vs_meta *meta, *other;
 static struct vs_meta_state now;
 
-static const struct vs_meta_options options = { 3, 8, VS_EUCLIDEAN, VS_QUANTIZATION_NONE };
+static const struct vs_meta_options options = { 3, 8, VS_EUCLIDEAN, VS_QUANTIZATION_NONE, VS_TOKENIZER_PORTER };
 
 static int setup(void **state)
 {
@@ -112,7 +112,7 @@ static void commits_endure(void **state)
 	(void)state;
 	open_one(&meta, 0);
 	assert_int_equal(vs_meta_begin_write(meta, &now, &error), 0);
-	now = (struct vs_meta_state){ 3, 16, VS_EUCLIDEAN, VS_QUANTIZATION_NONE, 11, 12, 13, 14, 15, 16 };
+	now = (struct vs_meta_state){ 3, 16, VS_EUCLIDEAN, VS_QUANTIZATION_NONE, 11, 12, 13, 14, 15, 16, VS_TOKENIZER_PORTER, 0 };
 	assert_int_equal(vs_meta_commit(meta, &now, &error), 0);
 	vs_meta_close(meta);
 	/* Closing has copied nothing back (that is the indexer's alone). */

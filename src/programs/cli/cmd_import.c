@@ -308,6 +308,7 @@ static int open_namespace(struct import *import, struct vs_error *error)
 	options.flags = import->dry ? 0 : VS_CREATE;
 	options.metric = import->metric = vs_args_metric(args);
 	options.quantization = vs_args_quantization(args);
+	options.tokenizer = vs_args_tokenizer(args);
 	int rc = vs_store_open(vs_args_text(args, VS_FLAG_DATA), options.flags, &import->store, error);
 	if (!rc)
 		rc = vs_namespace_open(import->store, name, &options, &import->ns, error);
@@ -323,6 +324,9 @@ static int open_namespace(struct import *import, struct vs_error *error)
 	if (args->flags[VS_FLAG_QUANTIZATION] && stats.quantization != options.quantization)
 		return vs_error_set(error, VS_EINVAL, "namespace %s was made with quantization %s, which cannot be changed", name,
 		                    vs_quantization_name(stats.quantization));
+	if (args->flags[VS_FLAG_TOKENIZER] && stats.tokenizer != options.tokenizer)
+		return vs_error_set(error, VS_EINVAL, "namespace %s was made with tokenizer %s, which cannot be changed", name,
+		                    vs_tokenizer_name(stats.tokenizer));
 	return 0;
 }
 
