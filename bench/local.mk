@@ -45,6 +45,11 @@ EXTRA_PROGRAMS += bench/batch
 bench_batch_SOURCES = bench/batch.c
 bench_batch_LDADD = $(core_libs)
 
+# Queries by vector, by words and by both; by `make bench/hybrid`.
+EXTRA_PROGRAMS += bench/hybrid
+bench_hybrid_SOURCES = bench/hybrid.c
+bench_hybrid_LDADD = $(core_libs) -lm
+
 # Many queries beside a few rows, beside OpenBLAS; by `make bench/tiles`, needs libopenblas-dev. Nothing else of vecstore does.
 EXTRA_PROGRAMS += bench/tiles
 bench_tiles_SOURCES = bench/tiles.c

@@ -4,13 +4,16 @@
 #define VS_ENGINE_HIGHLIGHT_H
 
 #include "engine/vecstore.h"
-
-struct vs_arena;
-struct vs_meta;
+#include "engine/words.h"
 
 int vs_highlight_check(const struct vs_highlight *highlight, struct vs_error *error);
-/* The passage of a slot's text into the arena, NUL-terminated; *passage NULL when the expression does not match it. */
-int vs_highlight_make(struct vs_meta *meta, const struct vs_highlight *highlight, const char *expression, uint32_t slot,
-                      struct vs_arena *arena, const char **passage, size_t *len, struct vs_error *error);
+
+/* The passage of the text that holds most of the words, each marked, into the arena, NUL-terminated; *passage NULL when none of
+ * them stands in what is looked at, the first VS_HIGHLIGHT_REACH words of the text. "…" where it was cut. Inside a
+ * transaction of meta, whose tokenizer is used. */
+#define VS_HIGHLIGHT_REACH 20000
+int vs_highlight_make(struct vs_meta *meta, const struct vs_highlight *highlight, const struct vs_words *words,
+                      const struct vs_id *text, struct vs_arena *arena, const char **passage, size_t *len,
+                      struct vs_error *error);
 
 #endif

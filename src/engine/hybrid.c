@@ -251,6 +251,7 @@ static int fetch(struct hybrid *hybrid, const struct candidate *candidate, struc
 {
 	struct search *search = &hybrid->search;
 	struct vs_namespace *ns = search->ns;
+	struct vs_id body;
 	bool alone = !hybrid->by_vector || hybrid->text->words == NULL;
 	int rc = vs_search_record(search, candidate->slot, &result->record, error);
 
@@ -262,10 +263,13 @@ static int fetch(struct hybrid *hybrid, const struct candidate *candidate, struc
 	if (hybrid->by_vector)
 		part->vector_score = vs_space_score(search->view.space, candidate->distance);
 	result->score = alone && hybrid->by_vector ? part->vector_score : candidate->score;
-	if (rc == 0 && hybrid->text->highlight != NULL && part->has_text)
-		rc = vs_highlight_make(ns->generation.meta, hybrid->text->highlight, hybrid->words.expression, candidate->slot,
-		                       &ns->arena, &part->highlight, &part->highlight_len, error);
-	return rc;
+	if (rc < 0 || hybrid->text->highlight == NULL || !part->has_text)
+		return rc;
+	rc = vs_text_find(ns->generation.meta, candidate->slot, &body.data, &body.len, error);
+	if (rc < 0 || body.data == NULL)
+		return rc;
+	return vs_highlight_make(ns->generation.meta, hybrid->text->highlight, &hybrid->words, &body, &ns->arena,
+	                         &part->highlight, &part->highlight_len, error);
 }
 
 /* Asks for the records of a page of candidates, before they are fetched one by one. */

@@ -197,6 +197,20 @@ int vs_namespace_check_id(const char *field, const char *id, size_t len, struct 
 	return 0;
 }
 
+int vs_namespace_check_text(const char *field, const char *text, size_t len, struct vs_error *error)
+{
+	int64_t bad;
+
+	if (len > VS_RECORD_TEXT_MAX)
+		return vs_error_at(error, VS_ETOOBIG, field, -1, "%zu bytes; at most %d are allowed", len, VS_RECORD_TEXT_MAX);
+	bad = vs_utf8_check(text, len);
+	if (bad >= 0)
+		return vs_error_at(error, VS_EINVAL, field, bad, "no valid UTF-8");
+	if (memchr(text, '\0', len) != NULL)
+		return vs_error_at(error, VS_EINVAL, field, -1, "a text holds no NUL character");
+	return 0;
+}
+
 int vs_namespace_check_vector(enum vs_metric metric, const char *field, const float *vector, uint32_t dimension,
                               struct vs_error *error)
 {

@@ -54,6 +54,9 @@ int vs_namespace_check_vector(enum vs_metric metric, const char *field, const fl
 /* VS_EINVAL with field unless it is an id: 1 to 512 bytes of UTF-8 without NUL. */
 int vs_namespace_check_id(const char *field, const char *id, size_t len, struct vs_error *error);
 
+/* The same for a text: at most VS_RECORD_TEXT_MAX bytes of UTF-8 without NUL; VS_ETOOBIG. */
+int vs_namespace_check_text(const char *field, const char *text, size_t len, struct vs_error *error);
+
 /* Takes the role of the namespace's indexer, unless this handle has it already. VS_EBUSY when another process has it. */
 int vs_upkeep_open(struct vs_namespace *ns, struct vs_error *error);
 /* Removes generations that compactions have left behind, unless one is going on. */

@@ -6,7 +6,6 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/utf8.h"
-#include "engine/vecstore.h"
 #include "store/text.h"
 
 _Static_assert(VS_TEXT_WORDS_MAX <= VS_TEXT_TERMS_MAX, "each word may be a term");
@@ -71,11 +70,11 @@ static bool next_term(const struct parser *parser, const char *text, size_t len,
 	return true;
 }
 
-static int add_token(void *context, const char *token, size_t len)
+static int add_token(void *context, const struct vs_text_token *token)
 {
 	struct parser *parser = context;
 
-	vs_buf_append(&parser->tokens, token, len);
+	vs_buf_append(&parser->tokens, token->term, token->len);
 	vs_buf_putc(&parser->tokens, ' ');
 	return ++parser->token_count > VS_TEXT_WORDS_MAX ? VS_ETOOBIG : 0;
 }
@@ -137,17 +136,21 @@ static void put_term(struct vs_buf *out, const struct term *term)
 	vs_buf_puts(out, term->prefix ? "\" *" : "\"");
 }
 
-/* The terms of a part with the operator between them; how many. */
-static uint32_t put_part(const struct parser *parser, enum part part, const char *operator, struct vs_buf *out)
+/* The terms of a part with the operator between them, and into words (NULL: not there); how many. */
+static uint32_t put_part(const struct parser *parser, enum part part, const char *operator, struct vs_word *words,
+                         struct vs_buf *out)
 {
 	uint32_t count = 0;
 
 	for (uint32_t i = 0; i < parser->count; i++) {
 		if (parser->terms[i].part != part)
 			continue;
-		if (count++ > 0)
+		if (count > 0)
 			vs_buf_puts(out, operator);
 		put_term(out, &parser->terms[i]);
+		if (words != NULL)
+			words[count] = (struct vs_word){ parser->terms[i].tokens, parser->terms[i].tokens_len, parser->terms[i].prefix };
+		count++;
 	}
 	return count;
 }
@@ -161,24 +164,22 @@ static const struct term *first_of(const struct parser *parser, enum part part)
 }
 
 /* Optional terms beside required ones only add to the score: the first required one among them makes them true. */
-static uint32_t put_wanted(const struct parser *parser, struct vs_buf *out)
+static void put_wanted(const struct parser *parser, struct vs_words *words, struct vs_buf *out)
 {
 	const struct term *required = first_of(parser, REQUIRED);
 	const struct term *optional = first_of(parser, OPTIONAL);
-	uint32_t terms = 0;
 
 	vs_buf_putc(out, '(');
-	terms += put_part(parser, REQUIRED, " AND ", out);
+	words->terms = put_part(parser, REQUIRED, " AND ", words->words, out);
 	if (required != NULL && optional != NULL)
 		vs_buf_puts(out, " AND (");
-	terms += put_part(parser, OPTIONAL, " OR ", out);
+	words->terms += put_part(parser, OPTIONAL, " OR ", words->words + words->terms, out);
 	if (required != NULL && optional != NULL) {
 		vs_buf_puts(out, " OR ");
 		put_term(out, required);
 		vs_buf_putc(out, ')');
 	}
 	vs_buf_putc(out, ')');
-	return terms;
 }
 
 static int put_expression(const struct parser *parser, struct vs_words *words, struct vs_error *error)
@@ -187,10 +188,10 @@ static int put_expression(const struct parser *parser, struct vs_words *words, s
 
 	if (first_of(parser, REQUIRED) == NULL && first_of(parser, OPTIONAL) == NULL)
 		return 0;
-	words->terms = put_wanted(parser, &out);
+	put_wanted(parser, words, &out);
 	if (first_of(parser, FORBIDDEN) != NULL) {
 		vs_buf_puts(&out, " NOT (");
-		put_part(parser, FORBIDDEN, " OR ", &out);
+		put_part(parser, FORBIDDEN, " OR ", NULL, &out);
 		vs_buf_putc(&out, ')');
 	}
 	if (!out.failed)
@@ -221,7 +222,8 @@ int vs_words_parse(struct vs_meta *meta, const char *text, size_t len, bool all,
 	size_t at = 0;
 	int rc = check(text, len, error);
 
-	*words = (struct vs_words){ NULL, 0 };
+	words->expression = NULL;
+	words->terms = 0;
 	if (rc < 0)
 		return rc;
 	if (parser == NULL)

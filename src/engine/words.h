@@ -19,13 +19,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "engine/vecstore.h"
+
 struct vs_arena;
-struct vs_error;
 struct vs_meta;
+
+struct vs_word {
+	const char *terms; /* as the tokenizer makes them, a space after each; in the arena */
+	size_t len;
+	bool prefix; /* the last one goes on */
+};
 
 struct vs_words {
 	const char *expression; /* in the arena; NULL: nothing can be found */
 	uint32_t terms;         /* its first phrases, which count for the score */
+	struct vs_word words[VS_TEXT_WORDS_MAX]; /* of these */
 };
 
 /* Inside a transaction of meta, whose tokenizer is used. VS_EINVAL, field "text_query", for what is no UTF-8, holds NUL, is longer than

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is checked of a record before the writer lock is taken. */
 #include <json-c/json_object.h>
-#include <string.h>
 
-#include "base/utf8.h"
 #include "engine/json.h"
 #include "engine/write.h"
 
@@ -50,24 +48,6 @@ int vs_write_check_metadata(struct vs_namespace *ns, struct vs_place *place, con
 	return rc;
 }
 
-static int check_text(struct vs_place *place, const struct vs_record_input *record, struct vs_error *error)
-{
-	const char *text = record->text;
-	int64_t bad;
-
-	if (text == NULL)
-		return 0;
-	if (record->text_len > VS_RECORD_TEXT_MAX)
-		return vs_error_at(error, VS_ETOOBIG, vs_place_field(place, "text"), -1, "%zu bytes; at most %d are allowed",
-		                   record->text_len, VS_RECORD_TEXT_MAX);
-	bad = vs_utf8_check(text, record->text_len);
-	if (bad >= 0)
-		return vs_error_at(error, VS_EINVAL, vs_place_field(place, "text"), bad, "no valid UTF-8");
-	if (memchr(text, '\0', record->text_len) != NULL)
-		return vs_error_at(error, VS_EINVAL, vs_place_field(place, "text"), -1, "a text holds no NUL character");
-	return 0;
-}
-
 int vs_write_check(struct vs_namespace *ns, struct vs_place *place, const struct vs_record_input *record,
                    struct vs_error *error)
 {
@@ -77,7 +57,7 @@ int vs_write_check(struct vs_namespace *ns, struct vs_place *place, const struct
 		rc = check_vector(place, ns->entry.metric, record, error);
 	if (rc == 0)
 		rc = vs_write_check_metadata(ns, place, record, error);
-	if (rc == 0)
-		rc = check_text(place, record, error);
+	if (rc == 0 && record->text != NULL)
+		rc = vs_namespace_check_text(vs_place_field(place, "text"), record->text, record->text_len, error);
 	return rc;
 }

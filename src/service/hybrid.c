@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Handler of hybrid-query: by vector, by words, or by both. */
-#include <inttypes.h>
 #include <json-c/json_object.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/buf.h"
-#include "service/json_out.h"
 #include "service/query.h"
 
 #define MARK_MAX 256 /* bytes of a mark around words */
@@ -116,32 +114,10 @@ static int decode(struct vs_call *call, struct hybrid *hybrid, struct vs_error *
 
 /* ---- what is answered ----------------------------------------------------------------------------------- */
 
-static void put_rank(struct vs_buf *out, const char *name, uint32_t rank)
-{
-	vs_buf_printf(out, rank > 0 ? ",\"%s\":%" PRIu32 : ",\"%s\":null", name, rank);
-}
-
 static void encode_part(void *context, struct vs_buf *out, size_t i)
 {
 	const struct hybrid *hybrid = context;
-	const struct vs_hybrid_part *part = &hybrid->parts[i];
-	if (part->has_vector) {
-		vs_buf_puts(out, ",\"vector_score\":");
-		vs_json_float(out, part->vector_score);
-		put_rank(out, "vector_rank", part->vector_rank);
-	}
-	if (hybrid->text.words) {
-		vs_buf_puts(out, ",\"text_score\":");
-		if (part->has_text)
-			vs_json_float(out, part->text_score);
-		else
-			vs_buf_puts(out, "null");
-		put_rank(out, "text_rank", part->text_rank);
-	}
-	if (part->highlight) {
-		vs_buf_puts(out, ",\"highlight\":");
-		vs_json_text(out, part->highlight, part->highlight_len);
-	}
+	vs_query_encode_part(out, &hybrid->parts[i], hybrid->text.words != NULL);
 }
 
 static int search(struct vs_call *call, struct vs_bytes key, struct vs_error *error)

@@ -59,6 +59,8 @@ int vs_query_finish(struct vs_call *call, const struct vs_query_stats *stats, si
 /* The array of groups. */
 int vs_ask_encode_groups(struct vs_buf *out, const struct vs_ask *ask, const struct vs_groups *groups,
                          struct vs_error *error);
+/* What a hybrid query's result is made of, each member after a comma. by_words: words were asked for. */
+void vs_query_encode_part(struct vs_buf *out, const struct vs_hybrid_part *part, bool by_words);
 /* "stats":{…} */
 void vs_query_encode_stats(struct vs_buf *out, uint64_t total_candidates, uint64_t filtered_count, uint64_t duration_ns,
                            bool cache_hit);

@@ -71,6 +71,35 @@ int vs_ask_encode_groups(struct vs_buf *out, const struct vs_ask *ask, const str
 	return 0;
 }
 
+static void put_rank(struct vs_buf *out, const char *name, uint32_t rank)
+{
+	if (rank > 0)
+		vs_buf_printf(out, ",\"%s\":%" PRIu32, name, rank);
+	else
+		vs_buf_printf(out, ",\"%s\":null", name);
+}
+
+void vs_query_encode_part(struct vs_buf *out, const struct vs_hybrid_part *part, bool by_words)
+{
+	if (part->has_vector) {
+		vs_buf_puts(out, ",\"vector_score\":");
+		vs_json_float(out, part->vector_score);
+		put_rank(out, "vector_rank", part->vector_rank);
+	}
+	if (by_words) {
+		vs_buf_puts(out, ",\"text_score\":");
+		if (part->has_text)
+			vs_json_float(out, part->text_score);
+		else
+			vs_buf_puts(out, "null");
+		put_rank(out, "text_rank", part->text_rank);
+	}
+	if (part->highlight) {
+		vs_buf_puts(out, ",\"highlight\":");
+		vs_json_text(out, part->highlight, part->highlight_len);
+	}
+}
+
 void vs_query_encode_stats(struct vs_buf *out, uint64_t total_candidates, uint64_t filtered_count, uint64_t duration_ns,
                            bool cache_hit)
 {

@@ -3,6 +3,7 @@
 #include "store/text.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -35,9 +36,9 @@ void vs_text_release(struct vs_text *text)
 {
 	vs_sql_finalize(text->statements, VS_TEXT_STATEMENTS);
 	sqlite3_finalize(text->search);
-	sqlite3_finalize(text->snippet);
 	if (text->tokenizer != NULL)
 		text->methods.xDelete(text->tokenizer);
+	free(text->lengths);
 }
 
 void vs_text_return_borrowed(struct vs_text *text)
@@ -47,7 +48,7 @@ void vs_text_return_borrowed(struct vs_text *text)
 	text->borrowed = NULL;
 }
 
-static int enter(struct vs_meta *meta, struct vs_error *error)
+int vs_text_enter(struct vs_meta *meta, struct vs_error *error)
 {
 	struct vs_text *text = &meta->text;
 
@@ -71,7 +72,7 @@ int vs_text_find(struct vs_meta *meta, uint32_t slot, const char **body, size_t 
 	*len = 0;
 	if (text->count == 0)
 		return 0;
-	rc = enter(meta, error);
+	rc = vs_text_enter(meta, error);
 	if (rc < 0)
 		return rc;
 	find = text->statements[VS_TEXT_FIND];
@@ -91,7 +92,7 @@ int vs_text_find(struct vs_meta *meta, uint32_t slot, const char **body, size_t 
 
 int vs_text_put(struct vs_meta *meta, uint32_t slot, const char *body, size_t len, struct vs_error *error)
 {
-	int rc = enter(meta, error);
+	int rc = vs_text_enter(meta, error);
 
 	for (int which = VS_TEXT_PUT; rc == 0 && which <= VS_TEXT_INDEX; which++) {
 		sqlite3_stmt *statement = meta->text.statements[which];
@@ -112,7 +113,7 @@ int vs_text_remove(struct vs_meta *meta, uint32_t slot, struct vs_error *error)
 
 	if (text->count == 0)
 		return 0;
-	rc = enter(meta, error);
+	rc = vs_text_enter(meta, error);
 	for (int which = VS_TEXT_UNINDEX; rc == 0 && which <= VS_TEXT_REMOVE; which++) {
 		sqlite3_bind_int64(text->statements[which], 1, slot);
 		rc = vs_sql_run(&meta->sql, text->statements[which], error);
@@ -130,7 +131,7 @@ int vs_text_remove_id(struct vs_meta *meta, const char *id, size_t id_len, struc
 
 	if (meta->text.count == 0)
 		return 0;
-	rc = enter(meta, error);
+	rc = vs_text_enter(meta, error);
 	find = meta->text.statements[VS_TEXT_FIND_SLOT];
 	if (rc == 0)
 		rc = vs_sql_bind_text(&meta->sql, find, 1, id, id_len, error);
@@ -166,9 +167,9 @@ int vs_text_connect(struct vs_meta *meta, struct vs_error *error)
 	struct vs_text *text = &meta->text;
 	bool porter = text->kind == VS_TOKENIZER_PORTER;
 	void *context = NULL;
-	int rc = enter(meta, error);
+	int rc = 0;
 
-	if (rc == 0 && text->api == NULL)
+	if (text->api == NULL)
 		rc = find_api(meta, error);
 	if (rc < 0 || text->tokenizer != NULL)
 		return rc;
@@ -179,24 +180,23 @@ int vs_text_connect(struct vs_meta *meta, struct vs_error *error)
 }
 
 struct hearing {
-	int (*each)(void *context, const char *term, size_t term_len);
+	int (*each)(void *context, const struct vs_text_token *token);
 	void *context;
 	int rc; /* what ended it */
 };
 
 static int on_token(void *context, int flags, const char *term, int term_len, int from, int to)
 {
+	const struct vs_text_token token = { term, (size_t)term_len, (uint32_t)from, (uint32_t)to };
 	struct hearing *hearing = context;
 
 	(void)flags;
-	(void)from;
-	(void)to;
-	hearing->rc = hearing->each(hearing->context, term, (size_t)term_len);
+	hearing->rc = hearing->each(hearing->context, &token);
 	return hearing->rc == 0 ? SQLITE_OK : SQLITE_DONE;
 }
 
 int vs_text_tokenize(struct vs_meta *meta, const char *body, size_t len,
-                     int (*each)(void *context, const char *term, size_t term_len), void *context,
+                     int (*each)(void *context, const struct vs_text_token *token), void *context,
                      struct vs_error *error)
 {
 	struct hearing hearing = { each, context, 0 };

@@ -13,19 +13,19 @@
 #include "math/topk.h"
 #include "store/meta.h"
 
-struct vs_buf;
-
 #define VS_TEXT_TERMS_MAX 256 /* in one search */
-/* Bytes that stand in no UTF-8: around what a snippet shows. */
-#define VS_TEXT_MARK_BEFORE 0xfe
-#define VS_TEXT_MARK_AFTER 0xff
 
-/* The text of a slot's record; *text NULL when it has none. Valid until the next call of vs_meta_… or this on the handle. */
+/* The text of a slot's record; *text NULL when it has none. Valid until the next call on the handle but vs_text_tokenize. */
 int vs_text_find(struct vs_meta *meta, uint32_t slot, const char **text, size_t *len, struct vs_error *error);
 
+struct vs_text_token {
+	const char *term; /* as it is compared; valid during the call */
+	size_t len;
+	uint32_t from, to; /* bytes of the text that it stands for */
+};
 /* Cuts text into terms as the namespace's tokenizer does; each returns 0, or what ends it and is returned. */
 int vs_text_tokenize(struct vs_meta *meta, const char *text, size_t len,
-                     int (*each)(void *context, const char *term, size_t term_len), void *context,
+                     int (*each)(void *context, const struct vs_text_token *token), void *context,
                      struct vs_error *error);
 
 /* An expression of FTS5 whose first `terms` phrases count for the score: BM25 (Robertson and Walker, 1994) with k1 = 1.2,
@@ -41,11 +41,6 @@ struct vs_text_search {
 	uint64_t found; /* out: accepted slots that match */
 };
 int vs_text_search(struct vs_meta *meta, struct vs_text_search *search, struct vs_error *error);
-
-/* Appends the passage of at most `words` (1 to 64) words of the slot's text in which the expression's phrases stand most
- * densely: what they match stands between marks; "…" where it was cut. Nothing when they do not match. */
-int vs_text_snippet(struct vs_meta *meta, const char *expression, uint32_t slot, unsigned words, struct vs_buf *out,
-                    struct vs_error *error);
 
 /* Compares the index with the texts, without a lock. *same false: it is to be built again. */
 int vs_text_check(struct vs_meta *meta, bool *same, struct vs_error *error);

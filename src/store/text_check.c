@@ -22,11 +22,11 @@ static uint64_t hash_of(const char *term, size_t len, uint64_t slot, uint64_t pl
 	return vs_hash128(term, len, slot << 32 | place).words[0];
 }
 
-static int add_term(void *context, const char *term, size_t len)
+static int add_term(void *context, const struct vs_text_token *token)
 {
 	struct summing *summing = context;
 
-	summing->terms += hash_of(term, len, summing->slot, summing->place++);
+	summing->terms += hash_of(token->term, token->len, summing->slot, summing->place++);
 	return 0;
 }
 
@@ -105,9 +105,11 @@ int vs_text_check(struct vs_meta *meta, bool *same, struct vs_error *error)
 {
 	struct summing texts = { .meta = meta }, index = { .meta = meta };
 	struct vs_error why;
-	int rc = vs_text_connect(meta, error);
+	int rc = vs_text_enter(meta, error);
 
 	*same = true;
+	if (rc == 0)
+		rc = vs_text_connect(meta, error);
 	if (rc == 0)
 		rc = each_row(meta, "SELECT slot, body FROM record_text", sum_text, &texts, error);
 	if (rc < 0)
@@ -123,7 +125,7 @@ int vs_text_check(struct vs_meta *meta, bool *same, struct vs_error *error)
 
 int vs_text_rebuild(struct vs_meta *meta, struct vs_error *error)
 {
-	int rc = vs_text_connect(meta, error);
+	int rc = vs_text_enter(meta, error);
 
 	return rc < 0 ? rc : vs_sql_exec(&meta->sql, "INSERT INTO text_index (text_index) VALUES ('rebuild')", error);
 }

@@ -20,8 +20,7 @@ enum vs_text_statement {
 /* Made when the first text is asked for or stored. */
 struct vs_text {
 	sqlite3_stmt *statements[VS_TEXT_STATEMENTS];
-	sqlite3_stmt *search;   /* these two need the scoring function; NULL until then */
-	sqlite3_stmt *snippet;
+	sqlite3_stmt *search;   /* needs the scoring function; NULL until then */
 	sqlite3_stmt *borrowed; /* stands on the text that was lent */
 	enum vs_tokenizer kind; /* of the namespace */
 	uint64_t count;         /* of texts, in the open transaction */
@@ -29,12 +28,16 @@ struct vs_text {
 	fts5_tokenizer methods;
 	Fts5Tokenizer *tokenizer;
 	struct vs_text_ranking *ranking; /* of the search that runs */
+	uint16_t *lengths;      /* of texts by slot, plus 1, as far as they were asked for; 0: not known. They never change (I2) */
+	uint32_t lengths_cap;
 };
 
 /* The index of a new meta.db, whose tables have been made. */
 int vs_text_create(struct vs_sql *sql, enum vs_tokenizer tokenizer, struct vs_error *error);
 void vs_text_release(struct vs_text *text);
 void vs_text_return_borrowed(struct vs_text *text);
+/* Ends what was lent, and prepares statements. VS_EINTERNAL when no transaction is open. */
+int vs_text_enter(struct vs_meta *meta, struct vs_error *error);
 /* Finds the interface of FTS5 and the tokenizer. */
 int vs_text_connect(struct vs_meta *meta, struct vs_error *error);
 

@@ -2,17 +2,18 @@
 /*
  * Searching texts. FTS5 finds the rows of an expression in order of slots; a function of ours looks at each: whether the slot
  * is accepted, how often each term stands there, and what that is worth. No row is sorted, and a row whose score cannot
- * reach the best found so far is not asked for its length, which would be a look-up in a table.
+ * reach the best found so far is not asked for its length, which is a look-up in a table the first time.
  */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "base/buf.h"
 #include "base/error.h"
 #include "store/meta_impl.h"
 
 #define K1 1.2
 #define B 0.75
+#define LENGTHS_STEP 65536u
 
 struct vs_text_ranking {
 	struct vs_text_search *search;
@@ -74,16 +75,19 @@ static int count_hits(const struct vs_text_ranking *ranking, const Fts5Extension
 	}
 	/* A text is at least as long as what was found in it. */
 	for (uint32_t i = 0; i < ranking->search->terms; i++)
-		*most += ranking->idf[i] * counts[i] * (K1 + 1.0) / (counts[i] + K1 * (1.0 - B + B * all / ranking->average));
+		if (counts[i] > 0.0)
+			*most += ranking->idf[i] * counts[i] * (K1 + 1.0) / (counts[i] + K1 * (1.0 - B + B * all / ranking->average));
 	return SQLITE_OK;
 }
 
 static float score_of(const struct vs_text_ranking *ranking, const double counts[VS_TEXT_TERMS_MAX], int length)
 {
+	double norm = K1 * (1.0 - B + B * length / ranking->average);
 	double score = 0.0;
 
 	for (uint32_t i = 0; i < ranking->search->terms; i++)
-		score += ranking->idf[i] * counts[i] * (K1 + 1.0) / (counts[i] + K1 * (1.0 - B + B * length / ranking->average));
+		if (counts[i] > 0.0)
+			score += ranking->idf[i] * counts[i] * (K1 + 1.0) / (counts[i] + norm);
 	return (float)score;
 }
 
@@ -97,7 +101,40 @@ static bool is_asked(struct vs_text_ranking *ranking, uint32_t slot)
 	return ranking->at < search->slot_count && search->slots[ranking->at] == slot;
 }
 
-static int rank_row(struct vs_text_ranking *ranking, const Fts5ExtensionApi *api, Fts5Context *fts)
+/* Room to remember the length of a slot's text; false: there is none, which costs time alone. */
+static bool can_remember(struct vs_text *text, uint32_t slot)
+{
+	uint32_t cap = slot / LENGTHS_STEP * LENGTHS_STEP + LENGTHS_STEP;
+	uint16_t *lengths;
+
+	if (slot < text->lengths_cap)
+		return true;
+	if (cap < text->lengths_cap + text->lengths_cap / 2)
+		cap = text->lengths_cap + text->lengths_cap / 2;
+	lengths = realloc(text->lengths, cap * sizeof(*lengths));
+	if (lengths == NULL)
+		return false;
+	memset(lengths + text->lengths_cap, 0, (cap - text->lengths_cap) * sizeof(*lengths));
+	text->lengths = lengths;
+	text->lengths_cap = cap;
+	return true;
+}
+
+static int find_length(struct vs_text *text, uint32_t slot, const Fts5ExtensionApi *api, Fts5Context *fts, int *length)
+{
+	int rc;
+
+	if (slot < text->lengths_cap && text->lengths[slot] != 0) {
+		*length = text->lengths[slot] - 1;
+		return SQLITE_OK;
+	}
+	rc = api->xColumnSize(fts, 0, length);
+	if (rc == SQLITE_OK && *length >= 0 && *length < UINT16_MAX && can_remember(text, slot))
+		text->lengths[slot] = (uint16_t)(*length + 1);
+	return rc;
+}
+
+static int rank_row(struct vs_text *text, struct vs_text_ranking *ranking, const Fts5ExtensionApi *api, Fts5Context *fts)
 {
 	struct vs_text_search *search = ranking->search;
 	sqlite3_int64 slot = api->xRowid(fts);
@@ -119,7 +156,7 @@ static int rank_row(struct vs_text_ranking *ranking, const Fts5ExtensionApi *api
 		return rc;
 	if (!asked && (search->top == NULL || -(float)most * (1.0f - 1e-6f) > vs_topk_bound(search->top)))
 		return SQLITE_OK;
-	rc = api->xColumnSize(fts, 0, &length);
+	rc = find_length(text, (uint32_t)slot, api, fts, &length);
 	if (rc != SQLITE_OK)
 		return rc;
 	score = score_of(ranking, counts, length);
@@ -134,8 +171,8 @@ static int rank_row(struct vs_text_ranking *ranking, const Fts5ExtensionApi *api
 static void on_row(const Fts5ExtensionApi *api, Fts5Context *fts, sqlite3_context *result, int count,
                    sqlite3_value **values)
 {
-	const struct vs_text *text = api->xUserData(fts);
-	int rc = text->ranking != NULL ? rank_row(text->ranking, api, fts) : SQLITE_MISUSE;
+	struct vs_text *text = api->xUserData(fts);
+	int rc = text->ranking != NULL ? rank_row(text, text->ranking, api, fts) : SQLITE_MISUSE;
 
 	(void)count;
 	(void)values;
@@ -149,8 +186,10 @@ static int prepare(struct vs_meta *meta, struct vs_error *error)
 {
 	static const char *const search[] = { "SELECT 1 FROM text_index WHERE text_index MATCH ?1 AND vs_rank(text_index)" };
 	struct vs_text *text = &meta->text;
-	int rc = vs_text_connect(meta, error);
+	int rc = vs_text_enter(meta, error);
 
+	if (rc == 0)
+		rc = vs_text_connect(meta, error);
 	if (rc < 0 || text->search != NULL)
 		return rc;
 	rc = text->api->xCreateFunction(text->api, "vs_rank", text, on_row, NULL);
@@ -178,27 +217,4 @@ int vs_text_search(struct vs_meta *meta, struct vs_text_search *search, struct v
 	rc = vs_sql_run(&meta->sql, text->search, error);
 	text->ranking = NULL;
 	return rc;
-}
-
-int vs_text_snippet(struct vs_meta *meta, const char *expression, uint32_t slot, unsigned words, struct vs_buf *out,
-                    struct vs_error *error)
-{
-	static const char *const snippet[] = { "SELECT snippet(text_index, 0, cast(x'FE' AS TEXT), cast(x'FF' AS TEXT), '…', ?3)"
-		                                   " FROM text_index WHERE text_index MATCH ?1 AND rowid = ?2" };
-	struct vs_text *text = &meta->text;
-	int rc = vs_text_connect(meta, error);
-
-	if (rc == 0 && text->snippet == NULL)
-		rc = vs_sql_prepare(&meta->sql, snippet, 1, &text->snippet, error);
-	if (rc == 0)
-		rc = vs_sql_bind_text(&meta->sql, text->snippet, 1, expression, strlen(expression), error);
-	if (rc < 0)
-		return rc;
-	sqlite3_bind_int64(text->snippet, 2, slot);
-	sqlite3_bind_int64(text->snippet, 3, words);
-	rc = vs_sql_step(&meta->sql, text->snippet, error);
-	if (rc == 1)
-		vs_buf_append(out, sqlite3_column_blob(text->snippet, 0), (size_t)sqlite3_column_bytes(text->snippet, 0));
-	sqlite3_reset(text->snippet);
-	return rc < 0 ? rc : 0;
 }

@@ -2,6 +2,7 @@
 /* vecstore query: the nearest records, as a table to read or as the JSON that the server would answer. */
 #include <json-c/json_object.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -11,9 +12,21 @@
 #include "base/error.h"
 #include "engine/vecstore.h"
 #include "programs/cli/args.h"
+#include "programs/cli/flags.h"
 #include "programs/cli/query_file.h"
 #include "service/json_in.h"
 #include "service/json_out.h"
+#include "service/query.h"
+
+/* What is asked, and the answer to it. */
+struct asking {
+	const struct vs_args *args;
+	struct vs_query query;
+	struct vs_text_query text; /* words NULL: by vector alone */
+	struct vs_highlight highlight;
+	struct vs_results results;
+	const struct vs_hybrid_part *parts; /* NULL: by vector alone */
+};
 
 /* The vector of --vector, decoded as the server decodes one, so as a field of an object. */
 static int decode_vector(const char *text, struct vs_arena *arena, struct vs_query *query, struct vs_error *error)
@@ -70,8 +83,10 @@ static int columns_of_terminal(void)
 	return 1 << 20;
 }
 
-static void print_table(const struct vs_results *results)
+static void print_table(const struct asking *asking)
 {
+	const struct vs_results *results = &asking->results;
+	bool passages = asking->text.words && asking->text.highlight;
 	int width = columns_of_terminal();
 	int id_width = 2;
 	for (size_t i = 0; i < results->count; i++)
@@ -79,23 +94,29 @@ static void print_table(const struct vs_results *results)
 			id_width = (int)results->items[i].record.id_len;
 	if (id_width > 32)
 		id_width = 32;
-	printf("%5s  %10s  %-*s  %s\n", "rank", "score", id_width, "id", "metadata");
+	printf("%5s  %10s  %-*s  %s\n", "rank", "score", id_width, "id", passages ? "passage" : "metadata");
 	for (size_t i = 0; i < results->count; i++) {
 		const struct vs_record *record = &results->items[i].record;
 		printf("%5zu  %10.6g  ", i + 1, (double)results->items[i].score);
 		int used = print_safe(record->id, record->id_len, VS_RECORD_ID_MAX);
 		printf("%*s  ", used < id_width ? id_width - used : 0, "");
-		print_safe(record->metadata, record->metadata_len, width - 21 - (used > id_width ? used : id_width));
+		used = width - 21 - (used > id_width ? used : id_width);
+		if (!passages)
+			print_safe(record->metadata, record->metadata_len, used);
+		else if (asking->parts[i].highlight)
+			print_safe(asking->parts[i].highlight, asking->parts[i].highlight_len, used);
 		putchar('\n');
 	}
 	static const char *const paths[] = { "nothing stored", "compared with all", "through the graph" };
+	bool by_vector = asking->query.vector || asking->query.id;
 	printf("%zu of %llu matching records, %.2f ms, %s\n", results->count,
 	       (unsigned long long)results->stats.filtered_count, (double)results->stats.duration_ns / 1e6,
-	       paths[results->stats.path]);
+	       by_vector ? paths[results->stats.path] : "by words");
 }
 
-static int print_json(const struct vs_results *results, struct vs_error *error)
+static int print_json(const struct asking *asking, struct vs_error *error)
 {
+	const struct vs_results *results = &asking->results;
 	struct vs_buf out = VS_BUF_INIT;
 	vs_buf_puts(&out, "{\"results\":[");
 	for (size_t i = 0; i < results->count; i++) {
@@ -106,6 +127,8 @@ static int print_json(const struct vs_results *results, struct vs_error *error)
 		vs_json_float(&out, results->items[i].score);
 		vs_buf_puts(&out, ",\"metadata\":");
 		vs_buf_append(&out, record->metadata, record->metadata_len);
+		if (asking->parts)
+			vs_query_encode_part(&out, &asking->parts[i], true);
 		vs_buf_putc(&out, '}');
 	}
 	vs_buf_printf(&out, "],\"stats\":{\"total_candidates\":%llu,\"filtered_count\":%llu,\"duration_ms\":%.3f}}\n",
@@ -120,20 +143,21 @@ static int print_json(const struct vs_results *results, struct vs_error *error)
 
 /* ---- the command ------------------------------------------------------------------------------------------ */
 
-static int answer(const struct vs_args *args, struct vs_namespace *ns, const struct vs_query *query,
-                  struct vs_error *error)
+static int answer(struct asking *asking, struct vs_namespace *ns, struct vs_error *error)
 {
-	struct vs_results results;
-	int rc = vs_namespace_search(ns, query, &results, error);
-	if (!rc && vs_args_switch(args, VS_FLAG_JSON))
-		rc = print_json(&results, error);
+	int rc = asking->text.words
+	             ? vs_namespace_search_hybrid(ns, &asking->query, &asking->text, &asking->results, &asking->parts, error)
+	             : vs_namespace_search(ns, &asking->query, &asking->results, error);
+	if (!rc && vs_args_switch(asking->args, VS_FLAG_JSON))
+		rc = print_json(asking, error);
 	else if (!rc)
-		print_table(&results);
+		print_table(asking);
 	return rc;
 }
 
-static int run(const struct vs_args *args, struct vs_query *query, struct vs_error *error)
+static int run(struct asking *asking, struct vs_error *error)
 {
+	const struct vs_args *args = asking->args;
 	struct vs_store *store = NULL;
 	struct vs_namespace *ns = NULL;
 	const char *file = vs_args_text(args, VS_FLAG_QUERY_FILE);
@@ -141,34 +165,78 @@ static int run(const struct vs_args *args, struct vs_query *query, struct vs_err
 	if (!rc)
 		rc = vs_namespace_open(store, vs_args_text(args, VS_FLAG_NAMESPACE), NULL, &ns, error);
 	if (!rc)
-		rc = file ? vs_query_file(ns, file, query, error) : answer(args, ns, query, error);
+		rc = file ? vs_query_file(ns, file, &asking->query, error) : answer(asking, ns, error);
 	vs_namespace_close(ns);
 	vs_store_close(store);
 	return rc;
+}
+
+/* What --text goes with; as many words as JSON shows, marked as the server does, or with brackets in the table. */
+static int read_text(struct asking *asking, struct vs_error *error)
+{
+	const struct vs_args *args = asking->args;
+	static const enum vs_flag beside[] = { VS_FLAG_ALPHA, VS_FLAG_FUSION, VS_FLAG_MATCH, VS_FLAG_HIGHLIGHT };
+	const char *alpha = vs_args_text(args, VS_FLAG_ALPHA);
+	struct vs_text_query *text = &asking->text;
+	char *end = NULL;
+	text->words = vs_args_text(args, VS_FLAG_TEXT);
+	text->words_len = text->words ? strlen(text->words) : 0;
+	for (size_t i = 0; !text->words && i < sizeof beside / sizeof beside[0]; i++)
+		if (args->flags[beside[i]])
+			return vs_error_set(error, VS_EINVAL, "--%s goes with --text", vs_flag_get(beside[i])->name);
+	text->all = strcmp(vs_args_text(args, VS_FLAG_MATCH), "all") == 0;
+	text->fusion = strcmp(vs_args_text(args, VS_FLAG_FUSION), "rrf") == 0 ? VS_FUSION_RRF : VS_FUSION_ALPHA;
+	if (alpha)
+		text->alpha = strtof(alpha, &end);
+	if (alpha && (end == alpha || *end || !(text->alpha >= 0.0f && text->alpha <= 1.0f)))
+		return vs_error_set(error, VS_EINVAL, "--alpha takes a number from 0 to 1");
+	if (!vs_args_switch(args, VS_FLAG_JSON))
+		asking->highlight = (struct vs_highlight){ "[", "]", asking->highlight.words, false };
+	if (vs_args_switch(args, VS_FLAG_HIGHLIGHT))
+		text->highlight = &asking->highlight;
+	return 0;
+}
+
+static int read_query(struct asking *asking, struct vs_arena *arena, struct vs_error *error)
+{
+	const struct vs_args *args = asking->args;
+	const char *vector = vs_args_text(args, VS_FLAG_VECTOR);
+	struct vs_query *query = &asking->query;
+	query->id = vs_args_text(args, VS_FLAG_ID);
+	query->id_len = query->id ? strlen(query->id) : 0;
+	query->limit = (uint32_t)vs_args_count(args, VS_FLAG_LIMIT);
+	query->ef = (uint32_t)vs_args_count(args, VS_FLAG_EF);
+	query->rescore = (int32_t)vs_args_count(args, VS_FLAG_RESCORE);
+	if (query->rescore == 0 && vs_args_text(args, VS_FLAG_RESCORE))
+		query->rescore = VS_RESCORE_NONE;
+	query->exact = vs_args_switch(args, VS_FLAG_EXACT);
+	query->filter = vs_args_text(args, VS_FLAG_FILTER);
+	int rc = vector ? decode_vector(vector, arena, query, error) : 0;
+	return rc ? rc : read_text(asking, error);
+}
+
+/* By what to look: a file of queries, or a vector or an id, or words, which may stand beside the two. */
+static bool is_asked_once(const struct vs_args *args)
+{
+	bool near = vs_args_text(args, VS_FLAG_VECTOR) || vs_args_text(args, VS_FLAG_ID);
+	bool words = vs_args_text(args, VS_FLAG_TEXT) != NULL;
+	if (vs_args_text(args, VS_FLAG_VECTOR) && vs_args_text(args, VS_FLAG_ID))
+		return false;
+	return vs_args_text(args, VS_FLAG_QUERY_FILE) ? !near && !words : near || words;
 }
 
 int vs_command_query(struct vs_args *args)
 {
 	struct vs_error error;
 	struct vs_arena arena = VS_ARENA_INIT;
-	struct vs_query query = VS_QUERY;
-	const char *vector = vs_args_text(args, VS_FLAG_VECTOR);
-	query.id = vs_args_text(args, VS_FLAG_ID);
-	if ((vector != NULL) + (query.id != NULL) + (vs_args_text(args, VS_FLAG_QUERY_FILE) != NULL) != 1) {
-		fputs("vecstore: vecstore query needs one of --id, --vector and --file\n", stderr);
+	struct asking asking = { .args = args, .query = VS_QUERY, .text = VS_TEXT_QUERY, .highlight = VS_HIGHLIGHT };
+	if (!is_asked_once(args)) {
+		fputs("vecstore: vecstore query needs one of --id, --vector and --file, or --text alone or with the first two\n", stderr);
 		return 2;
 	}
-	query.id_len = query.id ? strlen(query.id) : 0;
-	query.limit = (uint32_t)vs_args_count(args, VS_FLAG_LIMIT);
-	query.ef = (uint32_t)vs_args_count(args, VS_FLAG_EF);
-	query.rescore = (int32_t)vs_args_count(args, VS_FLAG_RESCORE);
-	if (query.rescore == 0 && vs_args_text(args, VS_FLAG_RESCORE))
-		query.rescore = VS_RESCORE_NONE;
-	query.exact = vs_args_switch(args, VS_FLAG_EXACT);
-	query.filter = vs_args_text(args, VS_FLAG_FILTER);
-	int rc = vector ? decode_vector(vector, &arena, &query, &error) : 0;
+	int rc = read_query(&asking, &arena, &error);
 	if (!rc)
-		rc = run(args, &query, &error);
+		rc = run(&asking, &error);
 	if (rc)
 		fprintf(stderr, "vecstore: %s\n", error.text);
 	vs_arena_release(&arena);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * JSON lines: {"id": …, "vector": […], "metadata": {…}, "deleted": true}, decoded as strictly as the server does. The
- * last two may be missing. Empty lines are skipped.
+ * JSON lines: {"id": …, "vector": […], "metadata": {…}, "text": …, "deleted": true}, decoded as strictly as the server does.
+ * The last three may be missing. Empty lines are skipped.
  */
 #include <json-c/json_object.h>
 #include <json-c/linkhash.h>
@@ -72,9 +72,9 @@ static int copy_metadata(const struct vs_fields *fields, const char *line, size_
 int vs_records_decode(struct vs_json *json, const char *text, size_t len, struct vs_arena *arena,
                       struct vs_record_input *record, bool *deleted, struct vs_error *error)
 {
-	static const char *const names[] = { "id", "vector", "metadata", "deleted", NULL };
+	static const char *const names[] = { "id", "vector", "metadata", "text", "deleted", NULL };
 	struct vs_fields fields = { NULL, "" };
-	struct vs_text id = { NULL, 0 };
+	struct vs_text id = { NULL, 0 }, body = { NULL, 0 };
 	memset(record, 0, sizeof *record);
 	*deleted = false;
 	int rc = vs_json_parse_vectors(json, text, len, "record", &fields.object, error);
@@ -92,10 +92,14 @@ int vs_records_decode(struct vs_json *json, const char *text, size_t len, struct
 	if (!rc)
 		rc = copy_metadata(&fields, text, len, arena, record, error);
 	if (!rc)
+		rc = vs_fields_text(&fields, "text", &body, error);
+	if (!rc)
 		rc = vs_fields_bool(&fields, "deleted", deleted, error);
 	/* Copied, so that the decoded object, many times as large, need not wait for the commit. */
 	if (!rc)
 		rc = copy_text(arena, &id, &record->id, &record->id_len, error);
+	if (!rc)
+		rc = copy_text(arena, &body, &record->text, &record->text_len, error);
 	json_object_put(fields.object);
 	return rc;
 }
