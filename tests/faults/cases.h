@@ -55,6 +55,13 @@ static const struct fault_case cases[] = {
 	  { WORK_COMPACT, 0, 0, 0 } },
 	{ "repair", "default", 4, false, 1,
 	  { { WORK_UPSERT, 0, 2000, 0 }, { WORK_INDEX, 0, 0, 0 }, { WORK_SPOIL, 0, 0, 0 } }, { WORK_REPAIR, 0, 0, 0 } },
+	{ "text-first", "default", 6, false, 0, { { WORK_UPSERT, 0, 20, 0 } }, { WORK_UPSERT, 10, 20, WORK_TEXT } },
+	{ "text", "default", 6, false, 0, { { WORK_UPSERT, 0, 40, WORK_TEXT } }, { WORK_UPSERT, 20, 30, WORK_TEXT + 1 } },
+	{ "text-patch", "default", 6, false, 0, { { WORK_UPSERT, 0, 20, WORK_TEXT } }, { WORK_PATCH, 3, 8, 9 } },
+	{ "text-delete", "default", 6, false, 0, { { WORK_UPSERT, 0, 40, WORK_TEXT } }, { WORK_DELETE, 5, 20, 0 } },
+	{ "text-compact", "default", 6, false, 0,
+	  { { WORK_UPSERT, 0, 40, WORK_TEXT }, { WORK_UPSERT, 10, 15, 1 }, { WORK_DELETE, 20, 10, 0 }, { WORK_SOFT_DELETE, 3, 4, 0 } },
+	  { WORK_COMPACT, 0, 0, 0 } },
 	{ "namespace", "other", 6, true, 0, { { 0 } }, { WORK_UPSERT, 0, 1, 0 } },
 };
 #define CASES (sizeof(cases) / sizeof(cases[0]))
