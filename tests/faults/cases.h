@@ -59,7 +59,7 @@ static const struct fault_case cases[] = {
 	{ "text", "default", 6, false, 0, { { WORK_UPSERT, 0, 40, WORK_TEXT } }, { WORK_UPSERT, 20, 30, WORK_TEXT + 1 } },
 	{ "text-patch", "default", 6, false, 0, { { WORK_UPSERT, 0, 20, WORK_TEXT } }, { WORK_PATCH, 3, 8, 9 } },
 	{ "text-delete", "default", 6, false, 0, { { WORK_UPSERT, 0, 40, WORK_TEXT } }, { WORK_DELETE, 5, 20, 0 } },
-	{ "text-compact", "default", 6, false, 0,
+	{ "text-compact", "default", 6, false, 4,
 	  { { WORK_UPSERT, 0, 40, WORK_TEXT }, { WORK_UPSERT, 10, 15, 1 }, { WORK_DELETE, 20, 10, 0 }, { WORK_SOFT_DELETE, 3, 4, 0 } },
 	  { WORK_COMPACT, 0, 0, 0 } },
 	{ "namespace", "other", 6, true, 0, { { 0 } }, { WORK_UPSERT, 0, 1, 0 } },

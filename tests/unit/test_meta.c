@@ -324,10 +324,15 @@ static void foreign_files(void **state)
 	execute("CREATE TABLE change (seq INTEGER PRIMARY KEY, op, slot, old_slot); DELETE FROM state");
 	assert_int_equal(reopen(), 0);
 	assert_int_equal(vs_meta_begin(meta, &now, &error), VS_ECORRUPT);
-	execute("INSERT INTO state VALUES (1, 1, 1, 77, 2, 0, 0, 0, 0, 0, 0)");
+	execute("INSERT INTO state VALUES (1, 1, 1, 77, 2, 0, 0, 0, 0, 0, 0, 1, 0)");
 	assert_int_equal(reopen(), 0);
 	assert_int_equal(vs_meta_begin_write(meta, &now, &error), VS_ECORRUPT);
 	execute("UPDATE state SET metric = 1, next_slot = -1");
+	assert_int_equal(vs_meta_begin_write(meta, &now, &error), VS_ECORRUPT);
+	execute("UPDATE state SET next_slot = 0");
+	assert_int_equal(vs_meta_begin_write(meta, &now, &error), 0);
+	vs_meta_rollback(meta);
+	execute("UPDATE state SET tokenizer = 9");
 	assert_int_equal(vs_meta_begin_write(meta, &now, &error), VS_ECORRUPT);
 	execute("PRAGMA application_id = 1447259953"); /* catalog.db's */
 	assert_int_equal(reopen(), VS_ECORRUPT);
