@@ -65,4 +65,4 @@ EXTRA_PROGRAMS += bench/ingest
 bench_ingest_SOURCES = bench/ingest.c
 bench_ingest_LDADD = $(core_libs)
 
-EXTRA_DIST += bench/README.md bench/http.py bench/query.lua bench/peers.py bench/make-768
+EXTRA_DIST += bench/README.md bench/http.py bench/query.lua bench/peers.py bench/make-768 bench/make-texts

@@ -78,7 +78,7 @@ def assert_same(results, scores, limit):
 @pytest.fixture(scope="module")
 def filled():
     """300 records, many of them written over, hidden, brought back and deleted."""
-    for server in conftest.serving():
+    for server in conftest.serving(args=["--compact-at", "0"]):
         client, oracle = server.client, Oracle(7)
         for turn in range(6):
             batch = [oracle.fresh(f"r{oracle.random.randint(0, 299)}") for _ in range(120)]
