@@ -78,11 +78,13 @@ static int check(const struct vs_query *query, const struct vs_text_query *text,
 	return vs_highlight_check(text->highlight, error);
 }
 
-static uint32_t choose_candidates(const struct vs_query *query, const struct vs_text_query *text)
+static uint32_t choose_candidates(const struct vs_query *query, const struct vs_text_query *text, bool both)
 {
 	uint32_t wanted = query->limit + query->offset;
 	uint32_t chosen = wanted * CANDIDATES_SHARE;
 
+	if (!both)
+		return wanted;
 	if (text->candidates != 0)
 		return text->candidates;
 	chosen = chosen < CANDIDATES_LEAST ? CANDIDATES_LEAST : chosen > VS_CANDIDATES_MAX ? VS_CANDIDATES_MAX : chosen;
@@ -98,7 +100,7 @@ static int prepare(struct hybrid *hybrid, struct vs_error *error)
 	int rc = 0;
 
 	hybrid->by_vector = hybrid->asked->vector != NULL || hybrid->asked->id != NULL;
-	hybrid->wanted = choose_candidates(hybrid->asked, hybrid->text);
+	hybrid->wanted = choose_candidates(hybrid->asked, hybrid->text, hybrid->by_vector && hybrid->text->words != NULL);
 	hybrid->query = *hybrid->asked;
 	hybrid->query.limit = hybrid->wanted;
 	hybrid->query.offset = 0;

@@ -14,9 +14,11 @@
 #define K1 1.2
 #define B 0.75
 #define LENGTHS_STEP 65536u
+#define ROWS_PER_LOOK 4096 /* at the clock */
 
 struct vs_text_ranking {
 	struct vs_text_search *search;
+	const struct vs_sql *sql;
 	bool known;     /* what follows */
 	double average; /* terms in a text */
 	double idf[VS_TEXT_TERMS_MAX];
@@ -25,12 +27,19 @@ struct vs_text_ranking {
 
 /* ---- score ---------------------------------------------------------------------------------------------- */
 
+struct counting {
+	const struct vs_sql *sql;
+	sqlite3_int64 rows;
+};
+
+/* SQLite asks for the deadline between rows of a statement only. */
 static int count_row(const Fts5ExtensionApi *api, Fts5Context *fts, void *context)
 {
+	struct counting *counting = context;
+
 	(void)api;
 	(void)fts;
-	++*(sqlite3_int64 *)context;
-	return SQLITE_OK;
+	return ++counting->rows % ROWS_PER_LOOK == 0 && vs_sql_is_late(counting->sql) ? SQLITE_INTERRUPT : SQLITE_OK;
 }
 
 /* What is the same for all rows. */
@@ -45,11 +54,11 @@ static int learn(struct vs_text_ranking *ranking, const Fts5ExtensionApi *api, F
 		return SQLITE_CORRUPT_VTAB;
 	ranking->average = terms > 0 ? (double)terms / (double)texts : 1.0;
 	for (uint32_t i = 0; rc == SQLITE_OK && i < ranking->search->terms; i++) {
-		sqlite3_int64 with = 0;
+		struct counting with = { ranking->sql, 0 };
 		rc = api->xQueryPhrase(fts, (int)i, &with, count_row);
-		if (with > texts)
-			with = texts;
-		ranking->idf[i] = log1p(((double)(texts - with) + 0.5) / ((double)with + 0.5));
+		if (with.rows > texts)
+			with.rows = texts;
+		ranking->idf[i] = log1p(((double)(texts - with.rows) + 0.5) / ((double)with.rows + 0.5));
 	}
 	ranking->known = rc == SQLITE_OK;
 	return rc;
@@ -184,7 +193,8 @@ static void on_row(const Fts5ExtensionApi *api, Fts5Context *fts, sqlite3_contex
 
 static int prepare(struct vs_meta *meta, struct vs_error *error)
 {
-	static const char *const search[] = { "SELECT 1 FROM text_index WHERE text_index MATCH ?1 AND vs_rank(text_index)" };
+	static const char *const search[] = { "SELECT 1 FROM text_index WHERE text_index MATCH ?1 AND vs_rank(text_index)"
+		                              " ORDER BY rowid" };
 	struct vs_text *text = &meta->text;
 	int rc = vs_text_enter(meta, error);
 
@@ -200,12 +210,13 @@ static int prepare(struct vs_meta *meta, struct vs_error *error)
 
 int vs_text_search(struct vs_meta *meta, struct vs_text_search *search, struct vs_error *error)
 {
-	struct vs_text_ranking ranking = { .search = search };
+	struct vs_text_ranking ranking = { .search = search, .sql = &meta->sql };
 	struct vs_text *text = &meta->text;
 	int rc;
 
 	search->found = 0;
-	memset(search->scores, 0, search->slot_count * sizeof(*search->scores));
+	for (uint32_t i = 0; i < search->slot_count; i++)
+		search->scores[i] = 0.0f;
 	if (text->count == 0)
 		return 0;
 	rc = prepare(meta, error);

@@ -348,6 +348,18 @@ def test_patch_keeps_and_upsert_replaces():
         assert ask(client, text_query="brief") == []
 
 
+def test_every_way_in():
+    for server in conftest.serving():
+        client = server.client
+        lines = [json.dumps({"id": f"line{i}", "vector": [i], "text": f"by line {i}"}) for i in (1, 2)]
+        client.ok("POST", "/v1/batch-upsert", "\n".join(lines).encode(), content_type="application/x-ndjson")
+        client.batch([{"id": "array", "vector": [1], "text": "by array"}])
+        client.ok("POST", "/v1/batch-execute", {"operations": [{"op": "upsert", "id": "op", "vector": [1], "text": "by op"}]})
+        assert {r["id"] for r in ask(client, text_query="by")} == {"line1", "line2", "array", "op"}
+        lines = client.get("/v1/records?include_text=true", headers={"Accept": "application/x-ndjson"}).body.decode().splitlines()
+        assert [json.loads(line)["text"] for line in lines[:-1]] == ["by array", "by line 1", "by line 2", "by op"]
+
+
 def test_answers_are_cached_until_a_write():
     for server in conftest.serving():
         client = server.client

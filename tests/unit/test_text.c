@@ -241,6 +241,30 @@ static void other_processes_see_texts(void **state)
 	fixture_close(&other);
 }
 
+static void a_search_ends_at_its_deadline(void **state)
+{
+	struct fixture *fixture = *state;
+	struct vs_meta *meta;
+	struct vs_meta_state now;
+	struct vs_topk top;
+	struct vs_text_search search = { .expression = "\"common\"", .terms = 1, .top = &top };
+	struct vs_error error;
+
+	put_text(fixture, "a", "common");
+	assert_int_equal(vs_topk_init(&top, 10), 0);
+	assert_ok(vs_namespace_begin(fixture->ns, &now, &error), error);
+	meta = fixture->ns->generation.meta;
+	search.accept = &fixture->ns->generation.live;
+	vs_meta_set_deadline(meta, 1);
+	assert_int_equal(vs_text_search(meta, &search, &error), VS_EBUSY);
+	vs_meta_set_deadline(meta, 0);
+	assert_ok(vs_text_search(meta, &search, &error), error);
+	assert_int_equal(search.found, 1);
+	assert_int_equal(top.len, 1);
+	vs_namespace_end(fixture->ns);
+	vs_topk_release(&top);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -250,6 +274,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_damaged_index_is_built_again, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(texts_are_counted, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(other_processes_see_texts, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(a_search_ends_at_its_deadline, fixture_setup, fixture_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
