@@ -2,7 +2,8 @@
 #
 # libvecstore.so: the core rooms, of which the installed headers' functions alone are exported.
 
-public_headers = src/engine/vecstore.h src/base/error.h src/math/metric.h src/math/quantization.h src/store/tokenizer.h
+public_headers = src/engine/vecstore.h src/base/error.h src/math/metric.h src/math/quantization.h src/store/job.h \
+	src/store/tokenizer.h
 
 pkginclude_HEADERS = src/engine/vecstore.h
 publicbasedir = $(pkgincludedir)/base
@@ -10,7 +11,7 @@ publicbase_HEADERS = src/base/error.h src/base/error.tbl
 publicmathdir = $(pkgincludedir)/math
 publicmath_HEADERS = src/math/metric.h src/math/quantization.h
 publicstoredir = $(pkgincludedir)/store
-publicstore_HEADERS = src/store/tokenizer.h
+publicstore_HEADERS = src/store/job.h src/store/tokenizer.h
 
 lib_LTLIBRARIES += libvecstore.la
 libvecstore_la_SOURCES =

@@ -9,13 +9,6 @@
 
 #define MARK_MAX 256 /* bytes of a mark around words */
 
-struct hybrid {
-	struct vs_ask ask;
-	struct vs_text_query text;
-	struct vs_highlight highlight;
-	const struct vs_hybrid_part *parts;
-};
-
 /* ---- what is asked -------------------------------------------------------------------------------------- */
 
 static int decode_marks(const struct vs_fields *fields, struct vs_highlight *highlight, struct vs_error *error)
@@ -36,7 +29,7 @@ static int decode_marks(const struct vs_fields *fields, struct vs_highlight *hig
 }
 
 /* true, or an object of what shall be other than by default. */
-static int decode_highlight(const struct vs_fields *fields, struct hybrid *hybrid, struct vs_error *error)
+static int decode_highlight(const struct vs_fields *fields, struct vs_ask_hybrid *hybrid, struct vs_error *error)
 {
 	struct json_object *found = json_object_object_get(fields->object, "highlight");
 	struct vs_fields inner = { found, "highlight." };
@@ -70,7 +63,7 @@ static int decode_choice(const struct vs_fields *fields, const char *name, const
 	return vs_fields_fault(fields, name, why, error);
 }
 
-static int decode_text(const struct vs_fields *fields, struct hybrid *hybrid, struct vs_error *error)
+static int decode_text(const struct vs_fields *fields, struct vs_ask_hybrid *hybrid, struct vs_error *error)
 {
 	static const char *const fusions[2] = { "alpha", "rrf" }, *const matches[2] = { "any", "all" };
 	struct vs_text words = { NULL, 0 };
@@ -90,39 +83,40 @@ static int decode_text(const struct vs_fields *fields, struct hybrid *hybrid, st
 	return decode_highlight(fields, hybrid, error);
 }
 
-static int decode(struct vs_call *call, struct hybrid *hybrid, struct vs_error *error)
+int vs_ask_decode_hybrid(const struct vs_fields *fields, struct vs_arena *arena, struct vs_ask_hybrid *hybrid,
+                         struct vs_error *error)
+{
+	static const char *const more[] = { "vector", "id", "text_query", "alpha", "fusion", "match", "highlight", NULL };
+	struct vs_query *query = &hybrid->ask.query;
+	int rc;
+	hybrid->ask.hybrid = true;
+	if ((rc = vs_ask_decode_options(fields, more, arena, &hybrid->ask, error)) ||
+	    (rc = vs_ask_decode_aim(fields, arena, &hybrid->ask, error)) || (rc = decode_text(fields, hybrid, error)))
+		return rc;
+	hybrid->text.candidates = query->candidates;
+	query->candidates = 0;
+	if (hybrid->ask.grouping.field)
+		return vs_fields_fault(fields, "group_by", "is for /v1/query alone", error);
+	if (!query->vector && !query->id && !hybrid->text.words)
+		return vs_fields_fault(fields, "text_query", "is missing, and so is a vector or an id", error);
+	return query->filter ? vs_filter_check(query->filter, error) : 0;
+}
+
+static int decode(struct vs_call *call, struct vs_ask_hybrid *hybrid, struct vs_error *error)
 {
 	static const char *const parameters[] = { "namespace", NULL };
-	static const char *const more[] = { "vector", "id", "text_query", "alpha", "fusion", "match", "highlight", NULL };
-	struct vs_arena *arena = call->request->arena;
 	int rc = vs_target_check(&call->target, parameters, error);
 	if (!rc)
 		rc = vs_call_json(call, error);
 	struct vs_fields fields = { call->body, "" };
-	hybrid->ask.hybrid = true;
-	if (rc || (rc = vs_ask_decode_options(&fields, more, arena, &hybrid->ask, error)) ||
-	    (rc = vs_ask_decode_aim(&fields, arena, &hybrid->ask, error)) || (rc = decode_text(&fields, hybrid, error)))
-		return rc;
-	hybrid->text.candidates = hybrid->ask.query.candidates;
-	hybrid->ask.query.candidates = 0;
-	if (hybrid->ask.grouping.field)
-		return vs_fields_fault(&fields, "group_by", "is for /v1/query alone", error);
-	if (!hybrid->ask.query.vector && !hybrid->ask.query.id && !hybrid->text.words)
-		return vs_fields_fault(&fields, "text_query", "is missing, and so is a vector or an id", error);
-	return hybrid->ask.query.filter ? vs_filter_check(hybrid->ask.query.filter, error) : 0;
+	return rc ? rc : vs_ask_decode_hybrid(&fields, call->request->arena, hybrid, error);
 }
 
 /* ---- what is answered ----------------------------------------------------------------------------------- */
 
-static void encode_part(void *context, struct vs_buf *out, size_t i)
-{
-	const struct hybrid *hybrid = context;
-	vs_query_encode_part(out, &hybrid->parts[i], hybrid->text.words != NULL);
-}
-
 static int search(struct vs_call *call, struct vs_bytes key, struct vs_error *error)
 {
-	struct hybrid hybrid = { VS_ASK, VS_TEXT_QUERY, VS_HIGHLIGHT, NULL };
+	struct vs_ask_hybrid hybrid = VS_ASK_HYBRID;
 	struct vs_buf *out = &call->response->body;
 	struct vs_results results = { 0 };
 	struct vs_namespace *ns = NULL;
@@ -136,7 +130,7 @@ static int search(struct vs_call *call, struct vs_bytes key, struct vs_error *er
 	if (rc)
 		return rc;
 	vs_buf_puts(out, "{\"results\":");
-	rc = vs_ask_encode(out, &ask->query, ask->fields, results.items, results.count, encode_part, &hybrid, error);
+	rc = vs_ask_encode(out, &ask->query, ask->fields, results.items, results.count, vs_ask_encode_part, &hybrid, error);
 	if (rc)
 		return rc;
 	const char *name = ns ? vs_call_namespace_name(call, &ask->name) : NULL;

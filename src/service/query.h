@@ -21,11 +21,21 @@ struct vs_ask {
 };
 #define VS_ASK { VS_QUERY, VS_GROUPING, NULL, { NULL, 0 }, false }
 
+/* What a hybrid query asks besides, and what its results are made of. */
+struct vs_ask_hybrid {
+	struct vs_ask ask;
+	struct vs_text_query text; /* words NULL: by vector alone */
+	struct vs_highlight highlight;
+	const struct vs_hybrid_part *parts;
+};
+#define VS_ASK_HYBRID { VS_ASK, VS_TEXT_QUERY, VS_HIGHLIGHT, NULL }
+
 /* Fields besides those of every query, ended by NULL. */
 #define VS_ASK_MORE_MAX 8
 
-/* The fields of a query into *ask, which is VS_ASK before. more: other fields that there may be (at most VS_ASK_MORE_MAX), ended by
- * NULL. Strings are borrowed from the object; the vector and fields lie in arena. */
+/* The fields of a query into *ask, which is VS_ASK before, or what counts where nothing is given. more: other fields that
+ * there may be (at most VS_ASK_MORE_MAX), ended by NULL. Strings are borrowed from the object; the vector and fields lie in
+ * arena. */
 int vs_ask_decode(const struct vs_fields *fields, const char *const *more, struct vs_arena *arena, struct vs_ask *ask,
                   struct vs_error *error);
 /* The same without a vector and an id: those are fields as unknown as any other. */
@@ -33,6 +43,9 @@ int vs_ask_decode_options(const struct vs_fields *fields, const char *const *mor
                           struct vs_ask *ask, struct vs_error *error);
 /* vector and id alone, neither of which need be there. */
 int vs_ask_decode_aim(const struct vs_fields *fields, struct vs_arena *arena, struct vs_ask *ask, struct vs_error *error);
+/* The fields of a hybrid query into *hybrid, which is VS_ASK_HYBRID before and must not move: text borrows from it. */
+int vs_ask_decode_hybrid(const struct vs_fields *fields, struct vs_arena *arena, struct vs_ask_hybrid *hybrid,
+                         struct vs_error *error);
 /* From a call's JSON body, where the query string may name the namespace alone. */
 int vs_ask_decode_body(struct vs_call *call, const char *const *more, struct vs_ask *ask, struct vs_error *error);
 /* From a vector as the body, and the query string. */
@@ -59,8 +72,11 @@ int vs_query_finish(struct vs_call *call, const struct vs_query_stats *stats, si
 /* The array of groups. */
 int vs_ask_encode_groups(struct vs_buf *out, const struct vs_ask *ask, const struct vs_groups *groups,
                          struct vs_error *error);
-/* What a hybrid query's result is made of, each member after a comma. by_words: words were asked for. */
-void vs_query_encode_part(struct vs_buf *out, const struct vs_hybrid_part *part, bool by_words);
+/* What a hybrid query's result is made of. context: a struct vs_ask_hybrid with its parts. */
+void vs_ask_encode_part(void *context, struct vs_buf *out, size_t i);
+/* The object of results, plan and comparison that query-explain answers. */
+int vs_ask_encode_explained(struct vs_buf *out, const struct vs_ask *ask, const struct vs_results *results,
+                            const struct vs_explanation *explanation, struct vs_error *error);
 /* "stats":{…} */
 void vs_query_encode_stats(struct vs_buf *out, uint64_t total_candidates, uint64_t filtered_count, uint64_t duration_ns,
                            bool cache_hit);

@@ -79,14 +79,16 @@ static void put_rank(struct vs_buf *out, const char *name, uint32_t rank)
 		vs_buf_printf(out, ",\"%s\":null", name);
 }
 
-void vs_query_encode_part(struct vs_buf *out, const struct vs_hybrid_part *part, bool by_words)
+void vs_ask_encode_part(void *context, struct vs_buf *out, size_t i)
 {
+	const struct vs_ask_hybrid *hybrid = context;
+	const struct vs_hybrid_part *part = &hybrid->parts[i];
 	if (part->has_vector) {
 		vs_buf_puts(out, ",\"vector_score\":");
 		vs_json_float(out, part->vector_score);
 		put_rank(out, "vector_rank", part->vector_rank);
 	}
-	if (by_words) {
+	if (hybrid->text.words) {
 		vs_buf_puts(out, ",\"text_score\":");
 		if (part->has_text)
 			vs_json_float(out, part->text_score);

@@ -15,6 +15,7 @@
 #include "service/json_out.h"
 #include "service/json_vectors.h"
 #include "service/split.h"
+#include "store/catalog.h"
 
 struct vs_service {
 	bool insecure;
@@ -127,6 +128,11 @@ const char *vs_call_namespace_name(const struct vs_call *call, const struct vs_t
 	return call->request->ns ? call->request->ns : VS_DEFAULT_NAMESPACE;
 }
 
+int vs_call_store(struct vs_call *call, struct vs_store **store, struct vs_error *error)
+{
+	return vs_handles_store(&call->service->handles, store, error);
+}
+
 int vs_call_namespace(struct vs_call *call, const struct vs_text *ns, bool create, struct vs_namespace **out,
                       struct vs_error *error)
 {
@@ -193,6 +199,7 @@ static void put_error(struct vs_response *response, const struct vs_error *error
 	response->status = vs_error_http(error->code);
 	response->content_type = "application/json";
 	response->etag[0] = '\0';
+	response->location[0] = '\0';
 	response->stream = NULL;
 	response->retry_after = response->status == 503 ? 1 : 0;
 	vs_buf_reset(&response->body);
@@ -219,6 +226,14 @@ static int run(struct vs_call *call, struct vs_error *error)
 	return rc;
 }
 
+/* What could be a name, wherever it stands: also one that another goes before. */
+static int check_names(const struct vs_call *call, struct vs_error *error)
+{
+	const struct vs_text *param = vs_target_param(&call->target, "namespace");
+	int rc = param ? vs_catalog_check_name(param->data, error) : 0;
+	return !rc && call->request->ns ? vs_catalog_check_name(call->request->ns, error) : rc;
+}
+
 static int dispatch(struct vs_call *call, struct vs_error *error)
 {
 	const struct vs_request *request = call->request;
@@ -232,6 +247,8 @@ static int dispatch(struct vs_call *call, struct vs_error *error)
 	rc = vs_auth_check(&call->principal, call->operation->right, error);
 	if (!rc && request->body_len > VS_BODY_MAX)
 		rc = vs_error_at(error, VS_ETOOBIG, "body", -1, "is larger than %u MiB", VS_BODY_MAX >> 20);
+	if (!rc && call->operation->right != VS_RIGHT_NONE)
+		rc = check_names(call, error);
 	if (!rc)
 		rc = run(call, error);
 	return rc;

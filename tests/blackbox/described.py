@@ -82,8 +82,10 @@ class Operation:
         self.answers = {int(code): answer for code, answer in self.node["responses"].items()}
         self.pattern = re.compile(re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(path)))
 
-    def target(self, path_values="king", **query):
-        """With every {placeholder} of the path filled in."""
+    def target(self, path_values=None, **query):
+        """With every {placeholder} of the path filled in: by an example of it, else by the id of a record."""
+        examples = [parameter.get("example", "king") for parameter in self.parameters if parameter["in"] == "path"]
+        path_values = path_values or "".join(map(str, examples))
         path = re.sub(r"\{\w+\}", urllib.parse.quote(path_values, safe=""), self.path)
         return path + ("?" + urllib.parse.urlencode(query) if query else "")
 

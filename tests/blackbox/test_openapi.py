@@ -4,11 +4,14 @@
 An operation that is new in the description is walked as the others are. What the ways of PROVOCATIONS do not provoke of it
 needs a line in SPECIAL."""
 
+import contextlib
 import errno
 import json
 import os
 import shutil
+import sqlite3
 import tempfile
+import threading
 from pathlib import Path
 
 import pytest
@@ -18,6 +21,7 @@ import described
 import fastcgi
 import harness
 from harness import wait_for
+from test_jobs import held, hold
 from test_serve import in_mounts
 
 pytestmark = pytest.mark.xdist_group("openapi")
@@ -28,20 +32,30 @@ LONG = 128 << 10  # bytes, beyond which a request target is refused
 
 
 def seed(client):
-    """What the examples speak of: `king` of version 1, `queen` of version 2, and some more."""
+    """What the examples speak of."""
     conftest.empty(client)
     records = [
         {"id": name, "vector": vector, "metadata": {"rank": 10 * place, "first": name[0]}}
         for place, (name, vector) in enumerate(VECTORS.items(), 1)
     ]
     client.batch(records)
-    client.batch(records[1:2])
+
+
+def seed_job(data):
+    """Job 1: a cancelled one, which may be cancelled again."""
+    with sqlite3.connect(data / "catalog.db") as db:
+        db.execute(
+            "INSERT INTO job (kind, namespace, folder, arguments, state, created_at) SELECT 'compact', name, "
+            "'ffffffffffffffff', '{}', 4, created_at FROM namespace"
+        )
+    db.close()
 
 
 @pytest.fixture(scope="module")
 def seeded():
     for server in conftest.serving():
         seed(server.client)
+        seed_job(server.data)
         yield server
 
 
@@ -59,6 +73,20 @@ def test_served_as_written(seeded):
     assert served == {**written, "openapi": "3.1.0", "info": {**written["info"], "version": version}}
 
 
+def as_it_is(client, value):
+    """An example (a body, or a part of it) with the versions that the records have here."""
+    if isinstance(value, bytes) and b"if_version" in value:
+        return json.dumps(as_it_is(client, json.loads(value))).encode()
+    if isinstance(value, list):
+        return [as_it_is(client, one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    made = {name: as_it_is(client, one) for name, one in value.items()}
+    if "if_version" in made:
+        made["if_version"] = client.record(made.get("id", "king")).json()["version"]
+    return made
+
+
 # ---- examples ---------------------------------------------------------------------------------------------------
 
 
@@ -68,12 +96,12 @@ def test_examples_are_answered(seeded, name):
     operation = OPERATIONS[name]
     for example, kind, body in operation.examples():
         seed(seeded.client)
-        reply = send(operation, seeded.client, body, kind or "")
-        operation.check(reply)
-        assert reply.status == 200, f"{name}, {example}: {reply}"
         if kind == "application/json":
             wrong = described.faults(operation.bodies[kind]["schema"], json.loads(body))
             assert not wrong, f"{name}, {example}: {wrong}"
+        reply = send(operation, seeded.client, as_it_is(seeded.client, body), kind or "")
+        operation.check(reply)
+        assert reply.status == 200, f"{name}, {example}: {reply}"
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
@@ -119,7 +147,8 @@ def other_version_in(field):
 
 
 def same_version(operation, server):
-    return send(operation, server.client, headers={"If-None-Match": '"7", "1"'})
+    tags = '"0", ' + server.client.record("king").headers["etag"]
+    return send(operation, server.client, headers={"If-None-Match": tags})
 
 
 def long_target(operation, server):
@@ -133,8 +162,35 @@ def long_header(operation, server):
     return send(operation, server.client, headers={"X-Long": "x" * 9000})
 
 
+def beyond_the_newest(operation, server):
+    return send(operation, server.client, target=operation.target(since=10**9))
+
+
 def not_json(operation, server):
     return send(operation, server.client, b"<a/>", "text/xml")
+
+
+def without_waiting(operation, server):
+    return send(operation, server.client, target=operation.target(wait=0))
+
+
+def cancelled_meanwhile(operation, server):
+    replies = []
+    for state in ("queued", "running"):
+        wait_for(lambda: not server.client.ok("GET", f"/v1/jobs?state={state}")["jobs"], "earlier jobs")
+    with held(server.data):
+        asking = threading.Thread(target=lambda: replies.append(send(operation, server.client)))
+        asking.start()
+        job = wait_for(lambda: server.client.ok("GET", "/v1/jobs?state=running")["jobs"], "a job")[0]
+        server.client.ok("POST", f"/v1/jobs/{job['id']}/cancel")
+        asking.join()
+    return replies[0]
+
+
+def done_already(operation, server):
+    server.client.ok("POST", "/v1/compact?wait=60")
+    done = server.client.ok("GET", "/v1/jobs?state=succeeded")["jobs"][0]
+    return send(operation, server.client, target=operation.target(str(done["id"])))
 
 
 # code: how it comes about, wherever it is described, on a server that is well
@@ -152,6 +208,10 @@ PROVOCATIONS = {
 SPECIAL = {
     ("batchUpsert", 412): other_version_in("records"),
     ("batchExecute", 412): other_version_in("operations"),
+    ("listChanges", 410): beyond_the_newest,
+    ("compact", 202): without_waiting,
+    ("compact", 409): cancelled_meanwhile,
+    ("cancelJob", 409): done_already,
 }
 # code: the fixture below whose server gives it
 STATES = {500: "broken", 503: "refusing", 507: "full"}
@@ -202,6 +262,7 @@ def prepared(**options):
     """As conftest.serving: a server that was seeded and has ended."""
     for server in conftest.serving(workers=1, **options):
         seed(server.client)
+        seed_job(server.data)
         server.stop()
         yield server
 
@@ -212,6 +273,9 @@ def broken():
     for server in prepared(env={"VECSTORE_SHARE": "/nonexistent"}):
         path = harness.generation(server.data) / "meta.db"
         path.write_bytes(b"no database " * (path.stat().st_size // 12))
+        with sqlite3.connect(server.data / "catalog.db") as db:
+            db.execute("UPDATE job SET progress = 7")
+        db.close()
         launch(server)
         yield lambda operation: [send(operation, server.client)]
 
@@ -225,7 +289,7 @@ def refusing():
         launch(server)
         replies = {name: send(operation, server.client) for name, operation in OPERATIONS.items()}
         for name, reply in replies.items():
-            needs_it = 404 in OPERATIONS[name].answers or name == "ready"
+            needs_it = (404 in OPERATIONS[name].answers or name == "ready") and "Job" not in name
             assert reply.status == (503 if needs_it else 200), f"{name}: {reply}"
         server.socket().rename(server.run_dir / "away")
         yield lambda operation: [replies[operation.name], send(operation, server.client)]
@@ -240,17 +304,24 @@ def full():
         for server in conftest.serving(data=folder, prefix=in_mounts(script, folder)):
             seed(server.client)
             # As the server's processes see it.
-            filler = f"/proc/{server.process.pid}/root{folder}/filler"
+            seen = Path(f"/proc/{server.process.pid}/root{folder}")
+            filler = seen / "filler"
 
             def ask(operation):
                 replies = []
-                with open(filler, "wb", buffering=0) as file:
+                with contextlib.ExitStack() as stack:
+                    file = stack.enter_context(open(filler, "wb", buffering=0))
+                    if operation.name == "cancelJob":  # of one that runs: job 1, the first of this server
+                        stack.enter_context(hold(next(seen.glob("ns/*"))))
+                        server.client.post("/v1/compact?wait=0")
+                        wait_for(lambda: server.client.ok("GET", "/v1/jobs/1")["state"] == "running", "a job")
                     server.client.upsert("king", VECTORS["king"])
                     if operation.name.startswith("restore"):
                         server.client.ok("POST", "/v1/soft-delete/king")
                     while not replies or (replies[-1].status == 200 and len(replies) < 100):
                         fill(file)
-                        replies.append(send(operation, server.client))
+                        kind, body = operation.body()
+                        replies.append(send(operation, server.client, as_it_is(server.client, body), kind or ""))
                 return replies
 
             yield ask

@@ -392,8 +392,9 @@ def test_query_by_words(tmp_path):
     answer = json.loads(run("query", "--text", "fox", "--vector", "[0, 1]", "--alpha", "0.2", "--json", "--limit", "2",
                             "--data", data, check=0).stdout)
     assert len(answer["results"]) == 2 and answer["results"][0]["text_rank"]
-    for wrong in (["--text", "a", "--alpha", "2"], ["--id", "fox", "--highlight"]):
-        assert run("query", *wrong, "--data", data).returncode == 1
+    for wrong, status in ((["--text", "a", "--alpha", "2"], 1), (["--id", "fox", "--highlight"], 2),
+                          (["--text", "a", "--explain"], 2), (["--text", "a", "--min-score", "1"], 1)):
+        assert run("query", *wrong, "--data", data).returncode == status
     assert run("query", "--limit", "2", "--data", data).returncode == 2
     assert run("import", "-", "--tokenizer", "porter", "--data", data, stdin=b"").returncode == 1
 
@@ -411,7 +412,7 @@ def test_export_and_import_keep_texts(tmp_path, kind):
     run("export", "--output", again, "--data", tmp_path / "b", check=0)
     assert out.read_bytes() == again.read_bytes()
     if kind == "csv":
-        found = {row["id"]: row["text"] for row in csv.DictReader(io.StringIO(out.read_bytes().decode(), newline=""))}
+        found = {row["id"]: row["@text"] for row in csv.DictReader(io.StringIO(out.read_bytes().decode(), newline=""))}
         assert found == {name: text or "" for name, text in texts.items()}
     else:
         found = {row["id"]: row.get("text") for row in map(json.loads, out.read_text().splitlines())}
@@ -421,9 +422,8 @@ def test_export_and_import_keep_texts(tmp_path, kind):
 
 
 def test_csv_columns_of_text(tmp_path):
-    table = b"id,vector,text,story\na,\"[1]\",1,2\n"
-    run("import", "-", "--format", "csv", "--columns", "story:fulltext", "--data", tmp_path / "a", stdin=table, check=0)
+    table = b'id,vector,text,@text\na,"[1]",1,2\n'
+    run("import", "-", "--format", "csv", "--columns", "text:fulltext,@text:auto", "--data", tmp_path / "a", stdin=table, check=0)
     run("import", "-", "--format", "csv", "--data", tmp_path / "b", stdin=table, check=0)
     records = [json.loads(run("export", "--data", tmp_path / name, check=0).stdout) for name in "ab"]
-    assert [(r["text"], r["metadata"]) for r in records] == [("2", {"text": 1}), ("1", {"story": 2})]
-    assert run("export", "--format", "csv", "--fields", "text", "--data", tmp_path / "a").returncode == 1
+    assert [(r["text"], r["metadata"]) for r in records] == [("1", {"@text": 2}), ("2", {"text": 1})]

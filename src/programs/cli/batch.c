@@ -96,7 +96,7 @@ static bool is_same(const struct vs_record *stored, const struct vs_record_input
 	bool same_text = input->text ? stored->text && stored->text_len == input->text_len &&
 	                                   memcmp(stored->text, input->text, input->text_len) == 0
 	                             : !stored->text;
-	return (stored->deleted_at != 0) == deleted && stored->dimension == input->dimension &&
+	return (stored->deleted_at != 0) == deleted && stored->expires_at == input->expires_at && stored->dimension == input->dimension &&
 	       memcmp(stored->vector, input->vector, input->dimension * sizeof(float)) == 0 && stored->metadata_len == len &&
 	       memcmp(stored->metadata, metadata, len) == 0 && same_text;
 }

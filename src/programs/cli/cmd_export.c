@@ -220,14 +220,6 @@ static int open_outputs(struct exporting *exporting, struct vs_error *error)
 	return rc ? rc : open_side(args, VS_FLAG_OUTPUT_METADATA, &exporting->metadata, error);
 }
 
-static bool has_field(const char *fields, const char *name)
-{
-	for (const char *at = fields; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL)
-		if (strcspn(at, ",") == strlen(name) && memcmp(at, name, strlen(name)) == 0)
-			return true;
-	return false;
-}
-
 static int open_all(struct exporting *exporting, struct vs_error *error)
 {
 	const struct vs_args *args = exporting->args;
@@ -247,8 +239,6 @@ static int open_all(struct exporting *exporting, struct vs_error *error)
 		return rc;
 	export->dimension = stats.dimension;
 	export->with_text = stats.texts > 0 && !export->writer->vectors_only;
-	if (export->with_text && has_field(export->fields, "text"))
-		return vs_error_set(error, VS_EINVAL, "--fields: text is the column of the records' texts; use jsonl");
 	exporting->total = stats.total;
 	return open_outputs(exporting, error);
 }

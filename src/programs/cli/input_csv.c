@@ -17,6 +17,7 @@
 #include "programs/cli/csv.h"
 #include "programs/cli/records.h"
 #include "service/json_out.h"
+#include "service/lifetime.h"
 
 struct csv {
 	struct vs_csv_columns columns;
@@ -256,6 +257,11 @@ static int decode_field(struct vs_records *records, struct vs_arena *arena, size
 		record->text = vs_arena_dup(arena, field->text, field->len);
 		record->text_len = field->len;
 		return record->text ? 0 : vs_error_set(error, VS_ENOMEM, "no memory for a record");
+	case VS_CSV_EXPIRES:
+		return field->len == 0 || vs_lifetime_parse(field->text, field->len, &record->expires_at)
+		           ? 0
+		           : vs_error_at(error, VS_EINVAL, column->name, -1,
+		                         "'%.40s' is neither a time such as 2026-01-31T12:00:00Z nor milliseconds since 1970", field->text);
 	case VS_CSV_DELETED:
 		return field->len == 0 || read_boolean(field->text, &records->deleted)
 		           ? 0

@@ -27,6 +27,10 @@ static int write_record(struct vs_export *export, const struct vs_record *record
 		vs_buf_puts(out, ",\"text\":");
 		vs_json_text(out, record->text, record->text_len);
 	}
+	if (record->expires_at) {
+		vs_buf_puts(out, ",\"expires_at\":");
+		vs_json_time(out, record->expires_at);
+	}
 	vs_buf_puts(out, record->deleted_at ? ",\"deleted\":true}\n" : "}\n");
 	return 0;
 }
