@@ -435,8 +435,7 @@ enum vs_fusion {
 	VS_FUSION_RRF,   /* reciprocal rank fusion (Cormack, Clarke and Büttcher, 2009): the sum of 1 / (60 + rank) */
 };
 
-/* A passage of a result's text around what was found. */
-struct vs_highlight {
+struct vs_highlight { /* a passage of a result's text around what was found */
 	const char *before, *after; /* marks around each term, put in as they are */
 	uint32_t words;             /* of the passage, 1 to VS_HIGHLIGHT_WORDS_MAX */
 	bool html;                  /* & < > " ' of the text become character references */
@@ -446,7 +445,7 @@ struct vs_highlight {
 struct vs_text_query {
 	const char *words; /* what to look for: see engine/words.h and openapi.yaml; NULL: nothing */
 	size_t words_len;
-	bool all; /* every word must be there, not just one */
+	bool all;          /* every word must be there, not just one */
 	enum vs_fusion fusion;
 	float alpha;         /* 0 to 1: what the vector counts for */
 	uint32_t candidates; /* of each half, limit + offset to VS_CANDIDATES_MAX (or to these, if they are more); 0: chosen */
@@ -454,23 +453,18 @@ struct vs_text_query {
 };
 #define VS_TEXT_QUERY { NULL, 0, false, VS_FUSION_ALPHA, 0.7f, 0, NULL }
 
-/* What a result's score is made of. */
-struct vs_hybrid_part {
-	bool has_vector; /* there was a vector to compare with */
-	bool has_text;   /* the text matches */
-	float vector_score;
-	float text_score;       /* BM25: see store/text.h */
-	uint32_t vector_rank;   /* among the candidates by vector, from 1; 0: it is none of them */
-	uint32_t text_rank;     /* the same by text */
-	const char *highlight;  /* NULL: the text does not match, or none was asked for */
+struct vs_hybrid_part { /* what a result's score is made of */
+	bool has_vector, has_text; /* there was a vector to compare with; the text matches */
+	float vector_score, text_score; /* text: BM25, see store/text.h */
+	uint32_t vector_rank, text_rank; /* among the candidates of each half, from 1; 0: it is none of them */
+	const char *highlight; /* NULL: the text does not match, or none was asked for */
 	size_t highlight_len;
 };
 
 /* Records that are near the query's vector (or id), or whose texts hold its words, or both; without a vector and an id,
  * those by words alone. Candidates of both halves are scored by both, exactly, and fused. For alpha, the text's part is
  * its BM25 over the best of all candidates (0 where it does not match), the vector's is 1 for the nearest candidate, 0 for the
- * farthest, and linear in the distance between. Where there is one half only, its score is the result's, as it is.
- * (*parts)[i] belongs to results->items[i]. The query has no min_score, max_distance and diversity. I6: count is min(limit, matches -
+ * farthest, and linear in the distance between. Of one half only, its score is the result's. (*parts)[i] belongs to results->items[i]. The query has no min_score, max_distance and diversity. I6: count is min(limit, matches -
  * offset), where all that the filter accepts match if there is a vector, else those whose text does. VS_EBUSY when the search for
  * words takes more than ten seconds. */
 int vs_namespace_search_hybrid(struct vs_namespace *ns, const struct vs_query *query, const struct vs_text_query *text,
