@@ -144,6 +144,14 @@ int vs_text_remove_id(struct vs_meta *meta, const char *id, size_t id_len, struc
 	return vs_text_remove(meta, (uint32_t)slot, error);
 }
 
+/* FTS5 does so for any savepoint. */
+int vs_text_flush(struct vs_meta *meta, struct vs_error *error)
+{
+	if (meta->text.statements[0] == NULL || sqlite3_txn_state(meta->sql.db, "main") != SQLITE_TXN_WRITE)
+		return 0;
+	return vs_sql_exec(&meta->sql, "SAVEPOINT text; RELEASE text", error);
+}
+
 /* ---- words ---------------------------------------------------------------------------------------------- */
 
 static int find_api(struct vs_meta *meta, struct vs_error *error)

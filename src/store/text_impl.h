@@ -44,6 +44,8 @@ int vs_text_connect(struct vs_meta *meta, struct vs_error *error);
 /* Beside the same of the record, inside a write transaction. */
 int vs_text_put(struct vs_meta *meta, uint32_t slot, const char *text, size_t len, struct vs_error *error);
 int vs_text_remove(struct vs_meta *meta, uint32_t slot, struct vs_error *error);
+/* What the index has put off until the commit is written now, so that its pages can be counted. */
+int vs_text_flush(struct vs_meta *meta, struct vs_error *error);
 int vs_text_remove_id(struct vs_meta *meta, const char *id, size_t id_len, struct vs_error *error);
 
 #endif

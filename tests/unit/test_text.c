@@ -241,6 +241,32 @@ static void other_processes_see_texts(void **state)
 	fixture_close(&other);
 }
 
+/* What a quota is compared with before the commit is what there is after it. */
+static void the_index_counts_before_the_commit(void **state)
+{
+	static char text[200000];
+	struct fixture *fixture = *state;
+	struct vs_meta_row row = { .slot = 900, .id = "a", .id_len = 1, .metadata = "{}", .metadata_len = 2, .text = text };
+	struct vs_meta_state now;
+	struct vs_meta *meta;
+	uint64_t empty, before, after;
+	struct vs_error error;
+
+	for (size_t i = 0; row.text_len + 8 < sizeof(text); i++)
+		row.text_len += (size_t)snprintf(text + row.text_len, 8, "w%05zu ", i * 7919 % 100000);
+	assert_ok(vs_namespace_begin_write(fixture->ns, &now, &error), error);
+	meta = fixture->ns->generation.meta;
+	assert_ok(vs_meta_used(meta, &empty, &error), error);
+	assert_ok(vs_meta_put(meta, &row, &error), error);
+	assert_ok(vs_meta_used(meta, &before, &error), error);
+	assert_true(before > empty + row.text_len * 3 / 2);
+	assert_ok(vs_meta_commit(meta, &now, &error), error);
+	assert_ok(vs_namespace_begin_write(fixture->ns, &now, &error), error);
+	assert_ok(vs_meta_used(meta, &after, &error), error);
+	vs_meta_rollback(meta);
+	assert_int_equal(before, after);
+}
+
 static void a_search_ends_at_its_deadline(void **state)
 {
 	struct fixture *fixture = *state;
@@ -274,6 +300,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_damaged_index_is_built_again, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(texts_are_counted, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(other_processes_see_texts, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(the_index_counts_before_the_commit, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(a_search_ends_at_its_deadline, fixture_setup, fixture_teardown),
 	};
 
