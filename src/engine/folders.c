@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/folder.h"
+#include "engine/birth.h"
 #include "engine/check.h"
 
 /* ---- generations ---------------------------------------------------------------------------------------- */
@@ -102,7 +103,9 @@ static int judge_folder(struct folders *folders, const char *name, struct vs_err
 
 	if (snprintf(path, sizeof(path), "%s/ns/%s", folders->store->path, name) >= (int)sizeof(path))
 		return vs_error_set(error, VS_EINVAL, "the path of the data folder is too long");
-	if (slots_in(path) > 0) {
+	if (vs_birth_going_on(path))
+		return 0;
+	if (!vs_birth_ended(path) && slots_in(path) > 0) {
 		folders->result->problems++;
 		snprintf(text, sizeof(text), "ns/%s: holds records, but no namespace has this folder: restore the catalog.db that "
 		                             "names it, or remove it", name);
@@ -115,7 +118,7 @@ static int judge_folder(struct folders *folders, const char *name, struct vs_err
 	} else {
 		folders->result->repairs++;
 	}
-	snprintf(text, sizeof(text), "ns/%s: is empty, and no namespace has this folder", name);
+	snprintf(text, sizeof(text), "ns/%s: is empty or unfinished, and no namespace has this folder", name);
 	say(folders, text);
 	return rc;
 }
@@ -126,7 +129,8 @@ static int see_folder(void *context, const char *name)
 	struct vs_error *error = folders->error;
 	int rc;
 
-	if (strlen(name) != VS_FOLDER_LEN || strspn(name, "0123456789abcdef") != VS_FOLDER_LEN)
+	if (!vs_birth_is_making(name) &&
+	    (strlen(name) != VS_FOLDER_LEN || strspn(name, "0123456789abcdef") != VS_FOLDER_LEN))
 		return 0;
 	folders->folder = name;
 	folders->known = false;

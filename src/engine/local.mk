@@ -17,4 +17,8 @@ libvecstore_core_la_SOURCES += \
 	src/engine/rows_fill.c src/engine/rows_fill.h \
 	src/engine/columns_tree.c src/engine/columns_tree.h src/engine/columns_check.c src/engine/columns_check.h \
 	src/engine/upkeep.c src/engine/check.c src/engine/check.h src/engine/repair.c src/engine/folders.c \
+	src/engine/birth.c src/engine/birth.h src/engine/work.c src/engine/work.h \
+	src/engine/snapshot.c src/engine/snapshot.h src/engine/snapshot_build.c src/engine/snapshot_capture.c \
+	src/engine/snapshot_export.c src/engine/snapshot_import.c src/engine/snapshot_import.h src/engine/import_records.c \
+	src/engine/snapshot_restore.c src/engine/snapshot_verify.c \
 	src/engine/tail.c
