@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Folders that nothing names: generations beside the live one, namespaces without a row. Creation, compaction and the like
+ * Folders that nothing names: generations beside the live one, namespaces without a row, unfinished snapshots. Creation, compaction and the like
  * leave them when they are killed. Each is removed only by who holds the lock under which it could be in the making.
  */
 #include <stdio.h>
@@ -9,6 +9,7 @@
 #include "base/folder.h"
 #include "engine/birth.h"
 #include "engine/check.h"
+#include "engine/snapshot.h"
 
 /* ---- generations ---------------------------------------------------------------------------------------- */
 
@@ -141,6 +142,16 @@ static int see_folder(void *context, const char *name)
 	return folders->locked ? judge_folder(folders, name, error) : 0;
 }
 
+static void unfinished(void *context, const char *path)
+{
+	struct folders *folders = context;
+	char text[300];
+
+	*(folders->options->repair ? &folders->result->mended : &folders->result->repairs) += 1;
+	snprintf(text, sizeof(text), "%s: is an unfinished snapshot, and nobody works on it", path);
+	say(folders, text);
+}
+
 int vs_store_check(struct vs_store *store, const struct vs_store_check_options *options, struct vs_check_result *result,
                    struct vs_error *error)
 {
@@ -151,6 +162,8 @@ int vs_store_check(struct vs_store *store, const struct vs_store_check_options *
 	*result = (struct vs_check_result){ 0 };
 	snprintf(path, sizeof(path), "%.*s/ns", (int)sizeof(path) - 4, store->path);
 	rc = vs_catalog_check(store->catalog, catalog_problem, &folders, error);
+	if (rc == 0)
+		rc = vs_snapshot_leftovers(store, options->repair, unfinished, &folders, error);
 	if (rc == 0)
 		rc = vs_folder_each(path, see_folder, &folders, error);
 	if (rc < 0 || !folders.unnamed)

@@ -99,6 +99,60 @@ int vs_snapshots_begin(struct vs_snapshots *snapshots, struct vs_namespace *ns, 
 	                      : rc;
 }
 
+struct sweep {
+	char dir[VS_GENERATION_PATH]; /* DATA/snapshots, then that of a namespace */
+	bool remove;
+	void (*each)(void *context, const char *path);
+	void *context;
+	struct vs_error *error;
+};
+
+static int sweep_one(void *context, const char *name)
+{
+	const struct sweep *sweep = context;
+	char path[VS_GENERATION_PATH];
+	int rc = 0;
+
+	if (name[0] != '.' || strcmp(name, ".lock") == 0 || vs_snapshot_path(path, sweep->dir, name, NULL) < 0)
+		return 0;
+	if (sweep->remove)
+		rc = vs_folder_remove(path, VS_MANIFEST_NAME, sweep->error);
+	if (rc == 0)
+		sweep->each(sweep->context, strstr(path, "/snapshots/") + 1);
+	return rc;
+}
+
+/* The folder of a namespace, unless somebody works in it. */
+static int sweep_namespace(void *context, const char *name)
+{
+	const struct sweep *all = context;
+	struct sweep sweep = *all;
+	struct vs_file lock = VS_FILE_INIT;
+	char path[VS_GENERATION_PATH];
+	int rc = vs_snapshot_path(sweep.dir, all->dir, name, all->error);
+
+	if (rc == 0)
+		rc = vs_snapshot_path(path, sweep.dir, ".lock", all->error);
+	if (rc < 0 || !vs_file_exists(path))
+		return rc;
+	rc = vs_file_open(&lock, path, VS_FILE_WRITE, all->error);
+	if (rc == 0)
+		rc = vs_file_lock(&lock, all->error);
+	if (rc == 0)
+		rc = vs_folder_each(sweep.dir, sweep_one, &sweep, all->error);
+	vs_file_close(&lock);
+	return rc == VS_EBUSY ? 0 : rc;
+}
+
+int vs_snapshot_leftovers(const struct vs_store *store, bool remove, void (*each)(void *context, const char *path),
+                          void *context, struct vs_error *error)
+{
+	struct sweep sweep = { .remove = remove, .each = each, .context = context, .error = error };
+	int rc = vs_snapshot_path(sweep.dir, store->path, "snapshots", error);
+
+	return rc < 0 || !vs_file_exists(sweep.dir) ? rc : vs_folder_each(sweep.dir, sweep_namespace, &sweep, error);
+}
+
 void vs_snapshots_end(struct vs_snapshots *snapshots)
 {
 	vs_file_close(&snapshots->lock);

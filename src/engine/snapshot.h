@@ -29,6 +29,10 @@ int vs_snapshots_begin(struct vs_snapshots *snapshots, struct vs_namespace *ns, 
 void vs_snapshots_clear(struct vs_snapshots *snapshots);
 void vs_snapshots_end(struct vs_snapshots *snapshots);
 
+/* Tells what work that was killed has left in any namespace's folder of snapshots, and removes it. */
+int vs_snapshot_leftovers(const struct vs_store *store, bool remove, void (*each)(void *context, const char *path),
+                          void *context, struct vs_error *error);
+
 /* dir/name */
 int vs_snapshot_path(char path[VS_GENERATION_PATH], const char *dir, const char *name, struct vs_error *error);
 /* The folder of a snapshot that there is, and its manifest: VS_EINVAL, VS_ENOTFOUND, VS_ECORRUPT. */

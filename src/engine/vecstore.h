@@ -588,7 +588,7 @@ int vs_namespace_clone(struct vs_namespace *ns, const char *to, const struct vs_
                        struct vs_error *error);
 
 /* A snapshot as one file: a tar archive, its manifest first. The sums of its files are compared when it is opened, and again
- * while it is read. The namespace must outlive it. */
+ * while it is read. */
 struct vs_snapshot_reader;
 int vs_snapshot_reader_open(struct vs_namespace *ns, const char *name, const struct vs_work_options *options,
                             struct vs_snapshot_reader **reader, uint64_t *bytes, struct vs_error *error);

@@ -23,7 +23,7 @@ struct vs_call {
 	struct vs_response *response;
 	const struct vs_operation *operation; /* NULL while no route was found */
 	struct vs_target target;
-	struct vs_text id; /* the {id} of the path; data NULL when the route has none */
+	struct vs_text id; /* what stands for {id} or {name} in the path; data NULL when the route has none */
 	struct vs_principal principal;
 	struct json_object *body; /* released after the call; strings taken from it live until then */
 	struct vs_json *json;
@@ -47,7 +47,7 @@ static inline bool vs_call_may_retry(const struct vs_call *call, int rc)
 
 /* ---- what the body is ---- */
 
-enum vs_media { VS_MEDIA_NONE, VS_MEDIA_JSON, VS_MEDIA_NDJSON, VS_MEDIA_OCTETS, VS_MEDIA_PATCH, VS_MEDIA_OTHER };
+enum vs_media { VS_MEDIA_NONE, VS_MEDIA_JSON, VS_MEDIA_NDJSON, VS_MEDIA_OCTETS, VS_MEDIA_PATCH, VS_MEDIA_TAR, VS_MEDIA_OTHER };
 enum vs_media vs_call_media(const struct vs_call *call);
 /* VS_EMEDIA unless the body is called JSON, VS_EINVAL when it is empty. */
 int vs_call_check_json(const struct vs_call *call, struct vs_error *error);

@@ -73,6 +73,8 @@ void vs_service_handle(struct vs_service *service, const struct vs_request *requ
 /* Once body was sent: makes its next piece. False when there is none. After a fault the last piece is a line with the error,
  * which is in response->error, too. The request's arena and strings must still be there. */
 bool vs_service_more(struct vs_response *response);
+/* No more of it is wanted: lets go of what the rest is made of. Needed after each answer of which more was not asked to the end. */
+void vs_service_end(struct vs_response *response);
 /* Answers with error alone, for a request that the program could not even read (a body too large or cut short). */
 void vs_service_refuse(struct vs_service *service, const struct vs_request *request, const struct vs_error *error,
                        struct vs_response *response);

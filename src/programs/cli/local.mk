@@ -12,6 +12,7 @@ vecstore_SOURCES = \
 	src/programs/cli/cmd_query.c \
 	src/programs/cli/cmd_query_file.c src/programs/cli/query_file.h \
 	src/programs/cli/cmd_serve.c \
+	src/programs/cli/cmd_snapshot.c \
 	src/programs/cli/cmd_version.c \
 	src/programs/cli/commands.tbl \
 	src/programs/cli/csv.c src/programs/cli/csv.h \

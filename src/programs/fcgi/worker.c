@@ -181,6 +181,7 @@ static void send(struct vs_worker *worker, const struct vs_wire *wire, bool with
 		taken = wire->write(wire->context, response->body.data, response->body.len);
 	while (with_body && taken && vs_service_more(&worker->response))
 		taken = wire->write(wire->context, response->body.data, response->body.len);
+	vs_service_end(&worker->response);
 }
 
 static void finish(struct vs_worker *worker, const struct vs_wire *wire, const struct vs_request *request)
