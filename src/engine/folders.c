@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Folders that nothing names: generations beside the live one, namespaces without a row, unfinished snapshots. Creation, compaction and the like
- * leave them when they are killed. Each is removed only by who holds the lock under which it could be in the making.
+ * Folders that nothing names: generations beside the live one, namespaces without a row, unfinished snapshots. Creation,
+ * compaction and the like leave them when they are killed. Each is removed only by who holds the lock under which it could be in
+ * the making.
  */
 #include <stdio.h>
 #include <string.h>
