@@ -64,17 +64,18 @@ void vs_birth_forget(const char *folder)
 		(void)vs_file_remove(path, NULL);
 }
 
-int vs_birth_check(struct vs_store *store, const char *name, struct vs_error *error)
+int vs_birth_check(struct vs_store *store, const char *field, const char *name, struct vs_error *error)
 {
 	struct vs_catalog_entry entry;
 	struct vs_error why;
-	int rc = vs_catalog_check_name(name, error);
+	int rc;
 
-	if (rc < 0)
-		return rc;
+	if (vs_catalog_check_name(name, NULL) < 0)
+		return vs_error_at(error, VS_EINVAL, field, -1,
+		                   "a namespace's name has 1 to 63 characters of a-z, 0-9, - and _, and begins with a letter or digit");
 	rc = vs_catalog_find(store->catalog, name, &entry, &why);
 	if (rc == 0)
-		return vs_error_set(error, VS_ECONFLICT, "there is a namespace \"%s\" already", name);
+		return vs_error_at(error, VS_ECONFLICT, field, -1, "there is a namespace \"%s\" already", name);
 	if (rc != VS_ENOTFOUND && error != NULL)
 		*error = why;
 	return rc == VS_ENOTFOUND ? 0 : rc;

@@ -5,8 +5,8 @@
 
 #include "engine/namespace.h"
 
-/* VS_EINVAL when it is no name, VS_ECONFLICT when a namespace has it. */
-int vs_birth_check(struct vs_store *store, const char *name, struct vs_error *error);
+/* VS_EINVAL, with the field, when it is no name, VS_ECONFLICT when a namespace has it. */
+int vs_birth_check(struct vs_store *store, const char *field, const char *name, struct vs_error *error);
 
 /* The name of a folder that never had a row. */
 bool vs_birth_is_making(const char *name);

@@ -155,7 +155,7 @@ int vs_snapshot_restore(struct vs_namespace *ns, const char *name, const char *i
 
 	vs_work_init(&work, options);
 	if (rc == 0 && into != NULL)
-		rc = vs_birth_check(ns->store, into, error);
+		rc = vs_birth_check(ns->store, "into", into, error);
 	if (rc == 0)
 		rc = vs_snapshots_begin(&snapshots, ns, error);
 	if (rc < 0)
@@ -172,7 +172,7 @@ int vs_namespace_clone(struct vs_namespace *ns, const char *to, const struct vs_
 {
 	struct vs_work work;
 	uint64_t count = 0;
-	int rc = vs_birth_check(ns->store, to, error);
+	int rc = vs_birth_check(ns->store, "to", to, error);
 
 	while (rc == 0 || rc == VS_ESTALE) { /* a compaction has put another generation in the source's place */
 		vs_work_init(&work, options);

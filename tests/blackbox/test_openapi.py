@@ -36,6 +36,16 @@ def seed(client):
     ]
     client.batch(records)
     client.batch(records[1:2])
+    seed_snapshots(client)
+
+
+def seed_snapshots(client):
+    """A snapshot `king`, a file of it to upload, a namespace `king`; and none that an example makes."""
+    for snapshot in client.ok("GET", "/v1/snapshots")["snapshots"]:
+        client.ok("DELETE", "/v1/snapshots/" + snapshot["name"])
+    client.ok("POST", "/v1/snapshots", {"name": "king"})
+    described.BINARY["uploadSnapshot"] = client.get("/v1/snapshots/king").body
+    client.post("/admin/namespaces/default/clone", {"to": "king"})
 
 
 @pytest.fixture(scope="module")
@@ -129,6 +139,18 @@ def long_target(operation, server):
     return fastcgi.request(server.socket(), operation.method, target, body or b"", kind)
 
 
+def no_such_place(operation, server):
+    return send(operation, server.client, target=operation.target("no-such-namespace"))
+
+
+def with_body(body):
+    return lambda operation, server: server.client.request(operation.method, operation.target(), body)
+
+
+def to_king(operation, server):
+    return send(operation, server.client, target=operation.target("king"))
+
+
 def long_header(operation, server):
     return send(operation, server.client, headers={"X-Long": "x" * 9000})
 
@@ -152,6 +174,11 @@ PROVOCATIONS = {
 SPECIAL = {
     ("batchUpsert", 412): other_version_in("records"),
     ("batchExecute", 412): other_version_in("operations"),
+    ("createSnapshot", 409): with_body({"name": "king"}),
+    ("uploadSnapshot", 409): to_king,
+    ("restoreSnapshot", 409): with_body({"into": "default"}),
+    ("cloneNamespace", 409): with_body({"to": "default"}),
+    ("cloneNamespace", 404): no_such_place,
 }
 # code: the fixture below whose server gives it
 STATES = {500: "broken", 503: "refusing", 507: "full"}
