@@ -58,11 +58,11 @@ void vs_snapshot_answer(struct vs_call *call, const struct vs_snapshot *snapshot
 	vs_buf_puts(out, "}\n");
 }
 
-/* A body of the field `name` (which may be missing, and then so may the body) and, with `ns`, the namespace. */
+/* A body of the field `name` (NULL: none) and of the namespace, which may both be missing; then so may the body. */
 static int decode(struct vs_call *call, const char *name, struct vs_text *value, struct vs_text *ns, struct vs_error *error)
 {
-	const char *known[] = { name, ns ? "namespace" : NULL, NULL };
-	int rc = vs_target_check(&call->target, ns ? namespace_parameter : namespace_parameter + 1, error);
+	const char *known[] = { "namespace", name, NULL };
+	int rc = vs_target_check(&call->target, namespace_parameter, error);
 	if (rc || call->request->body_len == 0)
 		return rc;
 	rc = vs_call_json(call, error);
@@ -70,9 +70,9 @@ static int decode(struct vs_call *call, const char *name, struct vs_text *value,
 	if (!rc)
 		rc = vs_fields_check(&fields, known, error);
 	if (!rc)
-		rc = vs_fields_text(&fields, name, value, error);
-	if (!rc && ns)
 		rc = vs_fields_text(&fields, "namespace", ns, error);
+	if (!rc && name)
+		rc = vs_fields_text(&fields, name, value, error);
 	return rc;
 }
 
@@ -174,7 +174,7 @@ int vs_handle_snapshot_verify(struct vs_call *call, struct vs_error *error)
 	struct vs_text of = { NULL, 0 };
 	struct vs_namespace *ns;
 	uint64_t problems;
-	int rc = decode(call, "namespace", &of, NULL, error);
+	int rc = decode(call, NULL, NULL, &of, error);
 	if (!rc)
 		rc = find_namespace(call, &of, &ns, error);
 	vs_buf_puts(&call->response->body, "{\"findings\":[");
@@ -206,15 +206,27 @@ int vs_handle_snapshot_restore(struct vs_call *call, struct vs_error *error)
 	return 0;
 }
 
+static int decode_clone(struct vs_call *call, struct vs_text *to, struct vs_error *error)
+{
+	static const char *const known[] = { "to", NULL };
+	int rc = vs_target_check(&call->target, namespace_parameter + 1, error);
+	if (!rc)
+		rc = vs_call_json(call, error);
+	struct vs_fields fields = { call->body, "" };
+	if (!rc)
+		rc = vs_fields_check(&fields, known, error);
+	if (!rc)
+		rc = vs_fields_text(&fields, "to", to, error);
+	return rc || to->data ? rc : vs_fields_missing(&fields, "to", error);
+}
+
 int vs_handle_namespace_clone(struct vs_call *call, struct vs_error *error)
 {
 	struct vs_work_options work = vs_call_work(call);
 	struct vs_text to = { NULL, 0 };
 	struct vs_namespace *ns;
 	uint64_t records;
-	int rc = decode(call, "to", &to, NULL, error);
-	if (!rc && !to.data)
-		rc = vs_error_at(error, VS_EINVAL, "to", -1, "the name of the new namespace is missing");
+	int rc = decode_clone(call, &to, error);
 	if (!rc)
 		rc = find_namespace(call, &call->id, &ns, error);
 	if (!rc)

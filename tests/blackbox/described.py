@@ -13,6 +13,8 @@ import yaml
 SOURCE = Path(__file__).resolve().parents[2] / "doc/openapi.yaml"
 # {operationId: bytes}: bodies that no text can give as an example; tests put them here
 BINARY = {}
+# {operationId: what stands for the {placeholder} of its path}; of all others `king`
+PATHS = {"uploadSnapshot": "taken-in", "cloneNamespace": "default"}
 METHODS = ("get", "put", "post", "delete", "patch")
 RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 
@@ -86,7 +88,7 @@ class Operation:
 
     def target(self, path_values=None, **query):
         """With every {placeholder} of the path filled in."""
-        path_values = path_values or ("taken-in" if self.name in BINARY else "king")
+        path_values = path_values or PATHS.get(self.name, "king")
         path = re.sub(r"\{\w+\}", urllib.parse.quote(path_values, safe=""), self.path)
         return path + ("?" + urllib.parse.urlencode(query) if query else "")
 

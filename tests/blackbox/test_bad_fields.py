@@ -97,7 +97,7 @@ def test_null_is_missing(seeded, name):
         for null, without in badfields.null_bodies(operation, kind):
             statuses = []
             for body in (null, without):
-                if "write" in operation.node["tags"]:
+                if operation.node["tags"] != ["read"]:
                     seed(seeded.client)
                 statuses.append(sender.send(body, kind).status)
             assert statuses[0] == statuses[1], f"{null}: {statuses}"
@@ -138,7 +138,7 @@ def test_bad_path(seeded, name):
     kind, body = sender.operation.body()
     for text in ("%00", "%ff", "%c0%af", "a%", "%zz", "x" * 513, "%C3%A4" * 257, "%ed%a0%80"):
         target = sender.operation.path.replace("{id}", text)
-        sender.refused(f"id {text:.20}", ["id", "target"], sender.send(body, kind, target))
+        sender.refused(f"id {text:.20}", ["id", "name", "target"], sender.send(body, kind, target))
     sender.done(before)
 
 
