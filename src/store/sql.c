@@ -24,7 +24,9 @@ static int errno_of(sqlite3 *db, int code)
 	for (size_t i = 0; i < 2 && (code & 0xff) == SQLITE_IOERR && errnum == 0; i++) {
 		sqlite3_file *file = NULL;
 
-		if (sqlite3_file_control(db, "main", which[i], &file) == SQLITE_OK && file != NULL && file->pMethods != NULL)
+		/* A journal in memory has no such method. */
+		if (sqlite3_file_control(db, "main", which[i], &file) == SQLITE_OK && file != NULL && file->pMethods != NULL &&
+		    file->pMethods->xFileControl != NULL)
 			file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &errnum);
 	}
 	return errnum != 0 ? errnum : sqlite3_system_errno(db);

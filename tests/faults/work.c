@@ -94,6 +94,12 @@ void work_apply(struct work_model *model, const struct work_op *op)
 		case WORK_RESTORE:
 			model->records[i].deleted = false;
 			break;
+		case WORK_SNAPSHOT:
+			model->kept[i] = model->records[i];
+			break;
+		case WORK_GO_BACK:
+			model->records[i] = model->kept[i];
+			break;
 		default:
 			break;
 		}
@@ -273,9 +279,54 @@ static int repair(struct work *work, struct vs_error *error)
 	return rc;
 }
 
+static int no_leftovers(struct work *work, struct vs_error *error)
+{
+	struct vs_store_check_options options = { true, NULL, NULL };
+	struct vs_check_result result;
+	int rc = vs_store_check(work->store, &options, &result, error);
+
+	options.repair = false;
+	if (rc == 0)
+		rc = vs_store_check(work->store, &options, &result, error);
+	if (rc == 0 && (result.problems > 0 || result.repairs > 0))
+		rc = vs_error_set(error, VS_EINTERNAL, "leftovers that are not removed");
+	return rc;
+}
+
+static int check_made(struct work *work, const struct work_op *op, struct vs_error *error)
+{
+	struct vs_check_result result = { .problems = 0 };
+	struct vs_namespace *made;
+	int rc;
+
+	if (op->kind == WORK_SNAPSHOT) {
+		rc = vs_snapshot_verify(work->ns, "kept", NULL, NULL, &result.problems, error);
+	} else {
+		rc = vs_namespace_open(work->store, "made", NULL, &made, error);
+		if (rc != 0)
+			return rc;
+		rc = vs_namespace_check(made, NULL, NULL, &result, error);
+		vs_namespace_close(made);
+	}
+	return rc == 0 && result.problems > 0 ? vs_error_set(error, VS_EINTERNAL, "what was made is damaged") : rc;
+}
+
+int work_again(struct work *work, const struct work_op *op, struct vs_error *error)
+{
+	int rc = no_leftovers(work, error);
+
+	if (rc == 0)
+		rc = work_perform(work, op, error);
+	if (op->kind == WORK_REPAIR)
+		return rc;
+	return rc == 0 || rc == VS_ECONFLICT ? check_made(work, op, error) : rc;
+}
+
 int work_perform(struct work *work, const struct work_op *op, struct vs_error *error)
 {
 	static const struct vs_compact_options one_thread = { 1, NULL, NULL };
+	static const struct vs_work_options alone = { 1, NULL, NULL };
+	struct vs_snapshot snapshot;
 	struct vs_compact_result compacted;
 	char filter[64];
 	size_t done;
@@ -306,6 +357,12 @@ int work_perform(struct work *work, const struct work_op *op, struct vs_error *e
 		return repair(work, error);
 	case WORK_COMPACT:
 		return vs_namespace_compact(work->ns, &one_thread, &compacted, error);
+	case WORK_SNAPSHOT:
+		return vs_snapshot_create(work->ns, "kept", &alone, &snapshot, error);
+	case WORK_GO_BACK:
+		return vs_snapshot_restore(work->ns, "kept", NULL, &alone, NULL, error);
+	case WORK_CLONE:
+		return vs_namespace_clone(work->ns, "made", &alone, NULL, error);
 	default:
 		return 0;
 	}

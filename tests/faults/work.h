@@ -37,6 +37,9 @@ enum work_kind {
 	WORK_SPOIL,      /* damages every derived file that there is */
 	WORK_REPAIR,     /* mends them, by the handle that is open */
 	WORK_COMPACT,    /* by the handle that is open */
+	WORK_SNAPSHOT,   /* of all records, count of which must be WORK_RECORDS */
+	WORK_GO_BACK,    /* to that snapshot, as above */
+	WORK_CLONE,      /* into another namespace */
 };
 
 /* On the records numbered from, from + 1, …; salt makes other vectors and metadata. */
@@ -48,12 +51,13 @@ struct work_op {
 };
 
 struct work_model {
-	struct {
+	struct work_record {
 		unsigned salt;
 		unsigned patch;   /* salt of the metadata; 0: never patched */
 		unsigned version; /* 0: not there */
 		bool deleted;
 	} records[WORK_RECORDS];
+	struct work_record kept[WORK_RECORDS]; /* by the snapshot */
 };
 
 void work_apply(struct work_model *model, const struct work_op *op);
@@ -70,6 +74,10 @@ struct work {
 int work_open(struct work *work, const char *data, const char *name, unsigned dim, struct vs_error *error);
 void work_close(struct work *work);
 int work_perform(struct work *work, const struct work_op *op, struct vs_error *error);
+
+/* After work that was killed or has failed: it can be done again, or was done; what there is of it is sound, and nothing is left of
+ * what was not finished. For repairs, snapshots and clones. */
+int work_again(struct work *work, const struct work_op *op, struct vs_error *error);
 
 #define WORK_WHY 400
 
