@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 dist_man_MANS += \
 	doc/man/vecstore-bench.1 \
+	doc/man/vecstore-changes.1 \
 	doc/man/vecstore-check.1 \
 	doc/man/vecstore-compact.1 \
 	doc/man/vecstore-export.1 \
 	doc/man/vecstore-import.1 \
 	doc/man/vecstore-indexer.8 \
+	doc/man/vecstore-jobs.1 \
 	doc/man/vecstore-query.1 \
 	doc/man/vecstore-serve.1 \
 	doc/man/vecstore.1 \

@@ -27,14 +27,16 @@ struct vs_compaction {
 	uint32_t known;             /* how many */
 	struct vs_bitmap touched;   /* old slots to look at */
 	uint64_t seq;               /* older changes are in, or touched */
+	uint64_t carried;           /* older ones are in the new change log, but for those that were trimmed */
 	struct vs_bitmap present;   /* new slots with a record */
 	uint32_t *batch;            /* old slots whose vectors go to the next new slots */
 	size_t batch_count;
 };
 
 /* Takes compact.lock, which the caller closes, and removes generations that CURRENT does not name: whoever makes one holds it.
- * VS_EBUSY while another does. */
-int vs_compact_lock(const struct vs_namespace *ns, struct vs_file *lock, struct vs_error *error);
+ * VS_EBUSY while another does; what the options' progress says to stop with. */
+int vs_compact_lock(const struct vs_namespace *ns, const struct vs_compact_options *options, struct vs_file *lock,
+                    struct vs_error *error);
 /* Removes one that nobody can find any more, as far as that goes. */
 void vs_compact_discard(const char *dir);
 /* After CURRENT was moved: removes the generation that ns has open still, and opens the new one. */

@@ -11,6 +11,7 @@
 #include "engine/birth.h"
 #include "engine/check.h"
 #include "engine/snapshot.h"
+#include "store/jobs.h"
 
 /* ---- generations ---------------------------------------------------------------------------------------- */
 
@@ -165,6 +166,8 @@ int vs_store_check(struct vs_store *store, const struct vs_store_check_options *
 	rc = vs_catalog_check(store->catalog, catalog_problem, &folders, error);
 	if (rc == 0)
 		rc = vs_snapshot_leftovers(store, options->repair, unfinished, &folders, error);
+	if (rc == 0)
+		rc = vs_jobs_check(store->catalog, catalog_problem, &folders, error);
 	if (rc == 0)
 		rc = vs_folder_each(path, see_folder, &folders, error);
 	if (rc < 0 || !folders.unnamed)

@@ -121,13 +121,15 @@ static int copy_records(struct records *records, double end)
 		return rc;
 	if (state.metric != import->manifest.state.metric || state.dimension != import->manifest.state.dimension ||
 	    state.generation != import->manifest.state.generation || state.next_slot != import->manifest.state.next_slot ||
-	    state.quantization != import->manifest.state.quantization || state.seq > NUMBER_MOST)
+	    state.quantization != import->manifest.state.quantization || state.seq > NUMBER_MOST ||
+	    state.past_version > NUMBER_MOST)
 		rc = vs_error_set(import->error, VS_ECORRUPT, "the snapshot's manifest speaks of another meta.db");
 	if (rc == 0)
 		rc = vs_generation_open_vectors(from, &state, false, import->error);
 	if (rc == 0 && from->has_vectors)
 		records->view = vs_vectors_view(&from->vectors);
 	records->state.seq = records->state.trimmed = state.seq;
+	records->state.past_version = state.past_version;
 	if (rc == 0 && state.dimension > 0)
 		rc = vs_generation_open_vectors(&records->made->generation, &records->state, true, import->error);
 	if (rc == 0 && state.next_slot > 0)

@@ -69,7 +69,7 @@ static int switch_over(struct vs_namespace *ns, struct vs_namespace *fresh, cons
 
 	if (rc < 0)
 		return rc;
-	rc = vs_snapshot_settle(fresh, old.seq + 1, &state, error);
+	rc = vs_snapshot_settle(fresh, old.seq + 1, old.past_version, &state, error);
 	VS_POINT("restore-complete");
 	if (rc == 0)
 		rc = vs_generation_switch(ns->folder, name, error);
@@ -113,8 +113,9 @@ static int replace(struct vs_namespace *ns, struct vs_namespace *frozen, struct 
 static int replace_locked(struct vs_namespace *ns, struct vs_namespace *frozen, struct vs_work *work, uint64_t *records,
                           struct vs_error *error)
 {
+	static const struct vs_compact_options waiting = VS_COMPACT_OPTIONS;
 	struct vs_file lock = VS_FILE_INIT;
-	int rc = vs_compact_lock(ns, &lock, error);
+	int rc = vs_compact_lock(ns, &waiting, &lock, error);
 
 	if (rc < 0)
 		return rc;

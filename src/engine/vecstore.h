@@ -20,6 +20,7 @@
 #include "base/error.h"
 #include "math/metric.h"
 #include "math/quantization.h"
+#include "store/job.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -61,6 +62,9 @@ int vs_store_each(struct vs_store *store, int (*each)(void *context, const struc
 /* ---- namespace ------------------------------------------------------------------------------------------ */
 
 struct vs_namespace;
+
+/* VS_EINVAL, with the rule, unless name can be a namespace's: [a-z0-9][a-z0-9_-]{0,62}. */
+int vs_namespace_check_name(const char *name, struct vs_error *error);
 
 struct vs_namespace_options {
 	unsigned flags;        /* VS_CREATE: make it when missing, with what follows */
@@ -183,7 +187,7 @@ struct vs_record {
 	size_t metadata_len;
 	const float *vector; /* as it was given, bit for bit; NULL unless asked for */
 	uint32_t dimension;
-	int64_t version;
+	int64_t version; /* one more with each write; greater than any that an earlier record of the id had */
 	int64_t created_at; /* milliseconds since 1970 */
 	int64_t updated_at;
 	int64_t deleted_at; /* 0: live, else soft-deleted then */
@@ -248,6 +252,44 @@ int vs_namespace_facet(struct vs_namespace *ns, const char *field, const char *f
                        struct vs_facet *facet, struct vs_error *error);
 /* VS_EINVAL when text is no path of a metadata field. */
 int vs_field_check(const char *text, struct vs_error *error);
+
+/* ---- changes -------------------------------------------------------------------------------------------- */
+
+struct vs_record_change {
+	uint64_t seq;
+	const char *op; /* "upsert", "delete", "soft_delete" or "restore" */
+	/* As it is now. Of a deletion only the id; metadata "" and vector NULL unless asked for. An expired record is there until it is
+	 * swept, which is a deletion. */
+	struct vs_record record;
+};
+
+struct vs_changes_options {
+	uint64_t since; /* changes with a greater number; VS_CHANGES_NEWEST: none, only where the feed stands */
+	size_t limit;   /* at most so many, 1 to VS_CHANGES_MAX */
+	bool with_metadata;
+	bool with_vector;
+	size_t bytes; /* the page ends early once its records have so many; 0: no bound */
+};
+#define VS_CHANGES_MAX 10000
+#define VS_CHANGES_NEWEST UINT64_MAX
+
+struct vs_changes_page {
+	uint64_t next_since; /* to ask with next; since itself when nothing is newer */
+	uint64_t first_seq;  /* the oldest change that is kept; last_seq + 1 when none is */
+	uint64_t last_seq;   /* the newest change */
+};
+
+/*
+ * Changes in order of their numbers, from one snapshot. Numbers belong to commits in their order, so whoever asks with each
+ * next_since misses none and hears none twice, also across crashes and compactions. A change that a later one has superseded
+ * may be left out: who applies all of them, by id, has exactly the records there are. VS_EGONE when changes after
+ * since are no longer kept, or since is no number of this namespace's: start over, by taking next_since of
+ * VS_CHANGES_NEWEST, then all records, then the changes from there. each is called per change (valid during the call; it
+ * must not call the namespace).
+ */
+int vs_namespace_changes(struct vs_namespace *ns, const struct vs_changes_options *options,
+                         void (*each)(void *context, const struct vs_record_change *change), void *context,
+                         struct vs_changes_page *page, struct vs_error *error);
 
 /* ---- query ---------------------------------------------------------------------------------------------- */
 
@@ -477,8 +519,9 @@ struct vs_index_options {
 	/* Now and then: slots linked and slots there are. Non-zero stops, cleanly, and is returned. NULL: never. */
 	int (*progress)(void *context, uint32_t linked, uint32_t slots);
 	void *context;
+	uint64_t changes_kept; /* of the change log; older ones are dropped now and then. 0: 100,000 */
 };
-#define VS_INDEX_OPTIONS { 0, NULL, NULL }
+#define VS_INDEX_OPTIONS { 0, NULL, NULL, 0 }
 /* What the indexer does in the background, until nothing is left to do: links the tail, writes the liveness file,
  * checkpoints graph and WAL. VS_EBUSY when another process is the namespace's indexer. *worked (NULL allowed): something
  * was done. The role is kept until the namespace is closed, or a call fails other than by VS_EBUSY. */
@@ -488,6 +531,7 @@ int vs_namespace_index(struct vs_namespace *ns, const struct vs_index_options *o
 const char *vs_namespace_folder(const struct vs_namespace *ns);
 
 enum vs_compact_phase {
+	VS_COMPACT_WAIT,   /* for another compaction to end */
 	VS_COMPACT_COPY,   /* records to their new slots */
 	VS_COMPACT_LINK,   /* the new graph */
 	VS_COMPACT_FOLLOW, /* what was written meanwhile */
@@ -500,6 +544,8 @@ struct vs_compact_options {
 	void *context;
 };
 #define VS_COMPACT_OPTIONS { 0, NULL, NULL }
+/* What such a progress is of the whole: 0 to 1, and a word for the phase in *name. Static string. */
+double vs_compact_share(enum vs_compact_phase phase, uint64_t done, uint64_t total, const char **name);
 struct vs_compact_result {
 	uint64_t removed_count; /* dead slots: of deleted records, and of the former versions of updated ones */
 	uint64_t freed_bytes;   /* on disk; those that a process has open are free once it has asked or written something */
@@ -614,6 +660,47 @@ int vs_store_check(struct vs_store *store, const struct vs_store_check_options *
                    struct vs_error *error);
 /* What the indexer does for the catalogue now and then: copies its WAL back. *worked (NULL allowed): there was something. */
 int vs_store_index(struct vs_store *store, bool *worked, struct vs_error *error);
+
+/* ---- jobs ------------------------------------------------------------------------------------------------ */
+
+/*
+ * Work that outlasts a request: a row in the catalogue that some process works off, the indexer mostly, and that tells how far
+ * it is. A job whose process was killed is begun again, three times in all. One at a time per namespace. struct vs_job: store/job.h.
+ */
+/* Queues a job on a namespace: a kind ("compact") and its arguments, a JSON object (NULL: {}). It is durable when this returns.
+ * VS_EINVAL for an unknown kind and for other arguments, VS_ENOTFOUND without such a namespace, VS_EBUSY when 100 of its jobs wait. */
+int vs_job_create(struct vs_store *store, const char *kind, const char *name, const char *arguments, struct vs_job *job,
+                  struct vs_error *error);
+/* VS_ENOTFOUND when there is none, or none any more: finished ones are kept for seven days, 1,000 of a namespace. */
+int vs_job_get(struct vs_store *store, int64_t id, struct vs_job *job, struct vs_error *error);
+
+/* Newest first; each is called per job (valid during the call; it must not call the store). *more: there are more after the last. */
+int vs_job_page(struct vs_store *store, const struct vs_job_page *options,
+                void (*each)(void *context, const struct vs_job *job), void *context, bool *more,
+                struct vs_error *error);
+/* A queued job is cancelled when this returns; one that runs hears of it soon, and becomes cancelled unless it is done before; a
+ * finished one stays what it is. *job is what it is now. */
+int vs_job_cancel(struct vs_store *store, int64_t id, struct vs_job *job, struct vs_error *error);
+
+struct vs_job_options {
+	unsigned threads; /* that a job may use; 0: one per core */
+	/* Asked now and then: true ends a job soon, which goes back to the queue. NULL: never. */
+	bool (*stopping)(void *context);
+	void *context;
+	const char *name; /* only jobs of this namespace; NULL: of all */
+};
+struct vs_job_worker;
+/* Becomes the process that works off the jobs of the data folder; VS_EBUSY when another is. Jobs that a dead one had in hand are
+ * queued again. */
+int vs_job_worker_open(struct vs_store *store, struct vs_job_worker **worker, struct vs_error *error);
+void vs_job_worker_close(struct vs_job_worker *worker); /* NULL allowed */
+/* How many namespaces have a job that could begin now. */
+int vs_job_waiting(struct vs_store *store, uint32_t *count, struct vs_error *error);
+/* Does the oldest job that can begin, if there is one: 1, and *job tells what came of it, which may be a failure; 0 when there
+ * is none; negative when the catalogue fails: the job may say "running" then until a vs_job_worker is opened anew. Only while the
+ * process has one open; its threads may do so at once, each with a store of its own. A compaction that others have begun is
+ * waited for. */
+int vs_job_run(struct vs_store *store, const struct vs_job_options *options, struct vs_job *job, struct vs_error *error);
 
 #ifdef __cplusplus
 }

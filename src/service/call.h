@@ -59,6 +59,9 @@ int vs_call_frame(struct vs_call *call, const struct vs_split *split, struct vs_
 
 /* ---- handles ---- */
 
+/* The store, kept open from request to request. */
+int vs_call_store(struct vs_call *call, struct vs_store **store, struct vs_error *error);
+
 /* The namespace that the body (ns, NULL: not there), the query string or the header names, else `default`, kept open from
  * request to request. With create, it is made when missing. Otherwise VS_ENOTFOUND, but for `default`, which begins
  * empty: 0 with *out NULL. */

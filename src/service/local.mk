@@ -11,7 +11,9 @@ libvecstore_service_la_SOURCES += \
 	src/service/count.c \
 	src/service/execute.c \
 	src/service/estimate.c src/service/explain.c src/service/recommend.c \
+	src/service/changes.c \
 	src/service/handles.c src/service/handles.h \
+	src/service/jobs.c src/service/jobs.h \
 	src/service/json_in.c src/service/json_in.h \
 	src/service/json_vectors.c src/service/json_vectors.h \
 	src/service/json_out.c src/service/json_out.h \

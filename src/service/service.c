@@ -15,6 +15,7 @@
 #include "service/json_out.h"
 #include "service/json_vectors.h"
 #include "service/split.h"
+#include "store/catalog.h"
 
 struct vs_service {
 	bool insecure;
@@ -128,6 +129,19 @@ const char *vs_call_namespace_name(const struct vs_call *call, const struct vs_t
 	return call->request->ns ? call->request->ns : VS_DEFAULT_NAMESPACE;
 }
 
+/* What could be a name, wherever it stands: also one that another goes before. */
+static int check_names(const struct vs_call *call, struct vs_error *error)
+{
+	const struct vs_text *param = vs_target_param(&call->target, "namespace");
+	int rc = param ? vs_catalog_check_name(param->data, error) : 0;
+	return !rc && call->request->ns ? vs_catalog_check_name(call->request->ns, error) : rc;
+}
+
+int vs_call_store(struct vs_call *call, struct vs_store **store, struct vs_error *error)
+{
+	return vs_handles_store(&call->service->handles, store, error);
+}
+
 int vs_call_namespace(struct vs_call *call, const struct vs_text *ns, bool create, struct vs_namespace **out,
                       struct vs_error *error)
 {
@@ -135,6 +149,8 @@ int vs_call_namespace(struct vs_call *call, const struct vs_text *ns, bool creat
 	struct vs_error why;
 	bool is_default = strcmp(name, VS_DEFAULT_NAMESPACE) == 0;
 	*out = NULL;
+	if (check_names(call, error))
+		return VS_EINVAL;
 	int rc = vs_handles_find(&call->service->handles, name, create && is_default, out, &why);
 	if (rc == VS_ENOTFOUND && is_default && !create)
 		return 0;
@@ -194,6 +210,7 @@ static void put_error(struct vs_response *response, const struct vs_error *error
 	response->status = vs_error_http(error->code);
 	response->content_type = "application/json";
 	response->etag[0] = '\0';
+	response->location[0] = '\0';
 	response->stream = NULL;
 	response->retry_after = response->status == 503 ? 1 : 0;
 	vs_buf_reset(&response->body);

@@ -61,6 +61,7 @@ struct vs_response {
 	const char *allow;     /* Allow header of a 405; NULL: none */
 	int retry_after;       /* seconds; 0: no Retry-After header */
 	char etag[32];         /* ETag header; "": none */
+	char location[128];    /* Location header of a 202; "": none */
 	char request_id[33];   /* also sent as X-Request-Id */
 	struct vs_error error; /* what the body says, for the program's log; code VS_OK when all went well */
 	struct vs_buf body;    /* reused: reset before each request by vs_service_handle */

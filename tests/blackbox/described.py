@@ -87,8 +87,9 @@ class Operation:
         self.pattern = re.compile(re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(path)))
 
     def target(self, path_values=None, **query):
-        """With every {placeholder} of the path filled in."""
-        path_values = path_values or PATHS.get(self.name, "king")
+        """With every {placeholder} of the path filled in: by an example of it, else by the id of a record."""
+        examples = [parameter.get("example", "king") for parameter in self.parameters if parameter["in"] == "path"]
+        path_values = path_values or PATHS.get(self.name) or "".join(map(str, examples))
         path = re.sub(r"\{\w+\}", urllib.parse.quote(path_values, safe=""), self.path)
         return path + ("?" + urllib.parse.urlencode(query) if query else "")
 

@@ -117,8 +117,6 @@ def test_bad_parameters(seeded, name):
             if parameter["in"] == "query":
                 for text in badfields.bad_values(parameter):
                     target = operation.target(**{parameter["name"]: text})
-                    if parameter["name"] == "namespace" and body and b'"namespace"' in body:
-                        continue
                     sender.refused(f"{example}: ?{names[0]}={text!r:.40}", names, sender.send(body, kind, target))
                 twice = urllib.parse.urlencode([(names[0], "1")] * 2)
                 sender.refused(f"{names[0]} twice", names, sender.send(body, kind, f"{operation.target()}?{twice}"))

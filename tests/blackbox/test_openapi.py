@@ -4,11 +4,14 @@
 An operation that is new in the description is walked as the others are. What the ways of PROVOCATIONS do not provoke of it
 needs a line in SPECIAL."""
 
+import contextlib
 import errno
 import json
 import os
 import shutil
+import sqlite3
 import tempfile
+import threading
 from pathlib import Path
 
 import pytest
@@ -18,6 +21,7 @@ import described
 import fastcgi
 import harness
 from harness import wait_for
+from test_jobs import held, hold
 from test_serve import in_mounts
 
 pytestmark = pytest.mark.xdist_group("openapi")
@@ -47,10 +51,21 @@ def seed_snapshots(client):
     described.BINARY["uploadSnapshot"] = client.get("/v1/snapshots/king").body
 
 
+def seed_job(data):
+    """Job 1: a cancelled one, which may be cancelled again."""
+    with sqlite3.connect(data / "catalog.db") as db:
+        db.execute(
+            "INSERT INTO job (kind, namespace, folder, arguments, state, created_at) SELECT 'compact', name, "
+            "'ffffffffffffffff', '{}', 4, created_at FROM namespace"
+        )
+    db.close()
+
+
 @pytest.fixture(scope="module")
 def seeded():
     for server in conftest.serving():
         seed(server.client)
+        seed_job(server.data)
         yield server
 
 
@@ -158,6 +173,29 @@ def not_json(operation, server):
     return send(operation, server.client, b"<a/>", "text/xml")
 
 
+def without_waiting(operation, server):
+    return send(operation, server.client, target=operation.target(wait=0))
+
+
+def cancelled_meanwhile(operation, server):
+    replies = []
+    for state in ("queued", "running"):
+        wait_for(lambda: not server.client.ok("GET", f"/v1/jobs?state={state}")["jobs"], "earlier jobs")
+    with held(server.data):
+        asking = threading.Thread(target=lambda: replies.append(send(operation, server.client)))
+        asking.start()
+        job = wait_for(lambda: server.client.ok("GET", "/v1/jobs?state=running")["jobs"], "a job")[0]
+        server.client.ok("POST", f"/v1/jobs/{job['id']}/cancel")
+        asking.join()
+    return replies[0]
+
+
+def done_already(operation, server):
+    server.client.ok("POST", "/v1/compact?wait=60")
+    done = server.client.ok("GET", "/v1/jobs?state=succeeded")["jobs"][0]
+    return send(operation, server.client, target=operation.target(str(done["id"])))
+
+
 # code: how it comes about, wherever it is described, on a server that is well
 PROVOCATIONS = {
     304: same_version,
@@ -178,6 +216,9 @@ SPECIAL = {
     ("restoreSnapshot", 409): with_body({"into": "default"}),
     ("cloneNamespace", 409): with_body({"to": "default"}),
     ("cloneNamespace", 404): no_such_place,
+    ("compact", 202): without_waiting,
+    ("compact", 409): cancelled_meanwhile,
+    ("cancelJob", 409): done_already,
 }
 # code: the fixture below whose server gives it
 STATES = {500: "broken", 503: "refusing", 507: "full"}
@@ -228,6 +269,7 @@ def prepared(**options):
     """As conftest.serving: a server that was seeded and has ended."""
     for server in conftest.serving(workers=1, **options):
         seed(server.client)
+        seed_job(server.data)
         server.stop()
         yield server
 
@@ -238,6 +280,9 @@ def broken():
     for server in prepared(env={"VECSTORE_SHARE": "/nonexistent"}):
         path = harness.generation(server.data) / "meta.db"
         path.write_bytes(b"no database " * (path.stat().st_size // 12))
+        with sqlite3.connect(server.data / "catalog.db") as db:
+            db.execute("UPDATE job SET progress = 7")
+        db.close()
         launch(server)
         yield lambda operation: [send(operation, server.client)]
 
@@ -251,7 +296,7 @@ def refusing():
         launch(server)
         replies = {name: send(operation, server.client) for name, operation in OPERATIONS.items()}
         for name, reply in replies.items():
-            needs_it = 404 in OPERATIONS[name].answers or name == "ready"
+            needs_it = (404 in OPERATIONS[name].answers or name == "ready") and "Job" not in name
             assert reply.status == (503 if needs_it else 200), f"{name}: {reply}"
         server.socket().rename(server.run_dir / "away")
         yield lambda operation: [replies[operation.name], send(operation, server.client)]
@@ -266,11 +311,17 @@ def full():
         for server in conftest.serving(data=folder, prefix=in_mounts(script, folder)):
             seed(server.client)
             # As the server's processes see it.
-            filler = f"/proc/{server.process.pid}/root{folder}/filler"
+            seen = Path(f"/proc/{server.process.pid}/root{folder}")
+            filler = seen / "filler"
 
             def ask(operation):
                 replies = []
-                with open(filler, "wb", buffering=0) as file:
+                with contextlib.ExitStack() as stack:
+                    file = stack.enter_context(open(filler, "wb", buffering=0))
+                    if operation.name == "cancelJob":  # of one that runs: job 1, the first of this server
+                        stack.enter_context(hold(next(seen.glob("ns/*"))))
+                        server.client.post("/v1/compact?wait=0")
+                        wait_for(lambda: server.client.ok("GET", "/v1/jobs/1")["state"] == "running", "a job")
                     server.client.upsert("king", VECTORS["king"])
                     if operation.name.startswith("restore"):
                         server.client.ok("POST", "/v1/soft-delete/king")

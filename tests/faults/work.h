@@ -40,6 +40,7 @@ enum work_kind {
 	WORK_SNAPSHOT,   /* of all records, count of which must be WORK_RECORDS */
 	WORK_GO_BACK,    /* to that snapshot, as above */
 	WORK_CLONE,      /* into another namespace */
+	WORK_JOB,        /* the same as a job, made and worked off */
 };
 
 /* On the records numbered from, from + 1, …; salt makes other vectors and metadata. */
@@ -55,9 +56,12 @@ struct work_model {
 		unsigned salt;
 		unsigned patch;   /* salt of the metadata; 0: never patched */
 		unsigned version; /* 0: not there */
+		unsigned slack;   /* its version may be greater by so much */
 		bool deleted;
 	} records[WORK_RECORDS];
 	struct work_record kept[WORK_RECORDS]; /* by the snapshot */
+	/* The greatest version of records that are gone, at least and at most: when what has expired is swept is not known. */
+	unsigned past, past_most;
 };
 
 void work_apply(struct work_model *model, const struct work_op *op);

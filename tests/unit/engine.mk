@@ -26,3 +26,7 @@ tests_unit_test_explain_SOURCES = tests/unit/test_explain.c tests/unit/engine_fi
 tests_unit_test_group_SOURCES = tests/unit/test_group.c tests/unit/engine_fixture.h
 unit_tests += tests/unit/test_snapshot
 tests_unit_test_snapshot_SOURCES = tests/unit/test_snapshot.c tests/unit/engine_fixture.h tests/unit/digest_fixture.h
+unit_tests += tests/unit/test_changes
+tests_unit_test_changes_SOURCES = tests/unit/test_changes.c tests/unit/engine_fixture.h
+unit_tests += tests/unit/test_job
+tests_unit_test_job_SOURCES = tests/unit/test_job.c tests/unit/engine_fixture.h

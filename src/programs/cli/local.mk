@@ -5,12 +5,15 @@ vecstore_SOURCES = \
 	src/programs/cli/batch.c src/programs/cli/batch.h \
 	src/programs/cli/child.c src/programs/cli/child.h \
 	src/programs/cli/cmd_bench.c \
+	src/programs/cli/cmd_changes.c \
 	src/programs/cli/cmd_check.c \
 	src/programs/cli/cmd_compact.c \
 	src/programs/cli/cmd_export.c \
 	src/programs/cli/cmd_import.c \
+	src/programs/cli/cmd_jobs.c \
 	src/programs/cli/cmd_query.c \
 	src/programs/cli/cmd_query_file.c src/programs/cli/query_file.h \
+	src/programs/cli/query_print.c src/programs/cli/query_print.h \
 	src/programs/cli/cmd_serve.c \
 	src/programs/cli/cmd_snapshot.c \
 	src/programs/cli/cmd_version.c \

@@ -102,6 +102,13 @@ static int read_body(struct vs_worker *worker, const struct vs_wire *wire, struc
 	return 0;
 }
 
+/* NULL when it is missing or empty, which web servers do not tell apart. */
+static const char *get_header(const struct vs_wire *wire, const char *name)
+{
+	const char *value = wire->get(wire->context, name);
+	return value && *value ? value : NULL;
+}
+
 static void fill_request(struct vs_worker *worker, const struct vs_wire *wire, struct vs_request *request)
 {
 	const char *method = wire->get(wire->context, "REQUEST_METHOD");
@@ -113,10 +120,10 @@ static void fill_request(struct vs_worker *worker, const struct vs_wire *wire, s
 		.remote_addr = wire->get(wire->context, "REMOTE_ADDR"),
 		.host = wire->get(wire->context, "HTTP_HOST"),
 		.origin = wire->get(wire->context, "HTTP_ORIGIN"),
-		.ns = wire->get(wire->context, "HTTP_X_NAMESPACE"),
+		.ns = get_header(wire, "HTTP_X_NAMESPACE"),
 		.accept = wire->get(wire->context, "HTTP_ACCEPT"),
-		.if_match = wire->get(wire->context, "HTTP_IF_MATCH"),
-		.if_none_match = wire->get(wire->context, "HTTP_IF_NONE_MATCH"),
+		.if_match = get_header(wire, "HTTP_IF_MATCH"),
+		.if_none_match = get_header(wire, "HTTP_IF_NONE_MATCH"),
 		.arena = &worker->arena,
 		.stopping = worker->stopping,
 	};
@@ -134,6 +141,7 @@ static const char *reason(int status)
 		const char *text;
 	} known[] = {
 		{ 200, "OK" },
+		{ 202, "Accepted" },
 		{ 304, "Not Modified" },
 		{ 400, "Bad Request" },
 		{ 401, "Unauthorized" },
@@ -171,6 +179,8 @@ static void send(struct vs_worker *worker, const struct vs_wire *wire, bool with
 		vs_buf_printf(head, "Allow: %s\r\n", response->allow);
 	if (response->etag[0])
 		vs_buf_printf(head, "ETag: %s\r\n", response->etag);
+	if (response->location[0])
+		vs_buf_printf(head, "Location: %s\r\n", response->location);
 	if (response->retry_after > 0)
 		vs_buf_printf(head, "Retry-After: %d\r\n", response->retry_after);
 	if (response->status == 401)
