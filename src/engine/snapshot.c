@@ -2,6 +2,7 @@
 /* Snapshots as folders: where they lie, which there are, making and removing one. */
 #include "engine/snapshot.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -178,6 +179,28 @@ void vs_snapshot_describe(const struct vs_manifest *manifest, struct vs_snapshot
 	memcpy(snapshot->name, manifest->name, sizeof(snapshot->name));
 }
 
+int vs_snapshot_check_name(const char *name, struct vs_error *error)
+{
+	return vs_manifest_check_name(name, error);
+}
+
+void vs_snapshot_json(const struct vs_snapshot *snapshot, char text[VS_SNAPSHOT_JSON])
+{
+	char time[VS_CLOCK_TEXT];
+
+	if (snapshot->damaged) {
+		snprintf(text, VS_SNAPSHOT_JSON, "{\"name\":\"%s\",\"damaged\":true}", snapshot->name);
+		return;
+	}
+	vs_clock_format(snapshot->created_at, time);
+	snprintf(text, VS_SNAPSHOT_JSON,
+	         "{\"name\":\"%s\",\"created_at\":\"%s\",\"records\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"seq\":%" PRIu64
+	         ",\"dimension\":%" PRIu32 ",\"metric\":\"%s\",\"quantization\":\"%s\",\"indexed\":%s}",
+	         snapshot->name, time, snapshot->records, snapshot->bytes, snapshot->seq, snapshot->dimension,
+	         vs_metric_name(snapshot->metric), vs_quantization_name(snapshot->quantization),
+	         snapshot->indexed ? "true" : "false");
+}
+
 int vs_snapshot_find(struct vs_namespace *ns, const char *name, struct vs_snapshot *snapshot, struct vs_error *error)
 {
 	struct vs_manifest manifest;
@@ -250,25 +273,17 @@ int vs_snapshot_each(struct vs_namespace *ns, int (*each)(void *context, const s
 
 /* ---- making and removing -------------------------------------------------------------------------------- */
 
-/* "20261125-213045", in UTC, and "-2", … when that is taken. */
-static int invent_name(const struct vs_snapshots *snapshots, char name[VS_SNAPSHOT_NAME_MAX + 1], struct vs_error *error)
+/* "20261125-213045-123", in UTC. */
+int vs_snapshot_invent(int64_t wall_ms, char name[VS_SNAPSHOT_NAME_MAX + 1], struct vs_error *error)
 {
-	time_t now = (time_t)(vs_clock_wall_ms() / 1000);
-	char path[VS_GENERATION_PATH];
+	time_t seconds = (time_t)(wall_ms / 1000);
 	char stem[32];
 	struct tm tm;
-	int rc = 0;
 
-	if (gmtime_r(&now, &tm) == NULL || strftime(stem, sizeof(stem), "%Y%m%d-%H%M%S", &tm) == 0)
+	if (gmtime_r(&seconds, &tm) == NULL || strftime(stem, sizeof(stem), "%Y%m%d-%H%M%S", &tm) == 0)
 		return vs_error_set(error, VS_EINTERNAL, "the clock cannot be read");
-	strcpy(name, stem);
-	for (int i = 2; rc == 0; i++) {
-		rc = vs_snapshot_path(path, snapshots->dir, name, error);
-		if (rc == 0 && !vs_file_exists(path))
-			break;
-		snprintf(name, VS_SNAPSHOT_NAME_MAX + 1, "%s-%d", stem, i);
-	}
-	return rc;
+	snprintf(name, VS_SNAPSHOT_NAME_MAX + 1, "%s-%03d", stem, (int)(wall_ms % 1000));
+	return 0;
 }
 
 int vs_snapshot_create(struct vs_namespace *ns, const char *name, const struct vs_work_options *options,
@@ -287,7 +302,7 @@ int vs_snapshot_create(struct vs_namespace *ns, const char *name, const struct v
 	if (name != NULL)
 		strcpy(manifest.name, name);
 	else
-		rc = invent_name(&snapshots, manifest.name, error);
+		rc = vs_snapshot_invent(manifest.created_at, manifest.name, error);
 	do {
 		if (rc == 0 || rc == VS_ESTALE)
 			rc = vs_namespace_follow(ns, error);

@@ -33,6 +33,9 @@ void vs_snapshots_end(struct vs_snapshots *snapshots);
 int vs_snapshot_leftovers(const struct vs_store *store, bool remove, void (*each)(void *context, const char *path),
                           void *context, struct vs_error *error);
 
+/* A name made of a time, milliseconds since 1970. */
+int vs_snapshot_invent(int64_t wall_ms, char name[VS_SNAPSHOT_NAME_MAX + 1], struct vs_error *error);
+
 /* dir/name */
 int vs_snapshot_path(char path[VS_GENERATION_PATH], const char *dir, const char *name, struct vs_error *error);
 /* The folder of a snapshot that there is, and its manifest: VS_EINVAL, VS_ENOTFOUND, VS_ECORRUPT. */

@@ -77,6 +77,7 @@ int vs_handle_snapshot_upload(struct vs_call *call, struct vs_error *error)
 	struct vs_work_options work = vs_call_work(call);
 	struct body body = { call->request->body, call->request->body_len };
 	enum vs_media media = vs_call_media(call);
+	char text[VS_SNAPSHOT_JSON];
 	struct vs_snapshot snapshot;
 	struct vs_namespace *ns;
 	int rc = vs_target_check(&call->target, namespace_parameter, error);
@@ -91,6 +92,7 @@ int vs_handle_snapshot_upload(struct vs_call *call, struct vs_error *error)
 	if (rc)
 		return rc;
 	vs_metrics_add(call->metrics, VS_COUNT_SNAPSHOTS, 1);
-	vs_snapshot_answer(call, &snapshot);
+	vs_snapshot_json(&snapshot, text);
+	vs_buf_printf(&call->response->body, "{\"success\":true,\"path\":\"/v1/snapshots/%s\",%s\n", snapshot.name, text + 1);
 	return 0;
 }

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Handlers of snapshots, but for those as files, and of clones: within the request, for as long as it takes, or until the
- * program is to end. */
+/* Handlers of snapshots, but for those as files, and of clones. What makes something is a job. */
 #include "service/snapshots.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "service/json_in.h"
+#include "service/jobs.h"
 #include "service/json_out.h"
 
 static const char *const namespace_parameter[] = { "namespace", NULL };
+static const char *const job_parameters[] = { "wait", "namespace", NULL };
 
 /* ---- what they share ------------------------------------------------------------------------------------ */
 
@@ -34,35 +36,11 @@ int vs_call_worked(int rc, struct vs_error *error)
 	return rc;
 }
 
-void vs_snapshot_put(struct vs_buf *out, const struct vs_snapshot *snapshot)
-{
-	vs_buf_printf(out, "\"name\":\"%s\"", snapshot->name);
-	if (snapshot->damaged) {
-		vs_buf_puts(out, ",\"damaged\":true");
-		return;
-	}
-	vs_buf_puts(out, ",\"created_at\":");
-	vs_json_time(out, snapshot->created_at);
-	vs_buf_printf(out,
-	              ",\"records\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"seq\":%" PRIu64 ",\"dimension\":%" PRIu32
-	              ",\"metric\":\"%s\",\"quantization\":\"%s\",\"indexed\":%s",
-	              snapshot->records, snapshot->bytes, snapshot->seq, snapshot->dimension, vs_metric_name(snapshot->metric),
-	              vs_quantization_name(snapshot->quantization), snapshot->indexed ? "true" : "false");
-}
-
-void vs_snapshot_answer(struct vs_call *call, const struct vs_snapshot *snapshot)
-{
-	struct vs_buf *out = &call->response->body;
-	vs_buf_printf(out, "{\"success\":true,\"path\":\"/v1/snapshots/%s\",", snapshot->name);
-	vs_snapshot_put(out, snapshot);
-	vs_buf_puts(out, "}\n");
-}
-
 /* A body of the field `name` (NULL: none) and of the namespace, which may both be missing; then so may the body. */
 static int decode(struct vs_call *call, const char *name, struct vs_text *value, struct vs_text *ns, struct vs_error *error)
 {
 	const char *known[] = { "namespace", name, NULL };
-	int rc = vs_target_check(&call->target, namespace_parameter, error);
+	int rc = vs_target_check(&call->target, name ? job_parameters : namespace_parameter, error);
 	if (rc || call->request->body_len == 0)
 		return rc;
 	rc = vs_call_json(call, error);
@@ -89,20 +67,21 @@ static int find_namespace(struct vs_call *call, const struct vs_text *name, stru
 
 int vs_handle_snapshot_create(struct vs_call *call, struct vs_error *error)
 {
-	struct vs_work_options work = vs_call_work(call);
 	struct vs_text name = { NULL, 0 }, of = { NULL, 0 };
 	struct vs_namespace *ns;
-	struct vs_snapshot snapshot;
+	char arguments[128] = "{}";
 	int rc = decode(call, "name", &name, &of, error);
+	if (!rc && name.data)
+		rc = vs_snapshot_check_name(name.data, error);
 	if (!rc)
 		rc = vs_call_namespace(call, &of, true, &ns, error);
+	if (!rc && name.data)
+		snprintf(arguments, sizeof(arguments), "{\"name\":\"%s\"}", name.data);
 	if (!rc)
-		rc = vs_call_worked(vs_snapshot_create(ns, name.data, &work, &snapshot, error), error);
-	if (rc)
-		return rc;
-	vs_metrics_add(call->metrics, VS_COUNT_SNAPSHOTS, 1);
-	vs_snapshot_answer(call, &snapshot);
-	return 0;
+		rc = vs_call_job(call, "snapshot", vs_call_namespace_name(call, &of), arguments, error);
+	if (!rc)
+		vs_metrics_add(call->metrics, VS_COUNT_SNAPSHOTS, 1);
+	return rc;
 }
 
 struct listing {
@@ -113,9 +92,10 @@ struct listing {
 static int put_one(void *context, const struct vs_snapshot *snapshot)
 {
 	struct listing *listing = context;
-	vs_buf_puts(listing->out, listing->any ? ",{" : "{");
-	vs_snapshot_put(listing->out, snapshot);
-	vs_buf_putc(listing->out, '}');
+	char text[VS_SNAPSHOT_JSON];
+	vs_snapshot_json(snapshot, text);
+	vs_buf_puts(listing->out, listing->any ? "," : "");
+	vs_buf_puts(listing->out, text);
 	listing->any = true;
 	return 0;
 }
@@ -186,30 +166,46 @@ int vs_handle_snapshot_verify(struct vs_call *call, struct vs_error *error)
 	return rc;
 }
 
+/* The name that a new namespace is to have. */
+static int check_new(const char *field, const struct vs_text *name, struct vs_error *error)
+{
+	if (!name->data || vs_namespace_check_name(name->data, NULL) == 0)
+		return 0;
+	return vs_error_at(error, VS_EINVAL, field, -1,
+	                   "a namespace's name has 1 to 63 characters of a-z, 0-9, - and _, and begins with a letter or digit");
+}
+
 int vs_handle_snapshot_restore(struct vs_call *call, struct vs_error *error)
 {
-	struct vs_work_options work = vs_call_work(call);
 	struct vs_text into = { NULL, 0 }, of = { NULL, 0 };
 	struct vs_namespace *ns;
-	uint64_t records;
+	struct vs_namespace_stats stats;
+	struct vs_snapshot snapshot;
+	char arguments[256];
 	int rc = decode(call, "into", &into, &of, error);
+	if (!rc)
+		rc = check_new("into", &into, error);
 	if (!rc)
 		rc = find_namespace(call, &of, &ns, error);
 	if (!rc)
-		rc = vs_call_worked(vs_snapshot_restore(ns, call->id.data, into.data, &work, &records, error), error);
+		rc = vs_snapshot_find(ns, call->id.data, &snapshot, error);
+	if (!rc && !into.data)
+		rc = vs_namespace_stats(ns, &stats, error);
 	if (rc)
 		return rc;
-	vs_buf_puts(&call->response->body, "{\"success\":true,\"namespace\":");
-	const char *name = into.data ? into.data : vs_call_namespace_name(call, &of);
-	vs_json_text(&call->response->body, name, strlen(name));
-	vs_buf_printf(&call->response->body, ",\"vectors_restored\":%" PRIu64 "}\n", records);
-	return 0;
+	if (into.data)
+		snprintf(arguments, sizeof(arguments), "{\"snapshot\":\"%s\",\"into\":\"%s\"}", call->id.data, into.data);
+	else
+		snprintf(arguments, sizeof(arguments), "{\"snapshot\":\"%s\",\"generation\":%" PRIu32 "}", call->id.data,
+		         stats.generation);
+	return vs_call_job(call, "restore", vs_call_namespace_name(call, &of), arguments, error);
 }
 
 static int decode_clone(struct vs_call *call, struct vs_text *to, struct vs_error *error)
 {
+	static const char *const parameters[] = { "wait", NULL };
 	static const char *const known[] = { "to", NULL };
-	int rc = vs_target_check(&call->target, namespace_parameter + 1, error);
+	int rc = vs_target_check(&call->target, parameters, error);
 	if (!rc)
 		rc = vs_call_json(call, error);
 	struct vs_fields fields = { call->body, "" };
@@ -217,22 +213,21 @@ static int decode_clone(struct vs_call *call, struct vs_text *to, struct vs_erro
 		rc = vs_fields_check(&fields, known, error);
 	if (!rc)
 		rc = vs_fields_text(&fields, "to", to, error);
-	return rc || to->data ? rc : vs_fields_missing(&fields, "to", error);
+	if (!rc && !to->data)
+		rc = vs_fields_missing(&fields, "to", error);
+	return rc ? rc : check_new("to", to, error);
 }
 
 int vs_handle_namespace_clone(struct vs_call *call, struct vs_error *error)
 {
-	struct vs_work_options work = vs_call_work(call);
 	struct vs_text to = { NULL, 0 };
 	struct vs_namespace *ns;
-	uint64_t records;
+	char arguments[128];
 	int rc = decode_clone(call, &to, error);
 	if (!rc)
 		rc = find_namespace(call, &call->id, &ns, error);
-	if (!rc)
-		rc = vs_call_worked(vs_namespace_clone(ns, to.data, &work, &records, error), error);
-	if (!rc)
-		vs_buf_printf(&call->response->body, "{\"success\":true,\"namespace\":\"%s\",\"vectors_cloned\":%" PRIu64 "}\n", to.data,
-		              records);
-	return rc;
+	if (rc)
+		return rc;
+	snprintf(arguments, sizeof(arguments), "{\"to\":\"%s\"}", to.data);
+	return vs_call_job(call, "clone", call->id.data, arguments, error);
 }

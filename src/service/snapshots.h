@@ -10,9 +10,4 @@ struct vs_work_options vs_call_work(const struct vs_call *call);
 /* What comes of such work: rc, or VS_EBUSY when it was given up. */
 int vs_call_worked(int rc, struct vs_error *error);
 
-/* {"name", "created_at", "records", …}; the braces are the caller's. */
-void vs_snapshot_put(struct vs_buf *out, const struct vs_snapshot *snapshot);
-/* {"success":true,"path":…} and the above. */
-void vs_snapshot_answer(struct vs_call *call, const struct vs_snapshot *snapshot);
-
 #endif
