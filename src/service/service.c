@@ -129,14 +129,6 @@ const char *vs_call_namespace_name(const struct vs_call *call, const struct vs_t
 	return call->request->ns ? call->request->ns : VS_DEFAULT_NAMESPACE;
 }
 
-/* What could be a name, wherever it stands: also one that another goes before. */
-static int check_names(const struct vs_call *call, struct vs_error *error)
-{
-	const struct vs_text *param = vs_target_param(&call->target, "namespace");
-	int rc = param ? vs_catalog_check_name(param->data, error) : 0;
-	return !rc && call->request->ns ? vs_catalog_check_name(call->request->ns, error) : rc;
-}
-
 int vs_call_store(struct vs_call *call, struct vs_store **store, struct vs_error *error)
 {
 	return vs_handles_store(&call->service->handles, store, error);
@@ -149,8 +141,6 @@ int vs_call_namespace(struct vs_call *call, const struct vs_text *ns, bool creat
 	struct vs_error why;
 	bool is_default = strcmp(name, VS_DEFAULT_NAMESPACE) == 0;
 	*out = NULL;
-	if (check_names(call, error))
-		return VS_EINVAL;
 	int rc = vs_handles_find(&call->service->handles, name, create && is_default, out, &why);
 	if (rc == VS_ENOTFOUND && is_default && !create)
 		return 0;
@@ -237,6 +227,14 @@ static int run(struct vs_call *call, struct vs_error *error)
 	return rc;
 }
 
+/* What could be a name, wherever it stands: also one that another goes before. */
+static int check_names(const struct vs_call *call, struct vs_error *error)
+{
+	const struct vs_text *param = vs_target_param(&call->target, "namespace");
+	int rc = param ? vs_catalog_check_name(param->data, error) : 0;
+	return !rc && call->request->ns ? vs_catalog_check_name(call->request->ns, error) : rc;
+}
+
 static int dispatch(struct vs_call *call, struct vs_error *error)
 {
 	const struct vs_request *request = call->request;
@@ -250,6 +248,8 @@ static int dispatch(struct vs_call *call, struct vs_error *error)
 	rc = vs_auth_check(&call->principal, call->operation->right, error);
 	if (!rc && request->body_len > VS_BODY_MAX)
 		rc = vs_error_at(error, VS_ETOOBIG, "body", -1, "is larger than %u MiB", VS_BODY_MAX >> 20);
+	if (!rc && call->operation->right != VS_RIGHT_NONE)
+		rc = check_names(call, error);
 	if (!rc)
 		rc = run(call, error);
 	return rc;

@@ -27,7 +27,8 @@ def state(client):
     """All that a refused request must leave alone."""
     stats = client.stats()
     counts = {name: stats[name] for name in ("total_vectors", "active_vectors", "deleted_vectors", "dimension")}
-    return counts, client.pages(include_vector="true", include_deleted="true")
+    changes = client.ok("GET", "/v1/changes")["last_seq"]
+    return counts, changes, client.pages(include_vector="true", include_deleted="true")
 
 
 class Sender:
