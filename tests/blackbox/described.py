@@ -99,6 +99,7 @@ class Operation:
         for kind, content in self.bodies.items():
             if self.name in BINARY:
                 found.append((f"{kind} of the tests", kind, BINARY[self.name]))
+                continue
             for name, value in content_examples(content).items():
                 body = value.encode() if isinstance(value, str) else json.dumps(value).encode()
                 found.append((f"{kind} {name}", kind, body))

@@ -342,20 +342,21 @@ def full():
             filler = seen / "filler"
 
             def ask(operation):
-                replies = []
+                replies, target = [], None
                 with contextlib.ExitStack() as stack:
                     file = stack.enter_context(open(filler, "wb", buffering=0))
-                    if operation.name == "cancelJob":  # of one that runs: job 1, the first of this server
+                    if operation.name == "cancelJob":  # of one that runs
                         stack.enter_context(hold(next(seen.glob("ns/*"))))
-                        server.client.post("/v1/compact?wait=0")
-                        wait_for(lambda: server.client.ok("GET", "/v1/jobs/1")["state"] == "running", "a job")
+                        job = server.client.post("/v1/compact?wait=0").json()["id"]
+                        wait_for(lambda: server.client.ok("GET", f"/v1/jobs/{job}")["state"] == "running", "a job")
+                        target = operation.target(str(job))
                     server.client.upsert("king", VECTORS["king"])
                     if operation.name.startswith("restore"):
                         server.client.ok("POST", "/v1/soft-delete/king")
                     while not replies or (replies[-1].status == 200 and len(replies) < 100):
                         fill(file)
                         kind, body = operation.body()
-                        replies.append(send(operation, server.client, as_it_is(server.client, body), kind or ""))
+                        replies.append(send(operation, server.client, as_it_is(server.client, body), kind or "", target=target))
                 return replies
 
             yield ask
