@@ -8,10 +8,12 @@ dist_man_MANS += \
 	doc/man/vecstore-export.1 \
 	doc/man/vecstore-import.1 \
 	doc/man/vecstore-indexer.8 \
+	doc/man/vecstore-ns.1 \
 	doc/man/vecstore-jobs.1 \
 	doc/man/vecstore-query.1 \
 	doc/man/vecstore-serve.1 \
 	doc/man/vecstore-snapshot.1 \
+	doc/man/vecstore-usage.1 \
 	doc/man/vecstore.1 \
 	doc/man/vecstore.conf.5 \
 	doc/man/vecstore.fcgi.8

@@ -153,6 +153,7 @@ static int fill(struct birth *birth, struct vs_namespace *source, struct vs_work
 int vs_birth(struct vs_namespace *source, const char *name, struct vs_work *work, uint64_t *records, struct vs_error *error)
 {
 	struct birth birth = { .store = source->store, .mark = VS_FILE_INIT };
+	struct vs_catalog_fresh row = { .name = name, .quota = vs_quota_none(), .description = "", .metadata = "{}" };
 	struct vs_catalog_entry entry;
 	struct vs_meta_state state;
 	int rc = begin(&birth, error);
@@ -161,7 +162,12 @@ int vs_birth(struct vs_namespace *source, const char *name, struct vs_work *work
 		rc = fill(&birth, source, work, &state, error);
 	VS_POINT("birth-filled");
 	if (rc == 0)
-		rc = vs_catalog_append(source->store->catalog, name, state.metric, state.dimension, adopt, &birth, &entry, error);
+		rc = vs_store_admit_whole(source->store, state.active + state.deleted, state.dimension, error);
+	if (rc == 0) {
+		row.metric = state.metric;
+		row.dimension = state.dimension;
+		rc = vs_catalog_append(source->store->catalog, &row, adopt, &birth, &entry, error);
+	}
 	VS_POINT("birth-born");
 	if (rc == 0) {
 		*records = state.active + state.deleted;

@@ -15,17 +15,23 @@ struct vs_store {
 	char path[VS_GENERATION_PATH];
 	struct vs_catalog *catalog;
 	uint32_t tail_most; /* vs_store_set_tail */
+	struct vs_quota quota; /* vs_store_set_quota */
 };
 
 struct vs_namespace {
 	struct vs_store *store;
 	struct vs_catalog_entry entry;
+	uint64_t entry_version; /* of the catalogue, when entry was read */
 	char folder[VS_GENERATION_PATH]; /* DATA/ns/<opaque id> */
 	struct vs_generation generation;
 	struct vs_arena arena;      /* what the last call handed out */
 	struct vs_json *json;  /* checks metadata; NULL until needed */
 	struct vs_upkeep *upkeep;   /* not NULL: this process is the namespace's indexer */
 };
+
+/* Path of a folder below ns/; VS_EINVAL when it is too long. */
+int vs_namespace_path(const struct vs_store *store, const char *folder, char path[VS_GENERATION_PATH],
+                      struct vs_error *error);
 
 /* Opens the generation that CURRENT names now, if it is another one. On failure the old one stays. */
 int vs_namespace_follow(struct vs_namespace *ns, struct vs_error *error);
@@ -49,6 +55,12 @@ int vs_namespace_check_vector(enum vs_metric metric, const char *field, const fl
 
 /* VS_EINVAL with field unless it is an id: 1 to 512 bytes of UTF-8 without NUL. */
 int vs_namespace_check_id(const char *field, const char *id, size_t len, struct vs_error *error);
+
+/* Whether all its records may be replaced by so many: VS_EFROZEN, VS_EQUOTA. Asked under the writer lock it holds until the end of
+ * that. */
+int vs_namespace_admit_whole(struct vs_namespace *ns, uint64_t records, uint32_t dimension, struct vs_error *error);
+/* Whether a new namespace may begin with so many. */
+int vs_store_admit_whole(const struct vs_store *store, uint64_t records, uint32_t dimension, struct vs_error *error);
 
 /* Takes the role of the namespace's indexer, unless this handle has it already. VS_EBUSY when another process has it. */
 int vs_upkeep_open(struct vs_namespace *ns, struct vs_error *error);

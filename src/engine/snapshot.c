@@ -100,6 +100,20 @@ int vs_snapshots_begin(struct vs_snapshots *snapshots, struct vs_namespace *ns, 
 	                      : rc;
 }
 
+int vs_snapshots_destroy(const struct vs_store *store, const char *folder, struct vs_error *error)
+{
+	char all[VS_GENERATION_PATH];
+	char dir[VS_GENERATION_PATH];
+	int rc = vs_snapshot_path(all, store->path, "snapshots", error);
+
+	if (rc == 0)
+		rc = vs_snapshot_path(dir, all, folder, error);
+	if (rc < 0 || !vs_file_exists(dir))
+		return rc;
+	rc = vs_folder_remove(dir, NULL, error);
+	return rc == 0 ? vs_dir_sync(all, error) : rc;
+}
+
 struct sweep {
 	char dir[VS_GENERATION_PATH]; /* DATA/snapshots, then that of a namespace */
 	bool remove;

@@ -29,6 +29,8 @@ int vs_snapshots_begin(struct vs_snapshots *snapshots, struct vs_namespace *ns, 
 void vs_snapshots_clear(struct vs_snapshots *snapshots);
 void vs_snapshots_end(struct vs_snapshots *snapshots);
 
+/* Removes those of a namespace that is being deleted, which has this folder. */
+int vs_snapshots_destroy(const struct vs_store *store, const char *folder, struct vs_error *error);
 /* Tells what work that was killed has left in any namespace's folder of snapshots, and removes it. */
 int vs_snapshot_leftovers(const struct vs_store *store, bool remove, void (*each)(void *context, const char *path),
                           void *context, struct vs_error *error);

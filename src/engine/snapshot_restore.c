@@ -33,7 +33,7 @@ int vs_snapshot_open(const struct vs_namespace *like, const char *dir, struct vs
 }
 
 /* The manifest and meta.db speak of the same; and it is one that this namespace can hold. */
-static int check_fit(const struct vs_namespace *ns, struct vs_namespace *frozen, const struct vs_manifest *manifest,
+static int check_fit(struct vs_namespace *ns, struct vs_namespace *frozen, const struct vs_manifest *manifest,
                      bool same, struct vs_error *error)
 {
 	const struct vs_meta_state *said = &manifest->state;
@@ -50,6 +50,9 @@ static int check_fit(const struct vs_namespace *ns, struct vs_namespace *frozen,
 		                    manifest->name);
 	if (!same)
 		return 0;
+	rc = vs_namespace_admit_whole(ns, state.active + state.deleted, state.dimension, error);
+	if (rc < 0)
+		return rc;
 	if (state.metric != ns->entry.metric)
 		return vs_error_set(error, VS_ECONFLICT, "the snapshot has the metric %s, namespace %s has %s: restore it into a new one",
 		                    vs_metric_name(state.metric), ns->entry.name, vs_metric_name(ns->entry.metric));
@@ -70,6 +73,8 @@ static int switch_over(struct vs_namespace *ns, struct vs_namespace *fresh, cons
 	if (rc < 0)
 		return rc;
 	rc = vs_snapshot_settle(fresh, old.seq + 1, old.past_version, &state, error);
+	if (rc == 0)
+		rc = vs_namespace_admit_whole(ns, state.active + state.deleted, state.dimension, error);
 	VS_POINT("restore-complete");
 	if (rc == 0)
 		rc = vs_generation_switch(ns->folder, name, error);

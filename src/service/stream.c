@@ -2,7 +2,9 @@
 #include "service/stream.h"
 
 #include "base/arena.h"
+#include "service/admit.h"
 #include "service/json_out.h"
+#include "service/tenants.h"
 
 struct vs_stream {
 	struct vs_call call; /* of the request, without what its first piece took */
@@ -29,14 +31,6 @@ int vs_stream_begin(struct vs_call *call, const char *content_type, vs_stream_pi
 	return 0;
 }
 
-void vs_service_end(struct vs_response *response)
-{
-	struct vs_stream *stream = response->stream;
-	response->stream = NULL;
-	if (stream && stream->release)
-		stream->release(stream->state);
-}
-
 bool vs_service_more(struct vs_response *response)
 {
 	struct vs_stream *stream = response->stream;
@@ -57,7 +51,19 @@ bool vs_service_more(struct vs_response *response)
 		vs_json_error(&response->body, &error);
 		vs_buf_printf(&response->body, ",\"request_id\":\"%s\"}\n", response->request_id);
 	}
+	vs_tenant_count(stream->call.tenant, VS_USAGE_BYTES_OUT, response->body.len);
 	if (rc || !more)
 		vs_service_end(response);
 	return true;
+}
+
+void vs_service_end(struct vs_response *response)
+{
+	struct vs_stream *stream = response->stream;
+	response->stream = NULL;
+	if (!stream)
+		return;
+	if (stream->release)
+		stream->release(stream->state);
+	vs_admit_leave(&stream->call, 0);
 }

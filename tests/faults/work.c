@@ -305,47 +305,28 @@ static int repair(struct work *work, struct vs_error *error)
 	return rc;
 }
 
-static int no_leftovers(struct work *work, struct vs_error *error)
+static int bound(struct work *work, struct vs_error *error)
 {
-	struct vs_store_check_options options = { true, NULL, NULL };
-	struct vs_check_result result;
-	int rc = vs_store_check(work->store, &options, &result, error);
+	struct vs_namespace_change change = VS_NAMESPACE_CHANGE;
+	struct vs_quota quota = vs_quota_none();
 
-	options.repair = false;
-	if (rc == 0)
-		rc = vs_store_check(work->store, &options, &result, error);
-	if (rc == 0 && (result.problems > 0 || result.repairs > 0))
-		rc = vs_error_set(error, VS_EINTERNAL, "leftovers that are not removed");
-	return rc;
+	quota.most[VS_QUOTA_VECTORS] = WORK_RECORDS;
+	quota.most[VS_QUOTA_STORAGE] = 1 << 30;
+	change.quota = &quota;
+	change.description = "bounded";
+	return vs_store_change(work->store, work->name, &change, error);
 }
 
-static int check_made(struct work *work, const struct work_op *op, struct vs_error *error)
+static int make_aside(struct work *work, struct vs_error *error)
 {
-	struct vs_check_result result = { .problems = 0 };
-	struct vs_namespace *made;
-	int rc;
+	struct vs_namespace_change change = VS_NAMESPACE_CHANGE;
+	int rc = vs_store_create(work->store, "aside", NULL, NULL, error);
 
-	if (op->kind == WORK_SNAPSHOT) {
-		rc = vs_snapshot_verify(work->ns, "kept", NULL, NULL, &result.problems, error);
-	} else {
-		rc = vs_namespace_open(work->store, "made", NULL, &made, error);
-		if (rc != 0)
-			return rc;
-		rc = vs_namespace_check(made, NULL, NULL, &result, error);
-		vs_namespace_close(made);
-	}
-	return rc == 0 && result.problems > 0 ? vs_error_set(error, VS_EINTERNAL, "what was made is damaged") : rc;
-}
-
-int work_again(struct work *work, const struct work_op *op, struct vs_error *error)
-{
-	int rc = no_leftovers(work, error);
-
+	change.status = VS_PENDING_DELETION;
+	change.delete_at = 1;
 	if (rc == 0)
-		rc = work_perform(work, op, error);
-	if (op->kind == WORK_REPAIR)
-		return rc;
-	return rc == 0 || rc == VS_ECONFLICT ? check_made(work, op, error) : rc;
+		rc = vs_store_change(work->store, "aside", &change, error);
+	return rc == 0 ? vs_store_reap(work->store, NULL, error) : rc;
 }
 
 /* Those that were cut off, too. */
@@ -406,6 +387,10 @@ int work_perform(struct work *work, const struct work_op *op, struct vs_error *e
 		return spoil(work);
 	case WORK_REPAIR:
 		return repair(work, error);
+	case WORK_BOUND:
+		return bound(work, error);
+	case WORK_SIDE:
+		return make_aside(work, error);
 	case WORK_COMPACT:
 		return vs_namespace_compact(work->ns, &one_thread, &compacted, error);
 	case WORK_SNAPSHOT:

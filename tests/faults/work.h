@@ -40,6 +40,8 @@ enum work_kind {
 	WORK_SNAPSHOT,   /* of all records, count of which must be WORK_RECORDS */
 	WORK_GO_BACK,    /* to that snapshot, as above */
 	WORK_CLONE,      /* into another namespace */
+	WORK_BOUND,      /* sets quotas that allow all that there is */
+	WORK_SIDE,       /* makes another namespace, and deletes it at once */
 	WORK_JOB,        /* the same as a job, made and worked off */
 };
 

@@ -7,7 +7,8 @@ unit_tests += \
 	tests/unit/test_batch_query \
 	tests/unit/test_metrics \
 	tests/unit/test_service \
-	tests/unit/test_service_records
+	tests/unit/test_service_records \
+	tests/unit/test_tenants
 tests_unit_test_target_SOURCES = tests/unit/test_target.c
 tests_unit_test_target_LDADD = $(service_libs) $(CMOCKA_LIBS)
 tests_unit_test_codec_SOURCES = tests/unit/test_codec.c
@@ -24,3 +25,5 @@ tests_unit_test_service_SOURCES = tests/unit/test_service.c tests/unit/service_f
 tests_unit_test_service_LDADD = $(service_libs) $(CMOCKA_LIBS)
 tests_unit_test_service_records_SOURCES = tests/unit/test_service_records.c tests/unit/service_fixture.h
 tests_unit_test_service_records_LDADD = $(service_libs) $(CMOCKA_LIBS)
+tests_unit_test_tenants_SOURCES = tests/unit/test_tenants.c tests/unit/service_fixture.h
+tests_unit_test_tenants_LDADD = $(service_libs) $(CMOCKA_LIBS)

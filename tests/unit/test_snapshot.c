@@ -232,6 +232,43 @@ static void holds_nothing_too(void **state)
 	fixture_close(&made);
 }
 
+/* What the administrator allows holds here, too; and a namespace that is deleted takes its snapshots along. */
+static void heeds_the_administrator(void **state)
+{
+	struct fixture *fixture = *state;
+	struct vs_namespace_change change = VS_NAMESPACE_CHANGE;
+	struct vs_quota quota = vs_quota_none();
+	struct vs_error error;
+	unsigned removed;
+	char path[512];
+	struct stat st;
+
+	put_many(fixture, 0, 10, DIM);
+	(void)create(fixture, "one");
+	change.status = VS_READ_ONLY;
+	assert_ok(vs_store_change(fixture->store, "default", &change, &error), error);
+	assert_int_equal(vs_snapshot_restore(fixture->ns, "one", NULL, NULL, NULL, &error), VS_EFROZEN);
+	(void)create(fixture, "two");
+	change.status = VS_ACTIVE;
+	quota.most[VS_QUOTA_VECTORS] = 9;
+	change.quota = &quota;
+	assert_ok(vs_store_change(fixture->store, "default", &change, &error), error);
+	assert_int_equal(vs_snapshot_restore(fixture->ns, "one", NULL, NULL, NULL, &error), VS_EQUOTA);
+	vs_store_set_quota(fixture->store, &quota);
+	assert_int_equal(vs_namespace_clone(fixture->ns, "made", NULL, NULL, &error), VS_EQUOTA);
+	assert_int_equal(vs_snapshot_restore(fixture->ns, "one", "made", NULL, NULL, &error), VS_EQUOTA);
+	assert_int_equal(count_namespaces(fixture), 1);
+	path_of(fixture, "", "", path);
+	assert_int_equal(stat(path, &st), 0);
+	change = (struct vs_namespace_change)VS_NAMESPACE_CHANGE;
+	change.status = VS_PENDING_DELETION;
+	change.delete_at = 1;
+	assert_ok(vs_store_change(fixture->store, "default", &change, &error), error);
+	assert_ok(vs_store_reap(fixture->store, &removed, &error), error);
+	assert_int_equal(removed, 1);
+	assert_int_not_equal(stat(path, &st), 0);
+}
+
 /* ---- which there are ------------------------------------------------------------------------------------ */
 
 static int add_name(void *context, const struct vs_snapshot *snapshot)
@@ -599,6 +636,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(stays_as_it_is, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(makes_new_namespaces, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(holds_nothing_too, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(heeds_the_administrator, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(lists_them, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(refuses_bad_names, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(names_itself, fixture_setup, fixture_teardown),

@@ -10,12 +10,14 @@ vecstore_SOURCES = \
 	src/programs/cli/cmd_compact.c \
 	src/programs/cli/cmd_export.c \
 	src/programs/cli/cmd_import.c \
+	src/programs/cli/cmd_ns.c \
 	src/programs/cli/cmd_jobs.c \
 	src/programs/cli/cmd_query.c \
 	src/programs/cli/cmd_query_file.c src/programs/cli/query_file.h \
 	src/programs/cli/query_print.c src/programs/cli/query_print.h \
 	src/programs/cli/cmd_serve.c \
 	src/programs/cli/cmd_snapshot.c \
+	src/programs/cli/cmd_usage.c \
 	src/programs/cli/cmd_version.c \
 	src/programs/cli/commands.tbl \
 	src/programs/cli/csv.c src/programs/cli/csv.h \
