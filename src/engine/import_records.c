@@ -8,6 +8,7 @@
 #include "engine/json.h"
 #include "engine/snapshot_import.h"
 #include "engine/write.h"
+#include "store/text.h"
 
 #define MADE ".made"
 #define BATCH 2000                     /* records in one commit */
@@ -30,6 +31,7 @@ static bool numbers_good(const struct vs_meta_row *row)
 	       row->updated_at >= 0 && row->updated_at <= TIME_MOST && row->deleted_at >= 0 && row->deleted_at <= TIME_MOST;
 }
 
+/* Of a row with its text. */
 static int check_row(struct records *records, const struct vs_meta_row *row)
 {
 	struct vs_error *error = records->import->error;
@@ -39,6 +41,8 @@ static int check_row(struct records *records, const struct vs_meta_row *row)
 		.id_len = row->id_len,
 		.metadata = row->metadata,
 		.metadata_len = row->metadata_len,
+		.text = row->text,
+		.text_len = row->text_len,
 		.dimension = records->state.dimension,
 		.expires_at = row->expires_at,
 	};
@@ -58,8 +62,10 @@ static int put_row(void *context, const struct vs_meta_row *row)
 {
 	struct records *records = context;
 	struct vs_meta_row copy = *row;
-	int rc = check_row(records, row);
+	int rc = vs_text_find(records->frozen->generation.meta, row->slot, &copy.text, &copy.text_len, records->import->error);
 
+	if (rc == 0)
+		rc = check_row(records, &copy);
 	if (rc < 0)
 		return rc;
 	copy.slot = records->state.next_slot + (uint32_t)records->count;
@@ -140,10 +146,10 @@ static int copy_records(struct records *records, double end)
 }
 
 /* An empty generation of the same kind, under the lock. */
-static int make(struct vs_import *import, struct records *records)
+static int make(struct vs_import *import, struct records *records, enum vs_tokenizer tokenizer)
 {
 	const struct vs_meta_state *state = &import->manifest.state;
-	struct vs_meta_options options = { 1, state->dimension, state->metric, state->quantization };
+	struct vs_meta_options options = { 1, state->dimension, state->metric, state->quantization, tokenizer };
 	struct vs_namespace *made = calloc(1, sizeof(*made));
 	char dir[VS_GENERATION_PATH];
 	int rc;
@@ -169,20 +175,26 @@ static int make(struct vs_import *import, struct records *records)
 	records->state = (struct vs_meta_state){ .generation = 1,
 		                                     .dimension = state->dimension,
 		                                     .metric = state->metric,
-		                                     .quantization = state->quantization };
+		                                     .quantization = state->quantization,
+		                                     .tokenizer = tokenizer };
 	return 0;
 }
 
 int vs_import_records(struct vs_import *import, double end, struct vs_namespace **made)
 {
 	struct records records = { .import = import };
+	struct vs_meta_state state;
 	int rc = vs_snapshot_open(import->snapshots.ns, import->upload, &records.frozen, import->error);
 
 	/* Its pages are a tree: then reading it ends. */
 	if (rc == 0)
 		rc = vs_snapshot_check_meta(records.frozen->generation.meta, import->error);
 	if (rc == 0)
-		rc = make(import, &records);
+		rc = vs_meta_begin(records.frozen->generation.meta, &state, import->error);
+	if (rc == 0) {
+		vs_meta_end(records.frozen->generation.meta);
+		rc = make(import, &records, state.tokenizer);
+	}
 	if (rc == 0)
 		rc = copy_records(&records, end);
 	vs_namespace_close(records.frozen);

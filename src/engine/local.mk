@@ -22,4 +22,5 @@ libvecstore_core_la_SOURCES += \
 	src/engine/snapshot_export.c src/engine/snapshot_import.c src/engine/snapshot_import.h src/engine/import_records.c \
 	src/engine/snapshot_restore.c src/engine/snapshot_verify.c \
 	src/engine/jobs.tbl src/engine/jobs.h src/engine/jobs.c src/engine/job_compact.c src/engine/job_snapshot.c \
+	src/engine/words.h src/engine/words.c src/engine/hybrid.c src/engine/highlight.h src/engine/highlight.c \
 	src/engine/tail.c src/engine/changes.c src/engine/admin.c src/engine/policy.c src/engine/reap.c

@@ -25,12 +25,13 @@ def vector(i):
 def fill(client, count, first=0, n=0, **query):
     for start in range(first, first + count, 1000):
         rows = range(start, min(start + 1000, first + count))
-        body = {"records": [{"id": f"r{i}", "vector": vector(i + n), "metadata": {"n": n, "i": i}} for i in rows]}
+        body = {"records": [{"id": f"r{i}", "vector": vector(i + n), "metadata": {"n": n, "i": i}, "text": f"word{i % 7} n{n}"} for i in rows]}
         client.ok("POST", "/v1/batch-upsert" + query.get("target", ""), body)
 
 
 def everything(client, target=""):
-    return client.pages(limit=1000, include_vector="true", include_deleted="true", **({"namespace": target} if target else {}))
+    whole = {"include_vector": "true", "include_deleted": "true", "include_text": "true"}
+    return client.pages(limit=1000, **whole, **({"namespace": target} if target else {}))
 
 
 def snapshots(client):
@@ -246,8 +247,8 @@ def database(path, rows, state="1, 1, 2, 2, 2, 3, 3, 0, 3, 0, 0", script=""):
     path.unlink(missing_ok=True)
     with sqlite3.connect(path) as db:
         db.executescript((harness.SOURCE / "sql/meta.sql").read_text())
-        db.execute(f"INSERT INTO state (id, generation, dimension, metric, quantization, next_slot, seq, trimmed, active, deleted, expiry)"
-                   f" VALUES ({state})")
+        columns = "id, generation, dimension, metric, quantization, next_slot, seq, trimmed, active, deleted, expiry, tokenizer"
+        db.execute(f"INSERT INTO state ({columns}) VALUES ({state}, 1)")
         db.execute("UPDATE state SET trimmed = seq")
         db.executemany("INSERT INTO record VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
         db.executescript(script)
@@ -288,6 +289,8 @@ FORGED = {
     "a view in place of the records": (GOOD, BITS, {"script": "ALTER TABLE record RENAME TO r; CREATE VIEW record AS SELECT * FROM r;"}),
     "no records": (GOOD, BITS, {"script": "DROP TABLE record;"}),
     "a column less": (GOOD, BITS, {"script": "ALTER TABLE record DROP COLUMN metadata;"}),
+    "a text of no record": (GOOD, BITS, {"script": "INSERT INTO record_text VALUES (9, 'x'); UPDATE state SET texts = 1;"}),
+    "a text that is no UTF-8": (GOOD, BITS, {"script": "INSERT INTO record_text VALUES (1, CAST(x'ff' AS TEXT)); UPDATE state SET texts = 1;"}),
     "another state": (GOOD, BITS, {"state": "1, 1, 2, 0, 2, 3, 3, 0, 3, 0, 0"}),
     "an absurd state": (GOOD, BITS, {"state": "1, 1, 2, 2, 2, 3, 9000000000000000000, 0, 3, 0, 0"}),
 }
