@@ -271,6 +271,7 @@ PROVOCATIONS = {
 SPECIAL = {
     ("query", 403): more_results(id="king", limit=2),
     ("queryExplain", 403): more_results(id="king", limit=2),
+    ("hybridQuery", 403): more_results(id="king", limit=2),
     ("batchQuery", 403): more_results(queries=[{"id": "king", "limit": 2}]),
     ("recommend", 403): more_results(positive=["king"], limit=2),
     ("batchUpsert", 412): other_version_in("records"),
