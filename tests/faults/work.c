@@ -125,6 +125,7 @@ void work_apply(struct work_model *model, const struct work_op *op)
 			break;
 		case WORK_GO_BACK:
 			model->records[i] = model->kept[i];
+			model->restored = true;
 			break;
 		default:
 			break;
@@ -527,7 +528,7 @@ static bool feed_tells(struct work *work, const struct work_model *model, char w
 		since = options.since;
 		int rc = vs_namespace_changes(work->ns, &options, follow_change, &followed, &page, &error);
 		options.since = page.next_since;
-		if (rc == VS_EGONE && since == 0 && page.last_seq >= TRIMMED_FROM)
+		if (rc == VS_EGONE && since == 0 && (model->restored || page.last_seq >= TRIMMED_FROM))
 			return true;
 		if (rc != 0)
 			return fail(why, "the change feed cannot be read: %s", error.text);

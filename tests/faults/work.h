@@ -64,6 +64,7 @@ struct work_model {
 		bool deleted;
 	} records[WORK_RECORDS];
 	struct work_record kept[WORK_RECORDS]; /* by the snapshot */
+	bool restored;                         /* from it: the change feed begins anew */
 	/* The greatest version of records that are gone, at least and at most: when what has expired is swept is not known. */
 	unsigned past, past_most;
 };
