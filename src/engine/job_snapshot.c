@@ -20,27 +20,25 @@ struct arguments {
 	struct json_object *object;
 };
 
-static int arguments_init(struct arguments *arguments, const struct vs_job_run *run, struct vs_error *error)
+/* Does the work with the job's arguments, parsed. */
+static int with_arguments(struct vs_job_run *run,
+                          int (*work)(struct vs_job_run *run, const struct arguments *arguments, struct vs_error *error),
+                          struct vs_error *error)
 {
+	struct arguments arguments = { vs_json_open(), NULL };
 	int rc;
 
-	arguments->object = NULL;
-	arguments->json = vs_json_open();
-	if (arguments->json == NULL)
+	if (arguments.json == NULL)
 		return vs_error_set(error, VS_ENOMEM, "no memory for a job");
-	rc = vs_json_parse(arguments->json, run->arguments, strlen(run->arguments), "arguments", &arguments->object, error);
-	if (rc < 0)
-		vs_json_close(arguments->json);
+	rc = vs_json_parse(arguments.json, run->arguments, strlen(run->arguments), "arguments", &arguments.object, error);
+	if (rc == 0)
+		rc = work(run, &arguments, error);
+	json_object_put(arguments.object);
+	vs_json_close(arguments.json);
 	return rc;
 }
 
-static void arguments_release(struct arguments *arguments)
-{
-	json_object_put(arguments->object);
-	vs_json_close(arguments->json);
-}
-
-/* NULL when it is not there. Valid until the release. */
+/* NULL when it is not there. Valid while the work is done. */
 static const char *text_of(const struct arguments *arguments, const char *name)
 {
 	struct json_object *value;
@@ -64,8 +62,9 @@ static int on_progress(void *context, double share, const char *doing)
 
 /* ---- a snapshot ----------------------------------------------------------------------------------------- */
 
-static int snapshot(struct vs_job_run *run, const char *name, struct vs_error *error)
+static int snapshot(struct vs_job_run *run, const struct arguments *arguments, struct vs_error *error)
 {
+	const char *name = text_of(arguments, "name");
 	struct vs_work_options options = { run->threads, on_progress, run };
 	char own[VS_SNAPSHOT_NAME_MAX + 1];
 	char text[VS_SNAPSHOT_JSON];
@@ -90,14 +89,7 @@ static int snapshot(struct vs_job_run *run, const char *name, struct vs_error *e
 
 int vs_job_snapshot(struct vs_job_run *run, struct vs_error *error)
 {
-	struct arguments arguments;
-	int rc = arguments_init(&arguments, run, error);
-
-	if (rc < 0)
-		return rc;
-	rc = snapshot(run, text_of(&arguments, "name"), error);
-	arguments_release(&arguments);
-	return rc;
+	return with_arguments(run, snapshot, error);
 }
 
 /* ---- a new namespace ------------------------------------------------------------------------------------ */
@@ -120,8 +112,9 @@ static int made_before(struct vs_job_run *run, const char *name, uint64_t *recor
 	return rc;
 }
 
-static int clone(struct vs_job_run *run, const char *to, struct vs_error *error)
+static int clone(struct vs_job_run *run, const struct arguments *arguments, struct vs_error *error)
 {
+	const char *to = text_of(arguments, "to");
 	struct vs_work_options options = { run->threads, on_progress, run };
 	uint64_t records;
 	int rc;
@@ -138,14 +131,7 @@ static int clone(struct vs_job_run *run, const char *to, struct vs_error *error)
 
 int vs_job_clone(struct vs_job_run *run, struct vs_error *error)
 {
-	struct arguments arguments;
-	int rc = arguments_init(&arguments, run, error);
-
-	if (rc < 0)
-		return rc;
-	rc = clone(run, text_of(&arguments, "to"), error);
-	arguments_release(&arguments);
-	return rc;
+	return with_arguments(run, clone, error);
 }
 
 /* ---- a restore ------------------------------------------------------------------------------------------ */
@@ -187,12 +173,5 @@ static int restore(struct vs_job_run *run, const struct arguments *arguments, st
 
 int vs_job_restore(struct vs_job_run *run, struct vs_error *error)
 {
-	struct arguments arguments;
-	int rc = arguments_init(&arguments, run, error);
-
-	if (rc < 0)
-		return rc;
-	rc = restore(run, &arguments, error);
-	arguments_release(&arguments);
-	return rc;
+	return with_arguments(run, restore, error);
 }

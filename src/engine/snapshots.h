@@ -46,8 +46,9 @@ int vs_snapshot_check_name(const char *name, struct vs_error *error);
 #define VS_SNAPSHOT_JSON 512
 /* As an object of JSON: {"name", "created_at", "records", …}, or {"name", "damaged": true}. */
 void vs_snapshot_json(const struct vs_snapshot *snapshot, char text[VS_SNAPSHOT_JSON]);
-/* Makes one of what is committed now, while others read and write. name NULL: made from the time. It is there whole and durable, or not at all. VS_ECONFLICT when there is one of this name;
- * VS_EBUSY while snapshots of the namespace are being made, restored or removed. */
+/* Makes one of what is committed now, while others read and write. name NULL: made from the time. It is there whole and durable, or
+ * not at all. VS_ECONFLICT when there is one of this name; VS_EBUSY while snapshots of the namespace are being made, restored
+ * or removed. */
 int vs_snapshot_create(struct vs_namespace *ns, const char *name, const struct vs_work_options *options,
                        struct vs_snapshot *snapshot, struct vs_error *error);
 /* Calls each per snapshot of the namespace, in order of names; a non-zero return stops and is returned. */
