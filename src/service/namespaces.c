@@ -149,6 +149,8 @@ int vs_handle_namespace_delete(struct vs_call *call, struct vs_error *error)
 	change.delete_at = vs_clock_wall_ms() + (now ? 0 : vs_call_grace(call));
 	if (!rc)
 		rc = vs_store_change(store, call->id.data, &change, error);
+	if (rc == VS_ECONFLICT) /* its files are being removed already */
+		return vs_error_set(error, VS_ENOTFOUND, "there is no namespace \"%.63s\" any more", call->id.data);
 	if (rc)
 		return rc;
 	return now ? delete_now(call, store, error) : show(call, call->id.data, error);

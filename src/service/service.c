@@ -16,6 +16,7 @@
 #include "service/json_out.h"
 #include "service/json_vectors.h"
 #include "service/split.h"
+#include "service/stream.h"
 #include "service/tenants.h"
 #include "store/catalog.h"
 
@@ -239,7 +240,7 @@ static void put_error(struct vs_response *response, const struct vs_error *error
 	response->content_type = "application/json";
 	response->etag[0] = '\0';
 	response->location[0] = '\0';
-	response->stream = NULL;
+	vs_stream_drop(response);
 	response->retry_after = response->status == 503 ? 1 : 0;
 	vs_buf_reset(&response->body);
 	vs_buf_putc(&response->body, '{');

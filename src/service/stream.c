@@ -57,13 +57,18 @@ bool vs_service_more(struct vs_response *response)
 	return true;
 }
 
-void vs_service_end(struct vs_response *response)
+void vs_stream_drop(struct vs_response *response)
 {
 	struct vs_stream *stream = response->stream;
 	response->stream = NULL;
-	if (!stream)
-		return;
-	if (stream->release)
+	if (stream && stream->release)
 		stream->release(stream->state);
-	vs_admit_leave(&stream->call, 0);
+}
+
+void vs_service_end(struct vs_response *response)
+{
+	struct vs_stream *stream = response->stream;
+	vs_stream_drop(response);
+	if (stream)
+		vs_admit_leave(&stream->call, 0);
 }

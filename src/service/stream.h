@@ -13,4 +13,7 @@ typedef int vs_stream_piece(struct vs_call *call, void *state, bool *more, struc
 int vs_stream_begin(struct vs_call *call, const char *content_type, vs_stream_piece *piece, void (*release)(void *state),
                     void *state, struct vs_error *error);
 
+/* Nothing of it is sent: what it holds is released. Without a stream: does nothing. */
+void vs_stream_drop(struct vs_response *response);
+
 #endif
