@@ -216,6 +216,11 @@ static int decode_entry(struct vs_catalog *catalog, sqlite3_stmt *row, struct vs
 	return 0;
 }
 
+int vs_catalog_missing(const char *name, struct vs_error *error)
+{
+	return vs_error_set(error, VS_ENOTFOUND, "there is no namespace \"%.63s\"", name);
+}
+
 int vs_catalog_find(struct vs_catalog *catalog, const char *name, struct vs_catalog_entry *entry,
                     struct vs_error *error)
 {
@@ -227,7 +232,7 @@ int vs_catalog_find(struct vs_catalog *catalog, const char *name, struct vs_cata
 	if (rc < 0)
 		return rc;
 	if (rc == 0)
-		return vs_error_set(error, VS_ENOTFOUND, "there is no namespace \"%.63s\"", name);
+		return vs_catalog_missing(name, error);
 	rc = decode_entry(catalog, find, entry, error);
 	sqlite3_reset(find);
 	return rc;

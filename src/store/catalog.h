@@ -34,6 +34,8 @@ void vs_catalog_close(struct vs_catalog *catalog); /* NULL allowed */
 /* VS_EINVAL, with the rule, unless name matches [a-z0-9][a-z0-9_-]{0,62}. */
 int vs_catalog_check_name(const char *name, struct vs_error *error);
 
+/* VS_ENOTFOUND as vs_catalog_find says it, whatever there is. */
+int vs_catalog_missing(const char *name, struct vs_error *error);
 /* VS_ENOTFOUND when there is no such namespace. */
 int vs_catalog_find(struct vs_catalog *catalog, const char *name, struct vs_catalog_entry *entry,
                     struct vs_error *error);
