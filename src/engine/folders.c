@@ -8,6 +8,7 @@
 
 #include "base/folder.h"
 #include "engine/check.h"
+#include "store/audit.h"
 
 /* ---- generations ---------------------------------------------------------------------------------------- */
 
@@ -147,6 +148,8 @@ int vs_store_check(struct vs_store *store, const struct vs_store_check_options *
 	*result = (struct vs_check_result){ 0 };
 	snprintf(path, sizeof(path), "%.*s/ns", (int)sizeof(path) - 4, store->path);
 	rc = vs_catalog_check(store->catalog, catalog_problem, &folders, error);
+	if (rc == 0)
+		rc = vs_audit_check(store->catalog, catalog_problem, &folders, error);
 	if (rc == 0)
 		rc = vs_folder_each(path, see_folder, &folders, error);
 	if (rc < 0 || !folders.unnamed)
