@@ -12,6 +12,7 @@
 
 struct json_object;
 struct vs_json;
+struct vs_audit_gate;
 struct vs_cache;
 struct vs_split;
 
@@ -24,7 +25,12 @@ struct vs_call {
 	const struct vs_operation *operation; /* NULL while no route was found */
 	struct vs_target target;
 	struct vs_text id; /* the {id} of the path; data NULL when the route has none */
+	struct vs_auth *auth;
 	struct vs_principal principal;
+	const char *ns;      /* the namespace that was asked for, once it was; NULL: none yet */
+	const char *refused; /* why something was withheld, for the audit trail, though the answer may not say so; NULL: nothing was */
+	bool recorded;       /* the handler has told the audit trail itself */
+	struct vs_audit_gate *gate;
 	struct json_object *body; /* released after the call; strings taken from it live until then */
 	struct vs_json *json;
 	struct vs_metrics *metrics;
@@ -59,9 +65,10 @@ int vs_call_frame(struct vs_call *call, const struct vs_split *split, struct vs_
 
 /* ---- handles ---- */
 
-/* The namespace that the body (ns, NULL: not there), the query string or the header names, else `default`, kept open from
- * request to request. With create, it is made when missing. Otherwise VS_ENOTFOUND, but for `default`, which begins
- * empty: 0 with *out NULL. */
+/* The namespace that the body (ns, NULL: not there), the query string or the header names, else the principal's own, else
+ * `default`; kept open from request to request, and confined to what the principal may see. One that the principal may not use
+ * is VS_ENOTFOUND, as if there were none. With create, `default` is made when missing; without, it begins empty:
+ * 0 with *out NULL. */
 int vs_call_namespace(struct vs_call *call, const struct vs_text *ns, bool create, struct vs_namespace **out,
                       struct vs_error *error);
 const char *vs_call_namespace_name(const struct vs_call *call, const struct vs_text *ns);

@@ -19,7 +19,7 @@
 #include "service/route.h"
 
 #define METRICS_MAGIC UINT64_C(0x3148534d53434556) /* "VECSMSH1" */
-#define METRICS_VERSION 6u
+#define METRICS_VERSION 7u
 #define BOUNDS_MAX 16
 #define SLOTS 256u /* processes; one beyond is served, but not counted as active */
 #define LOCK_TRIES 1000

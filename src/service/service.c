@@ -8,6 +8,7 @@
 #include <sys/random.h>
 
 #include "base/clock.h"
+#include "service/audit.h"
 #include "service/cache.h"
 #include "service/call.h"
 #include "service/handles.h"
@@ -17,7 +18,8 @@
 #include "service/split.h"
 
 struct vs_service {
-	bool insecure;
+	struct vs_auth *auth;
+	struct vs_audit_gate gate;
 	struct vs_handles handles;
 	struct vs_metrics *metrics;
 	struct vs_cache *cache; /* NULL: off */
@@ -32,8 +34,13 @@ int vs_service_open(const struct vs_service_options *options, struct vs_service 
 		*error = (struct vs_error){ .position = -1 };
 	if (!s)
 		return vs_error_set(error, VS_ENOMEM, "no memory for the service");
-	s->insecure = options->insecure;
+	const struct vs_auth_options who = { .data = options->data,
+		                                 .insecure = options->insecure,
+		                                 .users = options->users,
+		                                 .jwt = { options->jwt_keys, options->jwt_issuer, options->jwt_audience } };
 	int rc = vs_handles_init(&s->handles, options->data, &options->fresh, error);
+	if (!rc)
+		rc = vs_auth_open(&who, &s->auth, error);
 	s->handles.tail_most = options->tail_most;
 	if (!rc && !(s->json = vs_json_open()))
 		rc = vs_error_set(error, VS_ENOMEM, "no memory for the service");
@@ -54,6 +61,9 @@ void vs_service_close(struct vs_service *service)
 {
 	if (!service)
 		return;
+	if (service->auth)
+		vs_audit_flush(service->auth, &service->gate, true);
+	vs_auth_close(service->auth);
 	vs_handles_release(&service->handles);
 	vs_cache_close(service->cache);
 	vs_metrics_close(service->metrics);
@@ -124,7 +134,14 @@ const char *vs_call_namespace_name(const struct vs_call *call, const struct vs_t
 		return ns->data;
 	if (param)
 		return param->data;
-	return call->request->ns ? call->request->ns : VS_DEFAULT_NAMESPACE;
+	if (call->request->ns)
+		return call->request->ns;
+	return call->principal.ns ? call->principal.ns : VS_DEFAULT_NAMESPACE;
+}
+
+static bool may_use(const struct vs_call *call, const char *name)
+{
+	return !call->principal.ns || strcmp(call->principal.ns, name) == 0;
 }
 
 int vs_call_namespace(struct vs_call *call, const struct vs_text *ns, bool create, struct vs_namespace **out,
@@ -134,9 +151,16 @@ int vs_call_namespace(struct vs_call *call, const struct vs_text *ns, bool creat
 	struct vs_error why;
 	bool is_default = strcmp(name, VS_DEFAULT_NAMESPACE) == 0;
 	*out = NULL;
+	call->ns = name;
+	if (!may_use(call, name)) {
+		call->refused = "another namespace";
+		return vs_catalog_check_name(name, error) ? VS_EINVAL : vs_catalog_missing(name, error);
+	}
 	int rc = vs_handles_find(&call->service->handles, name, create && is_default, out, &why);
 	if (rc == VS_ENOTFOUND && is_default && !create)
 		return 0;
+	if (!rc)
+		rc = vs_namespace_set_scope(*out, call->principal.filter, &why);
 	if (rc)
 		*error = why;
 	return rc;
@@ -146,8 +170,9 @@ int vs_call_admit(struct vs_call *call, const struct vs_text *ns, struct vs_erro
 {
 	struct vs_namespace *found;
 	struct vs_error why;
+	const char *name = vs_call_namespace_name(call, ns);
 	/* What is wrong with the name is told in its turn, after what is wrong with the body. */
-	if (vs_handles_find(&call->service->handles, vs_call_namespace_name(call, ns), false, &found, &why))
+	if (!may_use(call, name) || vs_handles_find(&call->service->handles, name, false, &found, &why))
 		return 0;
 	return vs_namespace_admit(found, error);
 }
@@ -226,10 +251,11 @@ static int dispatch(struct vs_call *call, struct vs_error *error)
 	if (!rc)
 		rc = vs_route_find(&call->target, request->method, request->arena, &call->operation, &call->id,
 		                   &call->response->allow, error);
-	if (rc)
-		return rc;
-	vs_auth_find(request, call->service->insecure, &call->principal);
-	rc = vs_auth_check(&call->principal, call->operation->right, error);
+	/* Who asks for what is open to everybody is found out only where that matters: see vs_handle_ready. */
+	if (!rc && call->operation->right != VS_RIGHT_NONE)
+		rc = vs_auth_find(call->auth, request, &call->principal, error);
+	if (!rc)
+		rc = vs_auth_check(&call->principal, call->operation->right, error);
 	if (!rc && request->body_len > VS_BODY_MAX)
 		rc = vs_error_at(error, VS_ETOOBIG, "body", -1, "is larger than %u MiB", VS_BODY_MAX >> 20);
 	if (!rc)
@@ -253,14 +279,18 @@ void vs_service_handle(struct vs_service *service, const struct vs_request *requ
 		.json = service->json,
 		.metrics = service->metrics,
 		.cache = service->cache,
+		.auth = service->auth,
+		.gate = &service->gate,
 	};
 	begin(response);
 	vs_metrics_begin(service->metrics);
+	vs_audit_flush(service->auth, &service->gate, false);
 	int rc = dispatch(&call, &error);
 	if (rc) {
 		error.code = rc;
 		put_error(response, &error);
 	}
+	vs_audit_call(&call, rc);
 	json_object_put(call.body);
 	unsigned row = call.operation ? (unsigned)(call.operation - vs_operations) : VS_OPERATIONS;
 	vs_metrics_request(service->metrics, row, response->status, seconds_since(start));

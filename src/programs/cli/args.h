@@ -24,7 +24,7 @@ enum vs_flag {
 	VS_FLAGS
 };
 
-#define VS_COMMAND_FLAGS 24
+#define VS_COMMAND_FLAGS 32
 
 struct vs_command {
 	const char *name;
