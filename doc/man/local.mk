@@ -6,6 +6,7 @@ dist_man_MANS += \
 	doc/man/vecstore-export.1 \
 	doc/man/vecstore-import.1 \
 	doc/man/vecstore-indexer.8 \
+	doc/man/vecstore-jobs.1 \
 	doc/man/vecstore-query.1 \
 	doc/man/vecstore-serve.1 \
 	doc/man/vecstore.1 \

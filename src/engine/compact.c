@@ -34,8 +34,11 @@ int vs_compact_progress(const struct vs_compaction *compaction, enum vs_compact_
 
 /* ---- the lock, and what was left behind ------------------------------------------------------------------- */
 
-static int take_lock(const struct vs_namespace *ns, unsigned tries, struct vs_file *lock, struct vs_error *error)
+/* options NULL: at once or not at all. */
+static int take_lock(const struct vs_namespace *ns, const struct vs_compact_options *options, struct vs_file *lock,
+                     struct vs_error *error)
 {
+	unsigned tries = options != NULL ? LOCK_TRIES : 1;
 	char path[VS_GENERATION_PATH + 16];
 	int rc;
 
@@ -43,9 +46,13 @@ static int take_lock(const struct vs_namespace *ns, unsigned tries, struct vs_fi
 	rc = vs_file_open(lock, path, VS_FILE_WRITE | VS_FILE_CREATE, error);
 	if (rc < 0)
 		return rc;
-	while ((rc = vs_file_lock(lock, error)) == VS_EBUSY && --tries > 0)
+	while ((rc = vs_file_lock(lock, error)) == VS_EBUSY && --tries > 0) {
 		nanosleep(&(struct timespec){ 0, 20000000 }, NULL);
-	if (rc < 0)
+		rc = options->progress != NULL ? options->progress(options->context, VS_COMPACT_COPY, 0, 1) : 0;
+		if (rc != 0)
+			break;
+	}
+	if (rc != 0)
 		vs_file_close(lock);
 	return rc == VS_EBUSY ? vs_error_set(error, rc, "namespace %s is being compacted already", ns->entry.name) : rc;
 }
@@ -120,7 +127,7 @@ void vs_compact_tidy(struct vs_namespace *ns)
 	/* A generation in the making has nothing to tidy. */
 	if (ns->generation.current.fd < 0 || vs_folder_each(ns->folder, sweep_one, &look, NULL) != 1)
 		return;
-	if (take_lock(ns, 1, &lock, NULL) < 0)
+	if (take_lock(ns, NULL, &lock, NULL) < 0)
 		return;
 	(void)sweep(ns, NULL);
 	vs_file_close(&lock);
@@ -329,8 +336,8 @@ int vs_namespace_compact(struct vs_namespace *ns, const struct vs_compact_option
 	int rc;
 
 	*result = (struct vs_compact_result){ 0, 0 };
-	rc = take_lock(ns, LOCK_TRIES, &lock, error);
-	if (rc < 0)
+	rc = take_lock(ns, compaction.options, &lock, error);
+	if (rc != 0)
 		return rc;
 	rc = sweep(ns, error);
 	if (rc == 0)

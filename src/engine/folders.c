@@ -9,6 +9,7 @@
 #include "base/folder.h"
 #include "engine/check.h"
 #include "store/audit.h"
+#include "store/jobs.h"
 
 /* ---- generations ---------------------------------------------------------------------------------------- */
 
@@ -150,6 +151,8 @@ int vs_store_check(struct vs_store *store, const struct vs_store_check_options *
 	rc = vs_catalog_check(store->catalog, catalog_problem, &folders, error);
 	if (rc == 0)
 		rc = vs_audit_check(store->catalog, catalog_problem, &folders, error);
+	if (rc == 0)
+		rc = vs_jobs_check(store->catalog, catalog_problem, &folders, error);
 	if (rc == 0)
 		rc = vs_folder_each(path, see_folder, &folders, error);
 	if (rc < 0 || !folders.unnamed)

@@ -27,6 +27,7 @@ struct parser {
 	struct vs_buf *scratch;
 	unsigned level;  /* arrays and objects that are open */
 	const char *why; /* what is wrong at `at`; NULL: memory is out */
+	bool named;      /* `why` is about the name in scratch */
 };
 
 static int parse_value(struct parser *p, struct json_object **value);
@@ -320,7 +321,8 @@ static int parse_name(struct parser *p, struct json_object *object, char **name)
 	bool nul = strlen(text) != p->scratch->len;
 	if (nul || json_object_object_get_ex(object, text, NULL)) {
 		p->at = start;
-		return refuse(p, nul ? "a name holds no NUL character" : "a name stands twice in one object");
+		p->named = !nul;
+		return refuse(p, nul ? "a name holds no NUL character" : "a name stands twice in one object: ");
 	}
 	if (!take(p, ':'))
 		return refuse(p, "a colon is expected");
@@ -418,13 +420,15 @@ int vs_json_parse(struct vs_json *json, const char *text, size_t len, const char
 		rc = parse_value(&p, &value);
 	if (!rc && (peek(&p), p.at < p.end))
 		rc = refuse(&p, *p.at == '\0' ? "a NUL byte is not JSON" : "something follows the JSON object");
-	vs_buf_reset(p.scratch);
-	if (!rc) {
-		*object = value;
-		return 0;
+	if (rc) {
+		json_object_put(value);
+		value = NULL;
 	}
-	json_object_put(value);
 	if (rc == VS_ENOMEM)
-		return vs_error_set(error, rc, "no memory for a JSON text");
-	return vs_error_at(error, rc, where, p.at - p.text, "%s", p.why);
+		(void)vs_error_set(error, rc, "no memory for a JSON text");
+	else if (rc)
+		(void)vs_error_at(error, rc, where, p.at - p.text, "%s%s", p.why, p.named ? p.scratch->data : "");
+	vs_buf_reset(p.scratch);
+	*object = value;
+	return rc;
 }

@@ -2,13 +2,15 @@
 #
 # libvecstore.so: the core rooms, of which the installed headers' functions alone are exported.
 
-public_headers = src/engine/vecstore.h src/base/error.h src/math/metric.h src/math/quantization.h
+public_headers = src/engine/vecstore.h src/base/error.h src/math/metric.h src/math/quantization.h src/store/job.h
 
 pkginclude_HEADERS = src/engine/vecstore.h
 publicbasedir = $(pkgincludedir)/base
 publicbase_HEADERS = src/base/error.h src/base/error.tbl
 publicmathdir = $(pkgincludedir)/math
 publicmath_HEADERS = src/math/metric.h src/math/quantization.h
+publicstoredir = $(pkgincludedir)/store
+publicstore_HEADERS = src/store/job.h
 
 lib_LTLIBRARIES += libvecstore.la
 libvecstore_la_SOURCES =

@@ -85,3 +85,8 @@ int vs_store_index(struct vs_store *store, bool *worked, struct vs_error *error)
 		*worked = done;
 	return rc;
 }
+
+int vs_namespace_check_name(const char *name, struct vs_error *error)
+{
+	return vs_catalog_check_name(name, error);
+}

@@ -20,6 +20,7 @@
 #include "base/error.h"
 #include "math/metric.h"
 #include "math/quantization.h"
+#include "store/job.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -61,6 +62,9 @@ int vs_store_each(struct vs_store *store, int (*each)(void *context, const struc
 /* ---- namespace ------------------------------------------------------------------------------------------ */
 
 struct vs_namespace;
+
+/* VS_EINVAL, with the rule, unless name can be a namespace's: [a-z0-9][a-z0-9_-]{0,62}. */
+int vs_namespace_check_name(const char *name, struct vs_error *error);
 
 struct vs_namespace_options {
 	unsigned flags;        /* VS_CREATE: make it when missing, with what follows */
@@ -506,6 +510,8 @@ struct vs_compact_options {
 	void *context;
 };
 #define VS_COMPACT_OPTIONS { 0, NULL, NULL }
+/* What such a progress is of the whole: 0 to 1, and a word for the phase in *name. Static string. */
+double vs_compact_share(enum vs_compact_phase phase, uint64_t done, uint64_t total, const char **name);
 struct vs_compact_result {
 	uint64_t removed_count; /* dead slots: of deleted records, and of the former versions of updated ones */
 	uint64_t freed_bytes;   /* on disk; those that a process has open are free once it has asked or written something */
@@ -551,6 +557,47 @@ int vs_store_check(struct vs_store *store, const struct vs_store_check_options *
                    struct vs_error *error);
 /* What the indexer does for the catalogue now and then: copies its WAL back. *worked (NULL allowed): there was something. */
 int vs_store_index(struct vs_store *store, bool *worked, struct vs_error *error);
+
+/* ---- jobs ------------------------------------------------------------------------------------------------ */
+
+/*
+ * Work that outlasts a request: a row in the catalogue that some process works off, the indexer mostly, and that tells how far
+ * it is. A job whose process was killed is begun again, three times in all. One at a time per namespace. struct vs_job: store/job.h.
+ */
+/* Queues a job on a namespace: a kind ("compact") and its arguments, a JSON object (NULL: {}). It is durable when this returns.
+ * VS_EINVAL for an unknown kind and for other arguments, VS_ENOTFOUND without such a namespace, VS_EBUSY when 100 of its jobs wait. */
+int vs_job_create(struct vs_store *store, const char *kind, const char *name, const char *arguments, struct vs_job *job,
+                  struct vs_error *error);
+/* VS_ENOTFOUND when there is none, or none any more: finished ones are kept for seven days, 1,000 of a namespace. */
+int vs_job_get(struct vs_store *store, int64_t id, struct vs_job *job, struct vs_error *error);
+
+/* Newest first; each is called per job (valid during the call; it must not call the store). *more: there are more after the last. */
+int vs_job_page(struct vs_store *store, const struct vs_job_page *options,
+                void (*each)(void *context, const struct vs_job *job), void *context, bool *more,
+                struct vs_error *error);
+/* A queued job is cancelled when this returns; one that runs hears of it soon, and becomes cancelled unless it is done before; a
+ * finished one stays what it is. *job is what it is now. */
+int vs_job_cancel(struct vs_store *store, int64_t id, struct vs_job *job, struct vs_error *error);
+
+struct vs_job_options {
+	unsigned threads; /* that a job may use; 0: one per core */
+	/* Asked now and then: true ends a job soon, which goes back to the queue. NULL: never. */
+	bool (*stopping)(void *context);
+	void *context;
+	const char *name; /* only jobs of this namespace; NULL: of all */
+};
+struct vs_job_worker;
+/* Becomes the process that works off the jobs of the data folder; VS_EBUSY when another is. Jobs that a dead one had in hand are
+ * queued again. */
+int vs_job_worker_open(struct vs_store *store, struct vs_job_worker **worker, struct vs_error *error);
+void vs_job_worker_close(struct vs_job_worker *worker); /* NULL allowed */
+/* How many namespaces have a job that could begin now. */
+int vs_job_waiting(struct vs_store *store, uint32_t *count, struct vs_error *error);
+/* Does the oldest job that can begin, if there is one: 1, and *job tells what came of it, which may be a failure; 0 when there
+ * is none; negative when the catalogue fails: the job may say "running" then until a vs_job_worker is opened anew. Only while the
+ * process has one open; its threads may do so at once, each with a store of its own. A compaction that others have begun is
+ * waited for. */
+int vs_job_run(struct vs_store *store, const struct vs_job_options *options, struct vs_job *job, struct vs_error *error);
 
 #ifdef __cplusplus
 }

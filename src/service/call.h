@@ -65,12 +65,19 @@ int vs_call_frame(struct vs_call *call, const struct vs_split *split, struct vs_
 
 /* ---- handles ---- */
 
+/* The store, kept open from request to request. */
+int vs_call_store(struct vs_call *call, struct vs_store **store, struct vs_error *error);
+
 /* The namespace that the body (ns, NULL: not there), the query string or the header names, else the principal's own, else
  * `default`; kept open from request to request, and confined to what the principal may see. One that the principal may not use
  * is VS_ENOTFOUND, as if there were none. With create, `default` is made when missing; without, it begins empty:
  * 0 with *out NULL. */
 int vs_call_namespace(struct vs_call *call, const struct vs_text *ns, bool create, struct vs_namespace **out,
                       struct vs_error *error);
+/* Its name, if it is one and the principal may use it: else VS_EINVAL or VS_ENOTFOUND, as above. Whatever is about a namespace
+ * begins with this or the above. */
+int vs_call_allow(struct vs_call *call, const struct vs_text *ns, const char **name, struct vs_error *error);
+/* The same without asking, for what comes after. */
 const char *vs_call_namespace_name(const struct vs_call *call, const struct vs_text *ns);
 /* VS_ETAIL when the namespace so named takes no vectors now: asked before the work of decoding them. */
 int vs_call_admit(struct vs_call *call, const struct vs_text *ns, struct vs_error *error);

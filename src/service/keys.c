@@ -104,6 +104,14 @@ static int decode_key(struct vs_call *call, struct vs_key *key, struct vs_error 
 	return vs_grant_check(&key->grant, error);
 }
 
+/* The key's id in the path. */
+static int check_id(const struct vs_call *call, struct vs_error *error)
+{
+	if (call->id.len == VS_KEY_ID_LEN && strspn(call->id.data, "0123456789abcdef") == VS_KEY_ID_LEN)
+		return 0;
+	return vs_error_at(error, VS_EINVAL, "id", -1, "of a key is %d hex digits", VS_KEY_ID_LEN);
+}
+
 static int check_no_parameters(const struct vs_call *call, struct vs_error *error)
 {
 	static const char *const none[] = { NULL };
@@ -150,6 +158,8 @@ static int decode_rotation(struct vs_call *call, uint32_t *overlap, int64_t *exp
 {
 	static const char *const known[] = { "overlap_seconds", "expires_at", "ttl_seconds", NULL };
 	int rc = check_no_parameters(call, error);
+	if (!rc)
+		rc = check_id(call, error);
 	if (rc || call->request->body_len == 0)
 		return rc;
 	rc = vs_call_json(call, error);
@@ -184,6 +194,8 @@ int vs_handle_key_revoke(struct vs_call *call, struct vs_error *error)
 	struct vs_key key;
 	char action[96];
 	int rc = check_no_parameters(call, error);
+	if (!rc)
+		rc = check_id(call, error);
 	if (!rc)
 		rc = vs_auth_catalog(call->auth, &catalog, error);
 	if (rc)
@@ -221,6 +233,8 @@ int vs_handle_keys(struct vs_call *call, struct vs_error *error)
 	struct listing listing = { out, vs_target_param(&call->target, "namespace"), 0 };
 	struct vs_catalog *catalog;
 	int rc = vs_target_check(&call->target, parameters, error);
+	if (!rc && listing.ns)
+		rc = vs_catalog_check_name(listing.ns->data, error);
 	if (!rc)
 		rc = vs_auth_catalog(call->auth, &catalog, error);
 	vs_buf_puts(out, "{\"keys\":[");

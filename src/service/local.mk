@@ -13,6 +13,7 @@ libvecstore_service_la_SOURCES += \
 	src/service/execute.c \
 	src/service/estimate.c src/service/explain.c src/service/recommend.c \
 	src/service/handles.c src/service/handles.h \
+	src/service/jobs.c src/service/jobs.h \
 	src/service/json_in.c src/service/json_in.h \
 	src/service/json_vectors.c src/service/json_vectors.h \
 	src/service/json_out.c src/service/json_out.h \

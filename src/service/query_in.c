@@ -259,6 +259,7 @@ static int take_number(const struct vs_call *call, const char *name, uint32_t mi
 	return rc;
 }
 
+/* As JSON writes it; strtof would take spaces, a plus, hexadecimal digits and words. */
 static int take_float(const struct vs_call *call, const char *name, bool *present, float *value, struct vs_error *error)
 {
 	const struct vs_text *text = vs_target_param(&call->target, name);
@@ -267,7 +268,8 @@ static int take_float(const struct vs_call *call, const char *name, bool *presen
 		return 0;
 	*value = strtof(text->data, &end);
 	*present = true;
-	if (end == text->data || *end || !__builtin_isfinite(*value))
+	if (end == text->data || *end || !strchr("-0123456789", text->data[0]) ||
+	    strspn(text->data, "+-.0123456789eE") != text->len || !__builtin_isfinite(*value))
 		return vs_error_at(error, VS_EINVAL, name, -1, "must be a number");
 	return 0;
 }

@@ -144,19 +144,32 @@ static bool may_use(const struct vs_call *call, const char *name)
 	return !call->principal.ns || strcmp(call->principal.ns, name) == 0;
 }
 
+int vs_call_allow(struct vs_call *call, const struct vs_text *ns, const char **name, struct vs_error *error)
+{
+	*name = call->ns = vs_call_namespace_name(call, ns);
+	int rc = vs_catalog_check_name(*name, error);
+	if (rc || may_use(call, *name))
+		return rc;
+	call->refused = "another namespace";
+	return vs_catalog_missing(*name, error);
+}
+
+int vs_call_store(struct vs_call *call, struct vs_store **store, struct vs_error *error)
+{
+	return vs_handles_store(&call->service->handles, store, error);
+}
+
 int vs_call_namespace(struct vs_call *call, const struct vs_text *ns, bool create, struct vs_namespace **out,
                       struct vs_error *error)
 {
-	const char *name = vs_call_namespace_name(call, ns);
 	struct vs_error why;
-	bool is_default = strcmp(name, VS_DEFAULT_NAMESPACE) == 0;
+	const char *name;
 	*out = NULL;
-	call->ns = name;
-	if (!may_use(call, name)) {
-		call->refused = "another namespace";
-		return vs_catalog_check_name(name, error) ? VS_EINVAL : vs_catalog_missing(name, error);
-	}
-	int rc = vs_handles_find(&call->service->handles, name, create && is_default, out, &why);
+	int rc = vs_call_allow(call, ns, &name, error);
+	if (rc)
+		return rc;
+	bool is_default = strcmp(name, VS_DEFAULT_NAMESPACE) == 0;
+	rc = vs_handles_find(&call->service->handles, name, create && is_default, out, &why);
 	if (rc == VS_ENOTFOUND && is_default && !create)
 		return 0;
 	if (!rc)
@@ -218,6 +231,7 @@ static void put_error(struct vs_response *response, const struct vs_error *error
 	response->status = vs_error_http(error->code);
 	response->content_type = "application/json";
 	response->etag[0] = '\0';
+	response->location[0] = '\0';
 	response->stream = NULL;
 	response->retry_after = response->status == 503 ? 1 : 0;
 	vs_buf_reset(&response->body);

@@ -69,6 +69,7 @@ struct vs_response {
 	const char *allow;     /* Allow header of a 405; NULL: none */
 	int retry_after;       /* seconds; 0: no Retry-After header */
 	char etag[32];         /* ETag header; "": none */
+	char location[128];    /* Location header of a 202; "": none */
 	char request_id[33];   /* also sent as X-Request-Id */
 	char audit[512];       /* what the audit trail now says of this request, for the program's log; "": nothing */
 	struct vs_error error; /* what the body says, for the program's log; code VS_OK when all went well */

@@ -186,7 +186,7 @@ int vs_catalog_check_name(const char *name, struct vs_error *error)
 	                   "a name has 1 to 63 characters of a-z, 0-9, - and _, and begins with a letter or digit");
 }
 
-static bool folder_good(const char *folder, size_t len)
+bool vs_catalog_folder_good(const char *folder, size_t len)
 {
 	return len == VS_FOLDER_LEN && strspn(folder, "0123456789abcdef") == VS_FOLDER_LEN;
 }
@@ -204,7 +204,7 @@ static int decode_entry(struct vs_catalog *catalog, sqlite3_stmt *row, struct vs
 
 	if ((name == NULL || folder == NULL) && sqlite3_errcode(catalog->sql.db) == SQLITE_NOMEM)
 		return vs_error_set(error, VS_ENOMEM, "%s: out of memory", catalog->sql.path);
-	if (name == NULL || !name_good(name, name_len) || folder == NULL || !folder_good(folder, folder_len) ||
+	if (name == NULL || !name_good(name, name_len) || folder == NULL || !vs_catalog_folder_good(folder, folder_len) ||
 	    metric < 0 || metric > INT32_MAX || vs_metric_name((enum vs_metric)metric) == NULL || dimension < 0 ||
 	    dimension > UINT32_MAX)
 		return vs_error_set(error, VS_ECORRUPT, "%s is damaged: the row of a namespace is absurd", catalog->sql.path);

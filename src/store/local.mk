@@ -4,6 +4,7 @@ libvecstore_core_la_SOURCES += \
 	src/store/catalog.c src/store/catalog.h src/store/catalog_impl.h \
 	src/store/columns.h src/store/columns_impl.h \
 	src/store/columns_file.c src/store/columns_read.c src/store/columns_write.c \
+	src/store/job.h src/store/jobs.c src/store/jobs.h \
 	src/store/keys.c src/store/keys.h src/store/roles.tbl \
 	src/store/live.c src/store/live.h \
 	src/store/meta.c src/store/meta.h src/store/meta_impl.h src/store/meta_rows.c \

@@ -7,6 +7,8 @@ import socket
 import ssl
 import urllib.parse
 
+import described
+
 TIMEOUT = 60  # seconds; a guard against hanging, never a measurement
 
 
@@ -62,12 +64,15 @@ class Client:
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT)
 
     def request(self, method, target, body=None, content_type=None, headers=None):
-        """One request. body: bytes, or anything else, which is sent as JSON."""
+        """One request, whose answer must be one that doc/openapi.yaml describes. body: bytes, or anything else, which is
+        sent as JSON."""
         connection = self.connect()
         try:
-            return exchange(connection, method, target, body, content_type, headers)
+            reply = exchange(connection, method, target, body, content_type, headers)
         finally:
             connection.close()
+        described.check_status(method, target, reply)
+        return reply
 
     def get(self, target, **kwargs):
         return self.request("GET", target, **kwargs)

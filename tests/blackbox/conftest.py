@@ -10,6 +10,14 @@ import pytest
 import harness
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "long: takes more than ten seconds; such tests begin first, beside the others (-n)")
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 def pytest_report_header():
     return f"vecstore: {harness.VECSTORE}"
 

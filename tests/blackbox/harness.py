@@ -3,6 +3,7 @@
 
 import glob
 import os
+import random
 import re
 import shutil
 import signal
@@ -39,9 +40,15 @@ def wait_for(condition, what, deadline=DEADLINE):
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Below the ports that the system gives to clients (32,768 and up): one of those may take a server's while it is down."""
+    while True:
+        port = random.randrange(10000, 32768)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
 
 
 def run(*arguments, stdin=None, env=None, check=None, cwd=None):

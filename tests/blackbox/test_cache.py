@@ -241,6 +241,7 @@ def asked_more(askers, count):
     wait_for(lambda: sum(asker.asked for asker in askers) >= goal or any(asker.fault for asker in askers), "answers")
 
 
+@pytest.mark.long
 def test_kills(make_server):
     """kill -9 of workers under load; a small cache that other questions keep moving; the next worker goes on."""
     server = make_server(workers=3, args=["--cache", "1"]).start()

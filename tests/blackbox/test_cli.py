@@ -13,7 +13,7 @@ import harness
 import oracle
 from harness import run
 
-COMMANDS = ("serve", "import", "export", "query", "check", "compact", "bench", "version")
+COMMANDS = ("serve", "import", "export", "query", "check", "compact", "jobs", "bench", "version")
 
 
 @pytest.fixture(scope="module")

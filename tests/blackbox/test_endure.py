@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import numpy
+import pytest
 
 import harness
 import oracle
@@ -111,6 +112,7 @@ def kill_one(server, chooser):
     return killed, time.monotonic() - killed
 
 
+@pytest.mark.long
 def test_killed_workers(make_server, capsys):
     """A kill a second: each failed request had a worker killed in it, and a kill fails one request at most."""
     server = make_server(workers=4).start()
@@ -156,6 +158,7 @@ def private_memory(pid):
     raise AssertionError("no RssAnon")
 
 
+@pytest.mark.long
 def test_nothing_grows(make_server, capsys):
     """Writes, queries, deletions and the indexer: flat descriptors, flat memory, a log of bounded size."""
     server = make_server(workers=2).start()

@@ -73,6 +73,7 @@ def lose_power(folder, synced, chooser):
     return lost
 
 
+@pytest.mark.long
 def test_repairs(make_server, words, folder, capsys):
     truth = Truth(words)
     chooser = random.Random(SEED)

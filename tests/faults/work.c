@@ -273,6 +273,31 @@ static int repair(struct work *work, struct vs_error *error)
 	return rc;
 }
 
+/* Those that were cut off, too. */
+static int work_off(struct work *work, struct vs_error *error)
+{
+	static const struct vs_job_options one_thread = { 1, NULL, NULL, NULL };
+	static struct vs_job job;
+	struct vs_job_worker *worker;
+	int64_t id;
+	int rc = vs_job_create(work->store, "compact", work->name, NULL, &job, error);
+
+	if (rc != 0)
+		return rc;
+	id = job.id;
+	rc = vs_job_worker_open(work->store, &worker, error);
+	if (rc != 0)
+		return rc;
+	while ((rc = vs_job_run(work->store, &one_thread, &job, error)) == 1 && job.id != id)
+		;
+	vs_job_worker_close(worker);
+	if (rc == 1 && job.state == VS_JOB_FAILED)
+		return vs_error_set(error, job.code, "%s", job.error);
+	if (rc == 0)
+		return vs_error_set(error, VS_EINTERNAL, "job %d was not done", (int)id);
+	return rc < 0 ? rc : 0;
+}
+
 int work_perform(struct work *work, const struct work_op *op, struct vs_error *error)
 {
 	static const struct vs_compact_options one_thread = { 1, NULL, NULL };
@@ -306,6 +331,8 @@ int work_perform(struct work *work, const struct work_op *op, struct vs_error *e
 		return repair(work, error);
 	case WORK_COMPACT:
 		return vs_namespace_compact(work->ns, &one_thread, &compacted, error);
+	case WORK_JOB:
+		return work_off(work, error);
 	default:
 		return 0;
 	}

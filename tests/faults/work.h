@@ -37,6 +37,7 @@ enum work_kind {
 	WORK_SPOIL,      /* damages every derived file that there is */
 	WORK_REPAIR,     /* mends them, by the handle that is open */
 	WORK_COMPACT,    /* by the handle that is open */
+	WORK_JOB,        /* the same as a job, made and worked off */
 };
 
 /* On the records numbered from, from + 1, …; salt makes other vectors and metadata. */

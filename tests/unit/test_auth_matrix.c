@@ -39,6 +39,9 @@ static const struct {
 	[VS_OPERATION_COUNT] = { "rRwWna", true, "{}" },
 	[VS_OPERATION_FACET] = { "rRwWna", true, "{\"field\":\"t\"}" },
 	[VS_OPERATION_COMPACT] = { "na", true, NULL },
+	[VS_OPERATION_JOBS] = { "rwna", true, NULL },
+	[VS_OPERATION_JOB] = { "rwna", true, NULL },
+	[VS_OPERATION_JOB_CANCEL] = { "na", true, NULL },
 	[VS_OPERATION_STATS] = { "rwna", true, NULL },
 	[VS_OPERATION_KEY_CREATE] = { "a", false, "{\"role\":\"admin\"}" },
 	[VS_OPERATION_KEYS] = { "a", false, NULL },
@@ -184,11 +187,12 @@ static int reset_request(void **state)
 static const char *target_of(const struct vs_operation *operation)
 {
 	static char target[128];
+	const char *id = strncmp(operation->path, "/admin", 6) == 0 ? "0123456789abcdef" : "gone";
 	const char *hole = strstr(operation->path, "{id}");
 	if (!hole)
 		return operation->path;
 	snprintf(target, sizeof(target), "%.*s%s%s", (int)(hole - operation->path), operation->path,
-	         strncmp(operation->path, "/admin", 6) == 0 ? "0123456789abcdef" : "gone", hole + 4);
+	         strncmp(operation->path, "/v1/jobs", 8) == 0 ? "77" : id, hole + 4);
 	return target;
 }
 
@@ -240,7 +244,8 @@ static void check(struct state *s, unsigned row, const struct credential *creden
 	assert_int_equal(status_of(s, row, credential, spaces[2]), 404);
 	plain_answer(s, spaces[2], missing, sizeof(missing));
 	assert_string_equal(other, missing);
-	assert_non_null(strstr(other, "there is no namespace"));
+	if (!strstr(other, "there is no "))
+		fail_msg("%s %s: %s", vs_operations[row].method, vs_operations[row].path, other);
 }
 
 static void test_every_operation_and_credential(void **state)

@@ -17,20 +17,11 @@ static void on_stop(int signum)
 	stopping = 1;
 }
 
-/* Where each phase begins and ends, in per cent of the time that a large namespace takes; and what it is called. */
-static const struct {
-	double from, to;
-	const char *name;
-} phases[] = {
-	[VS_COMPACT_COPY] = { 0.0, 0.1, "copying" },
-	[VS_COMPACT_LINK] = { 0.1, 0.98, "linking" },
-	[VS_COMPACT_FOLLOW] = { 0.98, 1.0, "following" },
-};
-
 static int on_progress(void *context, enum vs_compact_phase phase, uint64_t done, uint64_t total)
 {
-	double part = total > 0 ? (double)done / (double)total : 1.0;
-	vs_progress_share(context, phases[phase].from + part * (phases[phase].to - phases[phase].from), phases[phase].name);
+	const char *name;
+	double share = vs_compact_share(phase, done, total, &name);
+	vs_progress_share(context, share, name);
 	return stopping;
 }
 

@@ -10,6 +10,7 @@ vecstore_SOURCES = \
 	src/programs/cli/cmd_compact.c \
 	src/programs/cli/cmd_export.c \
 	src/programs/cli/cmd_import.c \
+	src/programs/cli/cmd_jobs.c \
 	src/programs/cli/cmd_key.c src/programs/cli/local.h \
 	src/programs/cli/cmd_query.c \
 	src/programs/cli/cmd_query_file.c src/programs/cli/query_file.h \

@@ -138,6 +138,7 @@ static const char *reason(int status)
 		const char *text;
 	} known[] = {
 		{ 200, "OK" },
+		{ 202, "Accepted" },
 		{ 304, "Not Modified" },
 		{ 400, "Bad Request" },
 		{ 401, "Unauthorized" },
@@ -175,6 +176,8 @@ static void send(struct vs_worker *worker, const struct vs_wire *wire, bool with
 		vs_buf_printf(head, "Allow: %s\r\n", response->allow);
 	if (response->etag[0])
 		vs_buf_printf(head, "ETag: %s\r\n", response->etag);
+	if (response->location[0])
+		vs_buf_printf(head, "Location: %s\r\n", response->location);
 	if (response->retry_after > 0)
 		vs_buf_printf(head, "Retry-After: %d\r\n", response->retry_after);
 	if (response->status == 401)

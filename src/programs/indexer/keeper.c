@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "engine/vecstore.h"
 #include "programs/indexer/compactor.h"
+#include "programs/indexer/runner.h"
 #include "programs/indexer/watch.h"
 
 #define MS UINT64_C(1000000)
@@ -19,6 +20,7 @@
 #define FIRST_RETRY (100 * MS)
 #define LAST_RETRY (5000 * MS)
 #define SETTLE (1200 * MS) /* the engine puts off what would otherwise be done too often: at most a second */
+#define LOOK_FOR_JOBS (500 * MS) /* so often while a namespace is linked */
 #define LOG_LINKED 1000    /* slots linked at once that are worth a line */
 
 /* A fault that may come again: said once, then again only when it reads differently. */
@@ -40,7 +42,7 @@ struct kept {
 	uint64_t settle_at;      /* 0: nothing is put off */
 	struct trouble trouble;
 	uint32_t linked_from, linked_to; /* by the call in hand */
-	const volatile sig_atomic_t *stop;
+	struct vs_keeper *keeper;
 };
 
 struct vs_keeper {
@@ -49,6 +51,9 @@ struct vs_keeper {
 	unsigned threads;
 	const volatile sig_atomic_t *stop;
 	struct vs_compactor *compactor;
+	struct vs_runner *runner;
+	uint64_t jobs_at; /* when to look for jobs though nothing changes; 0: then only */
+	uint64_t jobs_seen; /* when they were last looked for */
 	struct vs_store *store; /* NULL: to be opened */
 	dev_t device;           /* of the data folder, to see when another took its place */
 	ino_t inode;
@@ -71,8 +76,10 @@ int vs_keeper_open(const struct vs_keeper_settings *settings, int watch, const v
 	(*keeper)->data_watch = -1;
 	(*keeper)->data_dirty = true;
 	int rc = vs_compactor_open(settings, stop, &(*keeper)->compactor, error);
+	if (!rc)
+		rc = vs_runner_open(settings, stop, &(*keeper)->runner, error);
 	if (rc) {
-		free(*keeper);
+		vs_keeper_close(*keeper);
 		*keeper = NULL;
 	}
 	return rc;
@@ -129,6 +136,7 @@ void vs_keeper_close(struct vs_keeper *keeper)
 {
 	if (!keeper)
 		return;
+	vs_runner_close(keeper->runner);
 	vs_compactor_close(keeper->compactor);
 	close_store(keeper);
 	free(keeper);
@@ -171,6 +179,12 @@ void vs_keeper_notice(struct vs_keeper *keeper)
 	vs_watch_read(keeper->watch, on_change, keeper);
 }
 
+static void offer_jobs(struct vs_keeper *keeper)
+{
+	keeper->jobs_at = vs_runner_offer(keeper->runner, keeper->store);
+	keeper->jobs_seen = vs_clock_mono_ns();
+}
+
 /* ---- one namespace ---------------------------------------------------------------------------------------- */
 
 static int progress(void *context, uint32_t linked, uint32_t slots)
@@ -180,7 +194,10 @@ static int progress(void *context, uint32_t linked, uint32_t slots)
 	if (kept->linked_from == UINT32_MAX)
 		kept->linked_from = linked;
 	kept->linked_to = linked;
-	return *kept->stop ? 1 : 0;
+	/* Linking may take minutes, and no job is to wait for its end. */
+	if (vs_clock_mono_ns() - kept->keeper->jobs_seen >= LOOK_FOR_JOBS)
+		offer_jobs(kept->keeper);
+	return *kept->keeper->stop ? 1 : 0;
 }
 
 /* Watches before the first look, so that no commit falls between. */
@@ -262,7 +279,7 @@ static int list(void *context, const struct vs_namespace_info *info)
 	memcpy(kept->folder, info->folder, sizeof kept->folder);
 	kept->watch = -1;
 	kept->dirty = kept->listed = true;
-	kept->stop = keeper->stop;
+	kept->keeper = keeper;
 	kept->next = keeper->first;
 	keeper->first = kept;
 	return 0;
@@ -288,11 +305,14 @@ static int look_at_data(struct vs_keeper *keeper, struct vs_error *error)
 	struct stat st;
 	int rc;
 	if (stat(keeper->data, &st) != 0) {
+		vs_runner_forget(keeper->runner);
 		close_store(keeper);
 		return vs_error_set(error, VS_ENOTFOUND, "waiting for the data folder");
 	}
-	if (keeper->store && (st.st_dev != keeper->device || st.st_ino != keeper->inode))
+	if (keeper->store && (st.st_dev != keeper->device || st.st_ino != keeper->inode)) {
+		vs_runner_forget(keeper->runner);
 		close_store(keeper);
+	}
 	if (keeper->data_watch < 0)
 		keeper->data_watch = vs_watch_append(keeper->watch, keeper->data);
 	if (!keeper->store && (rc = vs_store_open(keeper->data, 0, &keeper->store, error)))
@@ -324,7 +344,8 @@ uint64_t vs_keeper_pass(struct vs_keeper *keeper)
 {
 	uint64_t now = vs_clock_mono_ns();
 	uint64_t when = UINT64_MAX;
-	if (keeper->trouble.count > 0 ? keeper->trouble.retry_at <= now : keeper->data_dirty) {
+	bool look = keeper->trouble.count > 0 ? keeper->trouble.retry_at <= now : keeper->data_dirty;
+	if (look) {
 		struct vs_error error;
 		keeper->data_dirty = false;
 		if (look_at_data(keeper, &error) == 0)
@@ -333,6 +354,9 @@ uint64_t vs_keeper_pass(struct vs_keeper *keeper)
 			note_trouble(&keeper->trouble, keeper->data, &error, 0);
 	}
 	sooner(&when, keeper->trouble.retry_at);
+	if (keeper->store && (look || (keeper->jobs_at > 0 && keeper->jobs_at <= now)))
+		offer_jobs(keeper);
+	sooner(&when, keeper->jobs_at);
 	for (struct kept *kept = keeper->first; kept && !*keeper->stop; kept = kept->next) {
 		tend(keeper, kept, now);
 		sooner(&when, kept->trouble.retry_at);

@@ -4,6 +4,7 @@ vecstore_indexer_SOURCES = \
 	src/programs/indexer/compactor.c src/programs/indexer/compactor.h \
 	src/programs/indexer/keeper.c src/programs/indexer/keeper.h \
 	src/programs/indexer/main.c \
+	src/programs/indexer/runner.c src/programs/indexer/runner.h \
 	src/programs/indexer/watch.c src/programs/indexer/watch.h
 vecstore_indexer_LDADD = $(core_libs)
 EXTRA_DIST += src/programs/indexer/README.md

@@ -1,0 +1,318 @@
+# SPDX-License-Identifier: Apache-2.0
+"""doc/openapi.yaml held against the server: every operation, every answer it describes provoked, every example sent.
+
+An operation that is new in the description is walked as the others are. What the ways of PROVOCATIONS do not provoke of it
+needs a line in SPECIAL."""
+
+import contextlib
+import errno
+import json
+import os
+import shutil
+import sqlite3
+import tempfile
+import threading
+from pathlib import Path
+
+import pytest
+
+import conftest
+import described
+import fastcgi
+import harness
+from harness import wait_for
+from test_jobs import held, hold
+from test_serve import in_mounts
+
+pytestmark = pytest.mark.xdist_group("openapi")
+
+OPERATIONS = described.operations()
+VECTORS = {"king": [0.12, -0.4, 0.33, 0.05], "queen": [0.1, -0.38, 0.4, 0.11], "prince": [0.2, -0.3, 0.3, 0], "knave": [1, 0, 0, 1]}
+LONG = 128 << 10  # bytes, beyond which a request target is refused
+
+
+def seed(client):
+    """What the examples speak of: `king` of version 1, `queen` of version 2, and some more."""
+    conftest.empty(client)
+    records = [
+        {"id": name, "vector": vector, "metadata": {"rank": 10 * place, "first": name[0]}}
+        for place, (name, vector) in enumerate(VECTORS.items(), 1)
+    ]
+    client.batch(records)
+    client.batch(records[1:2])
+
+
+def seed_job(data):
+    """Job 1: a cancelled one, which may be cancelled again."""
+    with sqlite3.connect(data / "catalog.db") as db:
+        db.execute(
+            "INSERT INTO job (kind, namespace, folder, arguments, state, created_at) SELECT 'compact', name, "
+            "'ffffffffffffffff', '{}', 4, created_at FROM namespace"
+        )
+    db.close()
+
+
+@pytest.fixture(scope="module")
+def seeded():
+    for server in conftest.serving():
+        seed(server.client)
+        seed_job(server.data)
+        yield server
+
+
+def send(operation, client, body=None, kind=None, headers=None, target=None):
+    """A request that only lacks what is to be wrong with it."""
+    if kind is None:
+        kind, body = operation.body()
+    return client.request(operation.method, target or operation.target(), body, content_type=kind, headers=headers)
+
+
+def test_served_as_written(seeded):
+    """With the version of the program in it."""
+    served, written = seeded.client.ok("GET", "/openapi.json"), dict(described.document())
+    version = seeded.client.ok("GET", "/health")["version"]
+    assert served == {**written, "openapi": "3.1.0", "info": {**written["info"], "version": version}}
+
+
+# ---- examples ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_examples_are_answered(seeded, name):
+    """Each request that the description gives as an example works, and gets an answer as described."""
+    operation = OPERATIONS[name]
+    for example, kind, body in operation.examples():
+        seed(seeded.client)
+        reply = send(operation, seeded.client, body, kind or "")
+        operation.check(reply)
+        assert reply.status == 200, f"{name}, {example}: {reply}"
+        if kind == "application/json":
+            wrong = described.faults(operation.bodies[kind]["schema"], json.loads(body))
+            assert not wrong, f"{name}, {example}: {wrong}"
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_examples_of_answers_and_parameters_are_valid(name):
+    operation = OPERATIONS[name]
+    for code, answer in operation.answers.items():
+        for kind, content in answer.get("content", {}).items():
+            examples = described.content_examples(content)
+            assert examples, f"{name} {code} {kind}: no example"
+            for example, value in examples.items():
+                wrong = described.faults(described.closed(content["schema"]), value)
+                assert not wrong, f"{name} {code}, {example}: {wrong}"
+    for parameter in operation.parameters:
+        for value in [parameter["example"]] if "example" in parameter else parameter["schema"].get("examples", []):
+            wrong = described.faults(parameter["schema"], value)
+            assert not wrong, f"{name}, {parameter['name']}: {wrong}"
+
+
+# ---- every answer -----------------------------------------------------------------------------------------------
+
+
+def unknown_parameter(operation, server):
+    return send(operation, server.client, target=operation.target(no_such_parameter=1))
+
+
+def foreign_page(operation, server):
+    return send(operation, server.client, headers={"Origin": "http://elsewhere.example"})
+
+
+def no_such_namespace(operation, server):
+    return send(operation, server.client, target=operation.target(namespace="no-such-namespace"))
+
+
+def other_version(operation, server):
+    return send(operation, server.client, headers={"If-Match": '"99"'})
+
+
+def other_version_in(field):
+    """Of operations that take many, each with a condition of its own."""
+    one = {"op": "upsert"} if field == "operations" else {}
+    body = {field: [{**one, "id": "king", "vector": VECTORS["king"], "if_version": 99}]}
+    return lambda operation, server: server.client.request(operation.method, operation.target(), body)
+
+
+def same_version(operation, server):
+    return send(operation, server.client, headers={"If-None-Match": '"7", "1"'})
+
+
+def long_target(operation, server):
+    """Web servers stop this one before it gets so far (431)."""
+    kind, body = operation.body()
+    target = operation.target(namespace="x" * LONG)
+    return fastcgi.request(server.socket(), operation.method, target, body or b"", kind)
+
+
+def long_header(operation, server):
+    return send(operation, server.client, headers={"X-Long": "x" * 9000})
+
+
+def not_json(operation, server):
+    return send(operation, server.client, b"<a/>", "text/xml")
+
+
+def without_waiting(operation, server):
+    return send(operation, server.client, target=operation.target(wait=0))
+
+
+def cancelled_meanwhile(operation, server):
+    replies = []
+    with held(server.data):
+        asking = threading.Thread(target=lambda: replies.append(send(operation, server.client)))
+        asking.start()
+        job = wait_for(lambda: server.client.ok("GET", "/v1/jobs?state=running")["jobs"], "a job")[0]
+        server.client.ok("POST", f"/v1/jobs/{job['id']}/cancel")
+        asking.join()
+    return replies[0]
+
+
+def done_already(operation, server):
+    server.client.ok("POST", "/v1/compact?wait=60")
+    done = server.client.ok("GET", "/v1/jobs?state=succeeded")["jobs"][0]
+    return send(operation, server.client, target=operation.target(str(done["id"])))
+
+
+# code: how it comes about, wherever it is described, on a server that is well
+PROVOCATIONS = {
+    304: same_version,
+    400: unknown_parameter,
+    401: foreign_page,
+    404: no_such_namespace,
+    412: other_version,
+    413: long_target,
+    415: not_json,
+    431: long_header,
+}
+# (operation, code): the same where it comes about in another way
+SPECIAL = {
+    ("batchUpsert", 412): other_version_in("records"),
+    ("batchExecute", 412): other_version_in("operations"),
+    ("compact", 202): without_waiting,
+    ("compact", 409): cancelled_meanwhile,
+    ("cancelJob", 409): done_already,
+}
+# code: the fixture below whose server gives it
+STATES = {500: "broken", 503: "refusing", 507: "full"}
+
+
+def described_answers():
+    """(operation, code) of all, those of one state together."""
+    pairs = [(name, code) for name, operation in OPERATIONS.items() for code in operation.answers if code != 200]
+    return sorted(pairs, key=lambda pair: (STATES.get(pair[1], ""), pair[0]))
+
+
+@pytest.mark.parametrize("name,code", described_answers())
+def test_described_answer_is_given(request, name, code):
+    operation = OPERATIONS[name]
+    if code in STATES:
+        replies = request.getfixturevalue(STATES[code])(operation)
+    else:
+        provoke = SPECIAL.get((name, code)) or PROVOCATIONS.get(code)
+        assert provoke, f"nothing provokes the {code} that {name} describes"
+        server = request.getfixturevalue("seeded")
+        seed(server.client)
+        replies = [provoke(operation, server)]
+    for reply in replies:
+        operation.check(reply)
+    assert code in [reply.status for reply in replies], f"{name} describes {code}, which was not given: {replies}"
+
+
+def test_head_is_get(seeded):
+    """The same status and headers, and no body."""
+    for operation in OPERATIONS.values():
+        if operation.method == "GET":
+            get = send(operation, seeded.client)
+            head = seeded.client.request("HEAD", operation.target())
+            assert (head.status, head.body) == (200, b"")
+            assert head.headers["content-type"] == get.headers["content-type"]
+
+
+# ---- states of a server -----------------------------------------------------------------------------------------
+
+
+def launch(server):
+    """Without asking whether a query works: here none does."""
+    server.launch()
+    wait_for(lambda: b"vecstore: ready" in server.log.read_bytes()[server.log_start :], "the server to start")
+
+
+def prepared(**options):
+    """As conftest.serving: a server that was seeded and has ended."""
+    for server in conftest.serving(workers=1, **options):
+        seed(server.client)
+        seed_job(server.data)
+        server.stop()
+        yield server
+
+
+@pytest.fixture(scope="module")
+def broken():
+    """operation -> its answers when a file of truth is damaged and openapi.json is gone."""
+    for server in prepared(env={"VECSTORE_SHARE": "/nonexistent"}):
+        path = harness.generation(server.data) / "meta.db"
+        path.write_bytes(b"no database " * (path.stat().st_size // 12))
+        with sqlite3.connect(server.data / "catalog.db") as db:
+            db.execute("UPDATE job SET progress = 7")
+        db.close()
+        launch(server)
+        yield lambda operation: [send(operation, server.client)]
+
+
+@pytest.fixture(scope="module")
+def refusing():
+    """operation -> its answers when the namespace cannot be written, and when no worker listens."""
+    for server in prepared():
+        folder = harness.generation(server.data)
+        server.prefix = in_mounts('mount --bind "$1" "$1"; mount -o remount,ro,bind "$1"', folder)
+        launch(server)
+        replies = {name: send(operation, server.client) for name, operation in OPERATIONS.items()}
+        for name, reply in replies.items():
+            needs_it = (404 in OPERATIONS[name].answers or name == "ready") and "Job" not in name
+            assert reply.status == (503 if needs_it else 200), f"{name}: {reply}"
+        server.socket().rename(server.run_dir / "away")
+        yield lambda operation: [replies[operation.name], send(operation, server.client)]
+
+
+@pytest.fixture(scope="module")
+def full():
+    """operation -> its answers until the disk, which has no room left, is too full for it."""
+    folder = Path(tempfile.mkdtemp(prefix="vecstore-test-"))
+    script = 'mount -t tmpfs -o size=24m none "$1"'
+    try:
+        for server in conftest.serving(data=folder, prefix=in_mounts(script, folder)):
+            seed(server.client)
+            # As the server's processes see it.
+            seen = Path(f"/proc/{server.process.pid}/root{folder}")
+            filler = seen / "filler"
+
+            def ask(operation):
+                replies = []
+                with contextlib.ExitStack() as stack:
+                    file = stack.enter_context(open(filler, "wb", buffering=0))
+                    if operation.name == "cancelJob":  # of one that runs: job 1, the first of this server
+                        stack.enter_context(hold(next(seen.glob("ns/*"))))
+                        server.client.post("/v1/compact?wait=0")
+                        wait_for(lambda: server.client.ok("GET", "/v1/jobs/1")["state"] == "running", "a job")
+                    server.client.upsert("king", VECTORS["king"])
+                    if operation.name.startswith("restore"):
+                        server.client.ok("POST", "/v1/soft-delete/king")
+                    while not replies or (replies[-1].status == 200 and len(replies) < 100):
+                        fill(file)
+                        replies.append(send(operation, server.client))
+                return replies
+
+            yield ask
+            os.unlink(filler)
+    finally:
+        shutil.rmtree(folder)
+
+
+def fill(file):
+    """Writes until nothing more goes in."""
+    for size in (1 << 20, 1 << 12):
+        try:
+            while file.write(bytes(size)):
+                pass
+        except OSError as fault:
+            assert fault.errno == errno.ENOSPC, fault

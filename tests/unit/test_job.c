@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Jobs as a library has them: who may work them off, what comes of them, what is told meanwhile. */
+#include "engine_fixture.h"
+
+#include <sqlite3.h>
+
+#define RECORDS 400
+
+static struct vs_error error;
+static struct vs_job job;
+
+static void store(struct fixture *fixture, int salt)
+{
+	static struct vs_record_input inputs[RECORDS];
+	static float vectors[RECORDS][2];
+	static char ids[RECORDS][8];
+	struct vs_upsert_result result;
+
+	for (int i = 0; i < RECORDS; i++) {
+		vectors[i][0] = (float)(i + 1);
+		vectors[i][1] = (float)salt;
+		snprintf(ids[i], sizeof(ids[i]), "r%d", i);
+		inputs[i] = (struct vs_record_input){ .id = ids[i], .id_len = strlen(ids[i]), .vector = vectors[i], .dimension = 2 };
+	}
+	assert_ok(vs_namespace_upsert(fixture->ns, inputs, RECORDS, NULL, &result, &error), error);
+}
+
+static int64_t create(struct fixture *fixture)
+{
+	assert_ok(vs_job_create(fixture->store, "compact", "default", NULL, &job, &error), error);
+	assert_int_equal(job.state, VS_JOB_QUEUED);
+	return job.id;
+}
+
+static struct vs_job_worker *open_worker(struct fixture *fixture)
+{
+	struct vs_job_worker *worker;
+
+	assert_ok(vs_job_worker_open(fixture->store, &worker, &error), error);
+	return worker;
+}
+
+static int run(struct fixture *fixture, bool (*stopping)(void *context), const char *name)
+{
+	struct vs_job_options options = { 1, stopping, fixture, name };
+	int rc = vs_job_run(fixture->store, &options, &job, &error);
+
+	assert_true(rc >= 0);
+	return rc;
+}
+
+static void does_what_is_asked(void **state)
+{
+	struct fixture *fixture = *state;
+	struct vs_job_worker *worker = open_worker(fixture), *other;
+	int64_t id;
+
+	store(fixture, 1);
+	store(fixture, 2);
+	assert_int_equal(run(fixture, NULL, NULL), 0);
+	id = create(fixture);
+	assert_int_equal(vs_job_worker_open(fixture->store, &other, &error), VS_EBUSY);
+	assert_null(other);
+	assert_int_equal(run(fixture, NULL, "default"), 1);
+	assert_int_equal(job.id, id);
+	assert_int_equal(job.state, VS_JOB_SUCCEEDED);
+	assert_non_null(strstr(job.result, "\"removed_count\":400"));
+	assert_ok(vs_job_get(fixture->store, id, &job, &error), error);
+	assert_int_equal(job.state, VS_JOB_SUCCEEDED);
+	assert_non_null(strstr(job.result, "\"removed_count\":400"));
+	assert_int_equal(run(fixture, NULL, NULL), 0);
+	vs_job_worker_close(worker);
+	vs_job_worker_close(NULL);
+}
+
+static void refuses(void **state)
+{
+	struct fixture *fixture = *state;
+	struct vs_job_options options = { 1, NULL, NULL, "nothing" };
+	char text[VS_JOB_JSON_MAX + 2];
+
+	memset(text, ' ', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	assert_int_equal(vs_job_create(fixture->store, "nothing", "default", NULL, &job, &error), VS_EINVAL);
+	assert_string_equal(error.field, "kind");
+	assert_int_equal(vs_job_create(fixture->store, "compact", "nothing", NULL, &job, &error), VS_ENOTFOUND);
+	assert_int_equal(vs_job_create(fixture->store, "compact", "default", text, &job, &error), VS_ETOOBIG);
+	assert_int_equal(vs_job_create(fixture->store, "compact", "default", "{", &job, &error), VS_EINVAL);
+	assert_string_equal(error.field, "arguments");
+	assert_int_equal(vs_job_create(fixture->store, "compact", "default", "[]", &job, &error), VS_EINVAL);
+	assert_int_equal(vs_job_get(fixture->store, 1, &job, &error), VS_ENOTFOUND);
+	assert_int_equal(vs_job_run(fixture->store, &options, &job, &error), VS_ENOTFOUND);
+}
+
+static bool at_once(void *context)
+{
+	(void)context;
+	return true;
+}
+
+static void stops(void **state)
+{
+	struct fixture *fixture = *state;
+	struct vs_job_worker *worker = open_worker(fixture);
+	struct vs_namespace_stats stats;
+	int64_t id;
+
+	store(fixture, 1);
+	store(fixture, 2);
+	id = create(fixture);
+	assert_int_equal(run(fixture, at_once, NULL), 1);
+	assert_int_equal(job.state, VS_JOB_QUEUED);
+	assert_ok(vs_job_get(fixture->store, id, &job, &error), error);
+	assert_int_equal(job.state, VS_JOB_QUEUED);
+	assert_int_equal(job.attempts, 0);
+	assert_int_equal(run(fixture, NULL, NULL), 1);
+	assert_int_equal(job.id, id);
+	assert_int_equal(job.state, VS_JOB_SUCCEEDED);
+	assert_ok(vs_namespace_stats(fixture->ns, &stats, &error), error);
+	assert_int_equal(stats.slots, RECORDS);
+	vs_job_worker_close(worker);
+}
+
+static void change(const struct fixture *fixture, const char *sql)
+{
+	char path[100];
+	sqlite3 *db;
+
+	snprintf(path, sizeof(path), "%s/catalog.db", fixture->data);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+}
+
+/* Another namespace of the same name is not the one that was meant; nor does a kind of another version stop the rest. */
+static void of_what_is_gone(void **state)
+{
+	struct fixture *fixture = *state;
+	struct vs_job_worker *worker = open_worker(fixture);
+	int64_t ids[3];
+
+	for (int i = 0; i < 3; i++)
+		ids[i] = create(fixture);
+	change(fixture, "UPDATE job SET folder = '0123456789abcdef' WHERE id = 1; UPDATE job SET kind = 'dance' WHERE id = 2");
+	assert_int_equal(run(fixture, NULL, NULL), 1);
+	assert_int_equal(job.id, ids[0]);
+	assert_int_equal(job.state, VS_JOB_FAILED);
+	assert_int_equal(job.code, VS_ENOTFOUND);
+	assert_string_equal(job.error, "namespace default is gone");
+	assert_int_equal(run(fixture, NULL, NULL), 1);
+	assert_int_equal(job.id, ids[1]);
+	assert_int_equal(job.state, VS_JOB_FAILED);
+	assert_non_null(strstr(job.error, "\"dance\" is no kind of job"));
+	assert_int_equal(run(fixture, NULL, NULL), 1);
+	assert_int_equal(job.id, ids[2]);
+	assert_int_equal(job.state, VS_JOB_SUCCEEDED);
+	vs_job_worker_close(worker);
+}
+
+static void after_a_death(void **state)
+{
+	struct fixture *fixture = *state;
+	struct vs_job_worker *worker;
+	uint32_t count;
+	int64_t id = create(fixture);
+
+	change(fixture, "UPDATE job SET state = 1, attempts = 1, progress = 0.5");
+	assert_ok(vs_job_waiting(fixture->store, &count, &error), error);
+	assert_int_equal(count, 0);
+	worker = open_worker(fixture);
+	assert_ok(vs_job_waiting(fixture->store, &count, &error), error);
+	assert_int_equal(count, 1);
+	assert_int_equal(run(fixture, NULL, NULL), 1);
+	assert_int_equal(job.id, id);
+	assert_int_equal(job.attempts, 2);
+	assert_int_equal(job.state, VS_JOB_SUCCEEDED);
+	vs_job_worker_close(worker);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(does_what_is_asked, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(refuses, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(stops, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(of_what_is_gone, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(after_a_death, fixture_setup, fixture_teardown),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
