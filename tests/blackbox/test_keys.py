@@ -13,7 +13,8 @@ import pytest
 
 import fastcgi
 import harness
-from client import Client
+import webservers
+from client import Client, exchange
 from harness import wait_for
 
 WORKERS = 3
@@ -214,6 +215,34 @@ def test_users_of_the_web_server(make_server, folder):
     reply = fastcgi.request(untrusting.socket(), "POST", "/v1/count", b"{}", "application/json", more={"REMOTE_USER": "alice"})
     assert reply.status == 401
     assert with_key(untrusting, key).post("/v1/count", {}).status == 200
+
+
+@pytest.mark.parametrize("kind", [webservers.apache, webservers.lighttpd])
+def test_logins_of_web_servers(make_server, folder, kind):
+    """As httpd-conf has it: the web server asks for a password, and tells who that was."""
+    users, passwords = folder / "users", folder / "htpasswd"
+    users.write_text("alice admin\nbob reader default\n")
+    hashed = {name: subprocess.check_output(["openssl", "passwd", "-apr1", name + "!"], text=True) for name in ("alice", "bob", "eve")}
+    passwords.write_text("".join(f"{name}:{text}" for name, text in hashed.items()))
+    server = make_server(workers=1, http=False, args=["--remote-users", users]).start()
+    port = harness.free_port()
+    front = kind(folder, port, server.socket(), passwords)
+    try:
+        front.wait()
+
+        def ask(name, target="/v1/count", password=None, **headers):
+            login = base64.b64encode(f"{name}:{password or name + '!'}".encode()).decode()
+            connection = Client(port).connect()  # its answers are the web server's, too
+            return exchange(connection, "POST", target, {}, headers={"Host": "localhost", "Authorization": f"Basic {login}", **headers})
+
+        assert ask("alice").status == ask("bob").status == 200
+        assert ask("bob", "/admin/keys").status == 403 and ask("alice", "/admin/keys").status == 400
+        assert ask("eve").json()["error"] == "this user is nobody here"
+        assert ask("alice", password="wrong").status == 401
+        assert ask("bob", Remote_User="alice", REMOTE_USER="alice").status in (200, 400)
+        assert ask("bob", "/admin/keys", **{"Remote-User": "alice", "X-Remote-User": "alice"}).status == 403
+    finally:
+        front.stop()
 
 
 def test_rows_of_tenants(owned):
