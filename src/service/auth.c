@@ -222,7 +222,9 @@ static int find_key(struct vs_auth *auth, const char *secret, size_t len, struct
 	int rc = look(auth, error);
 	if (rc)
 		return rc;
-	vs_key_hash(secret, len, hash);
+	rc = vs_key_hash(secret, len, hash, error);
+	if (rc)
+		return rc;
 	struct kept *kept = place_of(auth, hash);
 	if (kept->look == auth->look && CRYPTO_memcmp(kept->hash, hash, sizeof(hash)) == 0) {
 		admit(kept, principal);
@@ -244,25 +246,29 @@ static int find_key(struct vs_auth *auth, const char *secret, size_t len, struct
 	return 0;
 }
 
-static void find_token(struct vs_auth *auth, const char *token, size_t len, struct vs_principal *principal)
+static int find_token(struct vs_auth *auth, const char *token, size_t len, struct vs_principal *principal,
+                      struct vs_error *error)
 {
 	unsigned char hash[VS_KEY_HASH];
 	struct vs_jwt_claims claims;
 	const char *reason;
-	vs_key_hash(token, len, hash);
+	int rc = vs_key_hash(token, len, hash, error);
+	if (rc)
+		return rc;
 	struct kept *kept = place_of(auth, hash);
 	if (kept->look == TOKEN && CRYPTO_memcmp(kept->hash, hash, sizeof(hash)) == 0) {
 		admit(kept, principal);
-		return;
+		return 0;
 	}
 	if (!vs_jwt_verify(auth->jwt, auth->json, token, len, vs_clock_wall_ms(), &claims, &reason)) {
 		deny(principal, bad_credential, reason);
-		return;
+		return 0;
 	}
 	*kept = (struct kept){ .look = TOKEN, .expires_at = claims.expires_at, .grant = claims.grant };
 	memcpy(kept->hash, hash, sizeof(hash));
 	snprintf(kept->actor, sizeof(kept->actor), "token:%s", claims.subject);
 	admit(kept, principal);
+	return 0;
 }
 
 /* The web server has let them in; a page of another site must not ride on that. */
@@ -302,10 +308,8 @@ int vs_auth_find(struct vs_auth *auth, const struct vs_request *request, struct 
 	if (key || bearer) {
 		const char *credential = key ? key : bearer;
 		size_t len = strlen(credential);
-		if (!key && auth->jwt && strchr(bearer, '.')) {
-			find_token(auth, bearer, len, principal);
-			return 0;
-		}
+		if (!key && auth->jwt && strchr(bearer, '.'))
+			return find_token(auth, bearer, len, principal, error);
 		return find_key(auth, credential, len, principal, error);
 	}
 	if (auth->users && request->remote_user && *request->remote_user) {

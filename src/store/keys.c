@@ -94,9 +94,11 @@ int vs_grant_check(const struct vs_grant *grant, struct vs_error *error)
 
 /* ---- rows ----------------------------------------------------------------------------------------------- */
 
-void vs_key_hash(const char *secret, size_t len, unsigned char hash[VS_KEY_HASH])
+int vs_key_hash(const char *secret, size_t len, unsigned char hash[VS_KEY_HASH], struct vs_error *error)
 {
-	SHA256((const unsigned char *)secret, len, hash);
+	if (SHA256((const unsigned char *)secret, len, hash) != NULL)
+		return 0;
+	return vs_error_set(error, VS_ENOMEM, "no memory for a hash");
 }
 
 static int prepare(struct vs_catalog *catalog, sqlite3_stmt ***statements, struct vs_error *error)
@@ -270,7 +272,8 @@ static int insert(struct vs_catalog *catalog, sqlite3_stmt *append, const struct
 	unsigned char hash[VS_KEY_HASH];
 	int rc = vs_sql_bind_text(&catalog->sql, append, 1, key->id, VS_KEY_ID_LEN, error);
 
-	vs_key_hash(secret, VS_KEY_SECRET_LEN, hash);
+	if (rc == 0)
+		rc = vs_key_hash(secret, VS_KEY_SECRET_LEN, hash, error);
 	sqlite3_bind_blob(append, 2, hash, VS_KEY_HASH, SQLITE_STATIC);
 	for (int i = 0; rc == 0 && i < 3; i++)
 		rc = vs_sql_bind_text(&catalog->sql, append, 3 + i, values[i], strlen(values[i]), error);

@@ -54,8 +54,8 @@ struct vs_key {
 	char replaced_by[VS_KEY_ID_LEN + 1]; /* by rotation; "": not */
 };
 
-/* SHA-256 of a secret as a client sends it. */
-void vs_key_hash(const char *secret, size_t len, unsigned char hash[VS_KEY_HASH]);
+/* SHA-256 of a secret as a client sends it. VS_ENOMEM. */
+int vs_key_hash(const char *secret, size_t len, unsigned char hash[VS_KEY_HASH], struct vs_error *error);
 
 /* Makes a key with the grant, name and expires_at of *key, fills in the rest, and writes its secret with a NUL. The event is
  * recorded in the same commit, as in all that follows, with the key's id as its object. */

@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "base/fault.h"
+#include "store/audit.h"
+#include "store/keys.h"
 
 #define AFTER (WORK_RECORDS - 1) /* the record that is written to see whether writing works */
 
@@ -88,6 +90,10 @@ void work_apply(struct work_model *model, const struct work_op *op)
 			if (!model->records[i].deleted)
 				model->records[i].version = 0;
 			break;
+		case WORK_SCOPED:
+			if (i < op->from + op->count / 2)
+				model->records[i].version = 0;
+			break;
 		case WORK_SOFT_DELETE:
 			model->records[i].deleted = model->records[i].version > 0;
 			break;
@@ -161,6 +167,19 @@ static int take_away(struct work *work, const struct work_op *op, enum vs_remova
 		which[i] = (struct vs_id){ ids[i], strlen(ids[i]) };
 	}
 	return vs_namespace_remove(work->ns, kind, which, op->count, &done, error);
+}
+
+static int take_scoped(struct work *work, const struct work_op *op, struct vs_error *error)
+{
+	char scope[64];
+	int rc;
+
+	snprintf(scope, sizeof(scope), "n < %u", op->from + op->count / 2);
+	rc = vs_namespace_set_scope(work->ns, scope, error);
+	if (rc == 0)
+		rc = take_away(work, op, VS_DELETE, error);
+	vs_namespace_set_scope(work->ns, NULL, NULL);
+	return rc;
 }
 
 static struct vs_op patch_op(const char *id, const char *patch)
@@ -273,6 +292,51 @@ static int repair(struct work *work, struct vs_error *error)
 	return rc;
 }
 
+static void trail_problem(void *context, const char *problem)
+{
+	(void)problem;
+	++*(int *)context;
+}
+
+/* What was acknowledged is there, and the trail is whole. */
+static int see_keys(struct vs_catalog *catalog, const struct vs_key *old, const char *secret, struct vs_error *error)
+{
+	unsigned char hash[VS_KEY_HASH];
+	struct vs_key first, second;
+	int problems = 0;
+	int rc = vs_keys_get(catalog, old->id, &first, error);
+
+	if (rc == 0)
+		rc = vs_key_hash(secret, VS_KEY_SECRET_LEN, hash, error);
+	if (rc == 0)
+		rc = vs_keys_find(catalog, hash, &second, error);
+	if (rc == 0)
+		rc = vs_audit_check(catalog, trail_problem, &problems, error);
+	if (rc == 0 && (strcmp(first.replaced_by, second.id) != 0 || second.revoked_at == 0 || problems > 0))
+		rc = vs_error_set(error, VS_EINTERNAL, "a key is not what it was made");
+	return rc;
+}
+
+static int change_keys(struct work *work, struct vs_error *error)
+{
+	struct vs_audit_event event = { .actor = "work", .action = "keys" };
+	struct vs_key key = { .grant = { .role = VS_ROLE_READER, .ns = "default" } }, next;
+	char secret[VS_KEY_SECRET_LEN + 1];
+	struct vs_catalog *catalog;
+	int rc = vs_catalog_open(work->data, false, &catalog, error);
+
+	if (rc == 0)
+		rc = vs_keys_append(catalog, &key, secret, &event, error);
+	if (rc == 0)
+		rc = vs_keys_rotate(catalog, key.id, 1000, 0, &next, secret, &event, error);
+	if (rc == 0)
+		rc = vs_keys_revoke(catalog, next.id, &event, error);
+	if (rc == 0)
+		rc = see_keys(catalog, &key, secret, error);
+	vs_catalog_close(catalog);
+	return rc;
+}
+
 /* Those that were cut off, too. */
 static int work_off(struct work *work, struct vs_error *error)
 {
@@ -315,6 +379,8 @@ int work_perform(struct work *work, const struct work_op *op, struct vs_error *e
 		return execute(work, op, error);
 	case WORK_DELETE:
 		return take_away(work, op, VS_DELETE, error);
+	case WORK_SCOPED:
+		return take_scoped(work, op, error);
 	case WORK_SOFT_DELETE:
 		return take_away(work, op, VS_SOFT_DELETE, error);
 	case WORK_RESTORE:
@@ -331,6 +397,8 @@ int work_perform(struct work *work, const struct work_op *op, struct vs_error *e
 		return repair(work, error);
 	case WORK_COMPACT:
 		return vs_namespace_compact(work->ns, &one_thread, &compacted, error);
+	case WORK_KEYS:
+		return change_keys(work, error);
 	case WORK_JOB:
 		return work_off(work, error);
 	default:

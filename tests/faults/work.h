@@ -29,6 +29,7 @@ enum work_kind {
 	WORK_DELETE_WHERE,
 	WORK_SOFT_DELETE,
 	WORK_RESTORE,
+	WORK_SCOPED,  /* a deletion by a handle that is confined to the lower half of the records */
 	WORK_PATCH,   /* of live records */
 	WORK_EXECUTE, /* by number: upserts, deletions, soft deletions, upserts with a patch after them */
 	WORK_EXPIRE,  /* upserts of what has expired already: it is as if it were deleted, and the indexer sweeps it */
@@ -37,6 +38,7 @@ enum work_kind {
 	WORK_SPOIL,      /* damages every derived file that there is */
 	WORK_REPAIR,     /* mends them, by the handle that is open */
 	WORK_COMPACT,    /* by the handle that is open */
+	WORK_KEYS,       /* keys made, rotated and revoked, each with its event */
 	WORK_JOB,        /* the same as a job, made and worked off */
 };
 
