@@ -16,14 +16,15 @@ CREATE TABLE state (
   trimmed     INTEGER NOT NULL DEFAULT 0, -- changes up to this one are no longer in table change
   active      INTEGER NOT NULL DEFAULT 0, -- records that are not soft-deleted
   deleted     INTEGER NOT NULL DEFAULT 0, -- soft-deleted records
-  expiry      INTEGER NOT NULL DEFAULT 0  -- no record expires before; 0: none expires
+  expiry      INTEGER NOT NULL DEFAULT 0, -- no record expires before; 0: none expires
+  past_version INTEGER NOT NULL DEFAULT 0 -- the greatest version of a record that is gone: new ones begin above it
 ) STRICT;
 
 -- A slot's vector and metadata never change: an update takes a new slot.
 CREATE TABLE record (
   slot       INTEGER PRIMARY KEY,
   id         TEXT NOT NULL UNIQUE,        -- 1 to 512 bytes of UTF-8
-  version    INTEGER NOT NULL,            -- 1, 2, … per id
+  version    INTEGER NOT NULL,            -- counts up; greater than any the id had before
   created_at INTEGER NOT NULL,            -- milliseconds since 1970
   updated_at INTEGER NOT NULL,
   deleted_at INTEGER,                     -- soft-deleted when not NULL
@@ -33,10 +34,14 @@ CREATE TABLE record (
 
 CREATE INDEX record_expires ON record (expires_at) WHERE expires_at IS NOT NULL;
 
--- What happened to which slot, in order: readers bring their liveness bitmap forward from it.
+-- What happened to which slot, in order: readers bring their liveness bitmap forward from it, and those outside follow it
+-- (GET /v1/changes). Where a slot has no row any more, a later change tells what became of the id.
 CREATE TABLE change (
   seq      INTEGER PRIMARY KEY,
   op       INTEGER NOT NULL,              -- enum vs_change_op
-  slot     INTEGER NOT NULL,              -- the slot now holding the record, or the one it left (delete)
-  old_slot INTEGER                        -- upsert: the slot that died, if the id was there already
+  slot     INTEGER,                       -- the slot that got the record, or the one it left (delete); NULL: that slot is
+                                          -- of an older generation, and no record's any more
+  old_slot INTEGER,                       -- upsert: the slot that died, if the id was there already
+  id       TEXT,                          -- delete: whose row is gone
+  CHECK ((op = 2) = (id IS NOT NULL))
 ) STRICT;

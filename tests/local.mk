@@ -23,7 +23,7 @@ endif
 AM_TESTS_ENVIRONMENT = top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_builddir)' NM='$(NM)'; \
 	export top_srcdir top_builddir NM;
 
-EXTRA_DIST += $(lints) tests/lint/rooms tests/blackbox tests/coverage
+EXTRA_DIST += $(lints) tests/lint/rooms tests/blackbox tests/properties tests/coverage
 
 dist-hook:
 	find $(distdir) -type d \( -name __pycache__ -o -name .pytest_cache \) -prune -exec rm -rf {} +

@@ -2,6 +2,7 @@
 dist_man_MANS += \
 	doc/man/vecstore-audit.1 \
 	doc/man/vecstore-bench.1 \
+	doc/man/vecstore-changes.1 \
 	doc/man/vecstore-check.1 \
 	doc/man/vecstore-compact.1 \
 	doc/man/vecstore-export.1 \

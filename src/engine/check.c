@@ -16,6 +16,7 @@
 #include "store/live.h"
 
 #define PROGRESS_ROWS 4096
+#define UNREACHABLE_FEW 5 /* in graphs that are too small for a share */
 #define DAMAGED_SHARE 8    /* when more than one of so many lists is damaged, a graph is not worth mending */
 #define ARRIVED_LEAST 0.8f /* of walks to a record's own vector */
 
@@ -198,7 +199,8 @@ static void judge_graph(struct check *check, const struct vs_graph_summary *summ
 		finding(check, damage, "graph.hnsw: %u records have no links, bad ones, or not all levels", summary->damaged);
 	if (summary->bad_codes > 0)
 		finding(check, damage, "codes.i8: %u codes differ from their vectors; they cost recall", summary->bad_codes);
-	if (summary->unreachable > summary->reachable / 1000)
+	/* Choosing neighbours leaves a few with no link to them, more or fewer by how threads met: they cost that much recall. */
+	if (summary->unreachable > UNREACHABLE_FEW + summary->reachable / 1000)
 		finding(check, damage, "graph.hnsw: %u of %u linked records cannot be reached by a walk", summary->unreachable,
 		        summary->reachable + summary->unreachable);
 	if (lost && summary->damaged <= summary->linked / DAMAGED_SHARE)

@@ -48,7 +48,7 @@ static int take_lock(const struct vs_namespace *ns, const struct vs_compact_opti
 		return rc;
 	while ((rc = vs_file_lock(lock, error)) == VS_EBUSY && --tries > 0) {
 		nanosleep(&(struct timespec){ 0, 20000000 }, NULL);
-		rc = options->progress != NULL ? options->progress(options->context, VS_COMPACT_COPY, 0, 1) : 0;
+		rc = options->progress != NULL ? options->progress(options->context, VS_COMPACT_WAIT, 0, 1) : 0;
 		if (rc != 0)
 			break;
 	}
@@ -163,7 +163,7 @@ static int link_progress(void *context, uint32_t linked, uint32_t slots)
 /* As the indexer will: columns, copies of rows, graph, liveness, WAL. */
 static int link_fresh(struct vs_compaction *compaction, struct vs_error *error)
 {
-	struct vs_index_options options = { compaction->options->threads, link_progress, compaction };
+	struct vs_index_options options = { compaction->options->threads, link_progress, compaction, UINT64_MAX };
 	bool worked = true;
 	int rc = 0;
 

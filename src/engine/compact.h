@@ -27,6 +27,7 @@ struct vs_compaction {
 	uint32_t known;             /* how many */
 	struct vs_bitmap touched;   /* old slots to look at */
 	uint64_t seq;               /* older changes are in, or touched */
+	uint64_t carried;           /* older ones are in the new change log, but for those that were trimmed */
 	struct vs_bitmap present;   /* new slots with a record */
 	uint32_t *batch;            /* old slots whose vectors go to the next new slots */
 	size_t batch_count;

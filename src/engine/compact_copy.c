@@ -62,8 +62,9 @@ int vs_compact_make(struct vs_compaction *compaction, const struct vs_meta_state
 		return rc;
 	}
 	compaction->fresh = fresh;
-	/* Change numbers go on; the log begins here. */
+	/* Change numbers go on. */
 	compaction->seq = old->seq;
+	compaction->carried = old->trimmed;
 	compaction->state = *old;
 	compaction->state.generation = old->generation + 1;
 	compaction->state.next_slot = 0;
@@ -215,9 +216,10 @@ static int look_at_all(struct vs_compaction *compaction, const struct vs_meta_st
 	}
 	compaction->state.dimension = old->dimension;
 	compaction->state.expiry = old->expiry;
+	compaction->state.past_version = old->past_version;
 	compaction->state.active = old->active;
 	compaction->state.deleted = old->deleted;
-	compaction->state.seq = compaction->state.trimmed = compaction->seq;
+	compaction->state.seq = compaction->seq;
 	rc = vs_meta_commit(fresh->meta, &compaction->state, error);
 	fresh->live_seq = compaction->seq;
 	fresh->live_known = true;
@@ -274,6 +276,91 @@ static int look_through(struct vs_compaction *compaction, struct walk *walk, enu
 	return rc;
 }
 
+/* ---- the change log ------------------------------------------------------------------------------------- */
+
+/*
+ * Who follows the changes must not notice. A change takes its slot's new number; a slot that was never brought over was dead
+ * when it was looked at, which is after all changes that are carried: so is it for good, and its change superseded.
+ */
+struct carrying {
+	struct vs_compaction *compaction;
+	unsigned left; /* in this batch */
+	struct vs_error *error;
+};
+
+static uint32_t new_slot(const struct vs_compaction *compaction, uint32_t slot)
+{
+	return slot < compaction->known ? compaction->slots[slot] : VS_CHANGE_NO_SLOT;
+}
+
+static int carry_change(void *context, const struct vs_change *change)
+{
+	struct carrying *carrying = context;
+	struct vs_compaction *compaction = carrying->compaction;
+	struct vs_change copy = *change;
+	int rc;
+
+	if (carrying->left-- == 0 || change->seq > compaction->seq)
+		return 1;
+	if (!VS_PLANTED("change-unmapped"))
+		copy.slot = new_slot(compaction, change->slot);
+	if (change->old_slot >= 0 && (copy.old_slot = new_slot(compaction, (uint32_t)change->old_slot)) == VS_CHANGE_NO_SLOT)
+		copy.old_slot = -1;
+	rc = vs_meta_append_change(compaction->fresh->generation.meta, &copy, carrying->error);
+	if (rc == 0)
+		compaction->carried = change->seq;
+	return rc;
+}
+
+/* The next batch, inside an open transaction of the old generation, whose state is *old. What was trimmed there meanwhile
+ * goes here, too: the log has no gaps. */
+static int carry_batch(struct vs_compaction *compaction, const struct vs_meta_state *old, struct vs_error *error)
+{
+	struct vs_meta *meta = compaction->fresh->generation.meta;
+	struct carrying carrying = { compaction, BATCH, error };
+	struct vs_meta_state before;
+	int rc = vs_meta_begin_write(meta, &before, error);
+
+	if (rc < 0)
+		return rc;
+	if (old->trimmed > compaction->carried) {
+		rc = vs_meta_trim(meta, &compaction->state, old->trimmed, UINT32_MAX, error);
+		compaction->carried = compaction->state.trimmed;
+	}
+	if (rc == 0 && compaction->carried < compaction->seq)
+		rc = vs_meta_changes(compaction->ns->generation.meta, compaction->carried, carry_change, &carrying, error);
+	if (rc == 0 && compaction->carried < compaction->seq) /* it came to the end */
+		rc = vs_error_set(error, VS_ECORRUPT, "%s/meta.db is damaged: its change log ends early", compaction->ns->generation.dir);
+	if (rc >= 0)
+		return vs_meta_commit(meta, &compaction->state, error);
+	vs_meta_rollback(meta);
+	return rc;
+}
+
+/* All that is in. */
+static int carry_changes(struct vs_compaction *compaction, struct vs_error *error)
+{
+	unsigned batches = 0;
+	int rc = 0;
+
+	while (rc == 0 && compaction->carried < compaction->seq) {
+		struct vs_meta_state old;
+		rc = vs_generation_begin(&compaction->ns->generation, &old, error);
+		if (rc < 0)
+			return rc;
+		rc = carry_batch(compaction, &old, error);
+		vs_generation_end(&compaction->ns->generation);
+		VS_POINT("compact-carried");
+		if (rc == 0 && ++batches % BATCHES_IN_WAL == 0)
+			rc = vs_meta_checkpoint(compaction->fresh->generation.meta, error);
+		if (rc == 0)
+			rc = vs_compact_progress(compaction, VS_COMPACT_FOLLOW, compaction->carried, compaction->seq);
+	}
+	return rc;
+}
+
+/* ---- all records ---------------------------------------------------------------------------------------- */
+
 int vs_compact_copy(struct vs_compaction *compaction, const uint32_t *order, uint32_t count, struct vs_error *error)
 {
 	struct walk walk = { order, 0, count };
@@ -282,7 +369,9 @@ int vs_compact_copy(struct vs_compaction *compaction, const uint32_t *order, uin
 	if (rc == 0 && order == NULL)
 		for (uint32_t slot = 0; slot < count; slot++)
 			vs_bitmap_set(&compaction->touched, slot);
-	return rc == 0 ? look_through(compaction, &walk, VS_COMPACT_COPY, error) : rc;
+	if (rc == 0)
+		rc = look_through(compaction, &walk, VS_COMPACT_COPY, error);
+	return rc == 0 ? carry_changes(compaction, error) : rc;
 }
 
 /* ---- following ------------------------------------------------------------------------------------------ */
@@ -332,7 +421,9 @@ int vs_compact_follow(struct vs_compaction *compaction, uint64_t *changes, struc
 	rc = touch_changed(compaction, &old, error);
 	vs_generation_end(&compaction->ns->generation);
 	walk.end = compaction->known;
-	return rc == 0 ? look_through(compaction, &walk, VS_COMPACT_FOLLOW, error) : rc;
+	if (rc == 0)
+		rc = look_through(compaction, &walk, VS_COMPACT_FOLLOW, error);
+	return rc == 0 ? carry_changes(compaction, error) : rc;
 }
 
 int vs_compact_follow_last(struct vs_compaction *compaction, const struct vs_meta_state *old, uint64_t most, bool *done,
@@ -357,6 +448,8 @@ int vs_compact_follow_last(struct vs_compaction *compaction, const struct vs_met
 		slots[count++] = at;
 	rc = look_at_all(compaction, old, slots, count, error);
 	free(slots);
+	while (rc == 0 && compaction->carried < compaction->seq)
+		rc = carry_batch(compaction, old, error);
 	if (rc == 0 && compaction->fresh->generation.has_vectors && !VS_PLANTED("compact-unsynced"))
 		rc = vs_vectors_sync(&compaction->fresh->generation.vectors, error);
 	return rc;

@@ -9,6 +9,7 @@ static const struct {
 	double from, to;
 	const char *name;
 } phases[] = {
+	[VS_COMPACT_WAIT] = { 0.0, 0.0, VS_JOB_WAITS },
 	[VS_COMPACT_COPY] = { 0.0, 0.1, "copying" },
 	[VS_COMPACT_LINK] = { 0.1, 0.98, "linking" },
 	[VS_COMPACT_FOLLOW] = { 0.98, 1.0, "following" },

@@ -194,7 +194,7 @@ static int call_again(struct vs_job_run *run, struct vs_error *error)
 		rc = call(run, error);
 		if (rc != VS_EBUSY && rc != VS_ESTALE)
 			break;
-		rc = vs_job_progress(run, 0, "waiting: the namespace is in use");
+		rc = vs_job_progress(run, 0, VS_JOB_WAITS);
 		nanosleep(&(struct timespec){ 0, AGAIN_MS * 1000000L }, NULL);
 	}
 	return rc;

@@ -6,6 +6,8 @@
 #include "engine/namespace.h"
 #include "store/jobs.h"
 
+#define VS_JOB_WAITS "waiting: the namespace is in use"
+
 /* A job in hand. */
 struct vs_job_run {
 	struct vs_store *store;

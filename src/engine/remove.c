@@ -81,9 +81,13 @@ static int remove_matches(struct vs_write *write, const char *filter, size_t *do
 		return rc;
 	visible = vs_generation_visible(generation);
 	for (uint32_t slot = vs_bitmap_next(matches, 0); rc == 0 && slot < matches->len; slot = vs_bitmap_next(matches, slot + 1)) {
+		struct vs_meta_row row;
 		bool removed = false;
-		if (vs_bitmap_test(visible, slot))
-			rc = vs_write_remove_slot(write, VS_DELETE, slot, false, &removed, error);
+		if (!vs_bitmap_test(visible, slot))
+			continue;
+		rc = vs_meta_get(write->meta, slot, &row, error);
+		if (rc == 0)
+			rc = vs_write_remove_row(write, VS_DELETE, &row, &removed, error);
 		*done += removed;
 	}
 	return rc;

@@ -79,7 +79,7 @@ static int clear(struct repair *repair, bool indexer, struct vs_error *error)
 /* This process is the indexer. */
 static int index_here(const struct repair *repair, struct vs_error *error)
 {
-	struct vs_index_options options = { repair->options->threads, repair->options->progress, repair->options->context };
+	struct vs_index_options options = { repair->options->threads, repair->options->progress, repair->options->context, UINT64_MAX };
 	bool worked = true;
 	int rc = 0;
 

@@ -34,7 +34,7 @@ static int sweep(struct vs_write *write, struct vs_error *error)
 		bool done;
 		rc = vs_meta_get(write->meta, sweeping.slots[i], &row, error);
 		if (rc == 0)
-			rc = vs_write_remove_slot(write, VS_DELETE, row.slot, row.deleted_at != 0, &done, error);
+			rc = vs_write_remove_row(write, VS_DELETE, &row, &done, error);
 	}
 	if (rc >= 0)
 		rc = vs_meta_next_expiry(write->meta, INT64_MIN, &write->state.expiry, error);

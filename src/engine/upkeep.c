@@ -23,7 +23,7 @@
 #define LIVE_CHANGES 5000          /* changes after which live.bits is written at once */
 #define SETTLE_NS UINT64_C(1000000000) /* else, this long after the last time */
 #ifndef VS_FAULTS
-#define CHANGES_KEPT 100000        /* of the change log, behind live.bits */
+#define CHANGES_KEPT 100000        /* of the change log, behind live.bits, unless another number is asked for */
 #define TRIM_LIMIT 20000           /* rows dropped per transaction, so that writers do not wait long */
 #else                              /* as many as the tests have */
 #define CHANGES_KEPT 1000
@@ -282,8 +282,22 @@ static int scan_live(struct vs_namespace *ns, struct vs_meta_state *state, struc
 	return rc;
 }
 
+/* Is there enough of the log beyond what is to be kept, up to live.bits? */
+static bool trim_due(const struct vs_upkeep *upkeep, const struct vs_meta_state *state, uint64_t kept)
+{
+	uint64_t there = upkeep->live_seq > state->trimmed ? upkeep->live_seq - state->trimmed : 0;
+
+	return there >= kept && there - kept >= TRIM_LIMIT;
+}
+
+static uint64_t changes_kept(const struct vs_index_options *options)
+{
+	return options != NULL && options->changes_kept != 0 ? options->changes_kept : CHANGES_KEPT;
+}
+
 /* Writes live.bits, if enough has changed, then drops the change log far behind it. */
-static int store_live(struct vs_namespace *ns, struct vs_meta_state *state, bool *worked, struct vs_error *error)
+static int store_live(struct vs_namespace *ns, struct vs_meta_state *state, uint64_t kept, bool *worked,
+                      struct vs_error *error)
 {
 	struct vs_generation *generation = &ns->generation;
 	struct vs_upkeep *upkeep = ns->upkeep;
@@ -304,12 +318,12 @@ static int store_live(struct vs_namespace *ns, struct vs_meta_state *state, bool
 	upkeep->live_seq = generation->live_seq;
 	upkeep->live_at = vs_clock_mono_ns();
 	*worked = true;
-	if (upkeep->live_seq < state->trimmed + CHANGES_KEPT + TRIM_LIMIT)
+	if (!trim_due(upkeep, state, kept))
 		return 0;
 	rc = vs_generation_begin_write(generation, state, error);
 	if (rc < 0)
 		return rc;
-	rc = vs_meta_trim(generation->meta, state, upkeep->live_seq - CHANGES_KEPT, TRIM_LIMIT, error);
+	rc = vs_meta_trim(generation->meta, state, upkeep->live_seq - kept, TRIM_LIMIT, error);
 	if (rc < 0) {
 		vs_meta_rollback(generation->meta);
 		return rc;
@@ -365,7 +379,7 @@ int vs_namespace_index(struct vs_namespace *ns, const struct vs_index_options *o
 	if (rc == 0)
 		rc = link_tail(ns, &state, options != NULL ? options : &defaults, &any, error);
 	if (rc == 0)
-		rc = store_live(ns, &state, &any, error);
+		rc = store_live(ns, &state, changes_kept(options), &any, error);
 	if (rc == 0)
 		rc = checkpoint_wal(ns, &state, &any, error);
 	if ((rc < 0 || copies < 0) && vs_generation_moved(&ns->generation))

@@ -81,7 +81,8 @@ void vs_namespace_close(struct vs_namespace *ns); /* NULL allowed */
 
 /* From now on the handle sees and writes only the records that the filter accepts (NULL: all): others are as good as not there,
  * for reads of every kind and for deletions, and a write that would make, change or replace a record that it does not accept
- * is refused with VS_EPERM. What counts slots or bytes, and upkeep, is not narrowed. VS_EINVAL for what is no filter;
+ * is refused with VS_EPERM. The feed of changes cannot be
+ * narrowed, and is refused. What counts slots or bytes, and upkeep, is not narrowed. VS_EINVAL for what is no filter;
  * the handle must not be used then before another call of this. */
 int vs_namespace_set_scope(struct vs_namespace *ns, const char *filter, struct vs_error *error);
 
@@ -193,7 +194,7 @@ struct vs_record {
 	size_t metadata_len;
 	const float *vector; /* as it was given, bit for bit; NULL unless asked for */
 	uint32_t dimension;
-	int64_t version;
+	int64_t version; /* one more with each write; greater than any that an earlier record of the id had */
 	int64_t created_at; /* milliseconds since 1970 */
 	int64_t updated_at;
 	int64_t deleted_at; /* 0: live, else soft-deleted then */
@@ -258,6 +259,44 @@ int vs_namespace_facet(struct vs_namespace *ns, const char *field, const char *f
                        struct vs_facet *facet, struct vs_error *error);
 /* VS_EINVAL when text is no path of a metadata field. */
 int vs_field_check(const char *text, struct vs_error *error);
+
+/* ---- changes -------------------------------------------------------------------------------------------- */
+
+struct vs_record_change {
+	uint64_t seq;
+	const char *op; /* "upsert", "delete", "soft_delete" or "restore" */
+	/* As it is now. Of a deletion only the id; metadata "" and vector NULL unless asked for. An expired record is there until it is
+	 * swept, which is a deletion. */
+	struct vs_record record;
+};
+
+struct vs_changes_options {
+	uint64_t since; /* changes with a greater number; VS_CHANGES_NEWEST: none, only where the feed stands */
+	size_t limit;   /* at most so many, 1 to VS_CHANGES_MAX */
+	bool with_metadata;
+	bool with_vector;
+	size_t bytes; /* the page ends early once its records have so many; 0: no bound */
+};
+#define VS_CHANGES_MAX 10000
+#define VS_CHANGES_NEWEST UINT64_MAX
+
+struct vs_changes_page {
+	uint64_t next_since; /* to ask with next; since itself when nothing is newer */
+	uint64_t first_seq;  /* the oldest change that is kept; last_seq + 1 when none is */
+	uint64_t last_seq;   /* the newest change */
+};
+
+/*
+ * Changes in order of their numbers, from one snapshot. Numbers belong to commits in their order, so whoever asks with each
+ * next_since misses none and hears none twice, also across crashes and compactions. A change that a later one has superseded
+ * may be left out: who applies all of them, by id, has exactly the records there are. VS_EGONE when changes after
+ * since are no longer kept, or since is no number of this namespace's: start over, by taking next_since of
+ * VS_CHANGES_NEWEST, then all records, then the changes from there. each is called per change (valid during the call; it
+ * must not call the namespace).
+ */
+int vs_namespace_changes(struct vs_namespace *ns, const struct vs_changes_options *options,
+                         void (*each)(void *context, const struct vs_record_change *change), void *context,
+                         struct vs_changes_page *page, struct vs_error *error);
 
 /* ---- query ---------------------------------------------------------------------------------------------- */
 
@@ -487,8 +526,9 @@ struct vs_index_options {
 	/* Now and then: slots linked and slots there are. Non-zero stops, cleanly, and is returned. NULL: never. */
 	int (*progress)(void *context, uint32_t linked, uint32_t slots);
 	void *context;
+	uint64_t changes_kept; /* of the change log; older ones are dropped now and then. 0: 100,000 */
 };
-#define VS_INDEX_OPTIONS { 0, NULL, NULL }
+#define VS_INDEX_OPTIONS { 0, NULL, NULL, 0 }
 /* What the indexer does in the background, until nothing is left to do: links the tail, writes the liveness file,
  * checkpoints graph and WAL. VS_EBUSY when another process is the namespace's indexer. *worked (NULL allowed): something
  * was done. The role is kept until the namespace is closed, or a call fails other than by VS_EBUSY. */
@@ -498,6 +538,7 @@ int vs_namespace_index(struct vs_namespace *ns, const struct vs_index_options *o
 const char *vs_namespace_folder(const struct vs_namespace *ns);
 
 enum vs_compact_phase {
+	VS_COMPACT_WAIT,   /* for another compaction to end */
 	VS_COMPACT_COPY,   /* records to their new slots */
 	VS_COMPACT_LINK,   /* the new graph */
 	VS_COMPACT_FOLLOW, /* what was written meanwhile */

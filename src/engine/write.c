@@ -125,20 +125,26 @@ static int place_vector(struct vs_write *write, const float *vector, uint32_t *s
 	return 0;
 }
 
+static int append_change(struct vs_write *write, enum vs_change_op op, uint32_t slot, int64_t old_slot,
+                         struct vs_error *error)
+{
+	struct vs_change change = { write->state.seq + 1, op, slot, old_slot, NULL, 0 };
+	int rc = vs_meta_append_change(write->meta, &change, error);
+
+	if (rc == 0)
+		write->state.seq++;
+	return rc;
+}
+
 /* Puts row, which has all but its slot; old_slot -1: the id is new. */
 static int put_row(struct vs_write *write, struct vs_meta_row *row, int64_t old_slot, const float *vector,
                    struct vs_error *error)
 {
-	struct vs_change change = { .op = VS_CHANGE_UPSERT, .old_slot = old_slot };
 	int rc = place_vector(write, vector, &row->slot, error);
 
 	if (rc == 0)
 		rc = vs_meta_put(write->meta, row, error);
-	if (rc < 0)
-		return rc;
-	change.slot = row->slot;
-	change.seq = ++write->state.seq;
-	return vs_meta_append_change(write->meta, &change, error);
+	return rc == 0 ? append_change(write, VS_CHANGE_UPSERT, row->slot, old_slot, error) : rc;
 }
 
 static int check_dimension(const struct vs_write *write, struct vs_place *place, uint32_t dimension,
@@ -150,6 +156,15 @@ static int check_dimension(const struct vs_write *write, struct vs_place *place,
 	                   "%u numbers; this namespace has dimension %u", dimension, write->state.dimension);
 }
 
+/* The greatest version that a record has had which is gone, the expired one (if expired->expires_at is not 0) among them: a
+ * tag of it must not fit one that is stored under its id later. */
+static int64_t past_version(const struct vs_write *write, const struct vs_meta_row *expired)
+{
+	int64_t past = write->state.past_version;
+
+	return expired->expires_at != 0 && expired->version > past ? expired->version : past;
+}
+
 int vs_write_put(struct vs_write *write, struct vs_place *place, const struct vs_record_input *record,
                  struct vs_write_done *done, struct vs_error *error)
 {
@@ -158,6 +173,7 @@ int vs_write_put(struct vs_write *write, struct vs_place *place, const struct vs
 	struct vs_meta_row old;
 	int64_t old_slot = -1;
 	bool hidden = false;
+	bool removed;
 	int rc = check_dimension(write, place, record->dimension, error);
 
 	if (rc == 0)
@@ -170,7 +186,7 @@ int vs_write_put(struct vs_write *write, struct vs_place *place, const struct vs
 		return rc;
 	old = row;
 	if (found == NULL)
-		row = (struct vs_meta_row){ .version = 0, .created_at = write->now };
+		row = (struct vs_meta_row){ .version = past_version(write, &old), .created_at = write->now };
 	row.id = record->id;
 	row.id_len = record->id_len;
 	row.version++;
@@ -181,9 +197,13 @@ int vs_write_put(struct vs_write *write, struct vs_place *place, const struct vs
 	row.metadata_len = record->metadata != NULL ? record->metadata_len : 2;
 	if (!is_within(write, &row))
 		return out_of_scope(place, "metadata", error);
+	if (found == NULL && old.expires_at != 0)
+		rc = vs_write_remove_row(write, VS_DELETE, &old, &removed, error);
+	if (rc < 0)
+		return rc;
 	if (write->state.dimension == 0)
 		write->state.dimension = record->dimension;
-	if (found != NULL || old.expires_at != 0) {
+	if (found != NULL) {
 		old_slot = old.slot;
 		write->state.deleted -= old.deleted_at != 0;
 		write->state.active -= old.deleted_at == 0;
@@ -274,41 +294,37 @@ int vs_write_patch(struct vs_write *write, struct vs_place *place, const struct 
 
 /* ---- remove --------------------------------------------------------------------------------------------- */
 
-int vs_write_remove_slot(struct vs_write *write, enum vs_removal kind, uint32_t slot, bool deleted, bool *done,
-                         struct vs_error *error)
+int vs_write_remove_row(struct vs_write *write, enum vs_removal kind, const struct vs_meta_row *row, bool *done,
+                        struct vs_error *error)
 {
+	static const enum vs_change_op ops[] = {
+		[VS_DELETE] = VS_CHANGE_DELETE,
+		[VS_SOFT_DELETE] = VS_CHANGE_SOFT_DELETE,
+		[VS_RESTORE] = VS_CHANGE_RESTORE,
+	};
 	struct vs_meta_state *state = &write->state;
-	struct vs_change change = { .slot = slot, .old_slot = -1 };
+	uint32_t slot = row->slot;
+	bool deleted = row->deleted_at != 0;
 	int rc;
 
+	*done = false;
+	if (kind > VS_RESTORE)
+		return vs_error_set(error, VS_EINVAL, "%d is no kind of removal", (int)kind);
 	*done = kind == VS_DELETE || deleted == (kind == VS_RESTORE);
 	if (!*done)
 		return 0;
-	switch (kind) {
-	case VS_DELETE:
-		rc = vs_meta_remove(write->meta, slot, error);
-		change.op = VS_CHANGE_DELETE;
-		*(deleted ? &state->deleted : &state->active) -= 1;
-		break;
-	case VS_SOFT_DELETE:
-		rc = vs_meta_set_deleted(write->meta, slot, write->now, error);
-		change.op = VS_CHANGE_SOFT_DELETE;
-		state->active--;
-		state->deleted++;
-		break;
-	case VS_RESTORE:
-		rc = vs_meta_set_deleted(write->meta, slot, 0, error);
-		change.op = VS_CHANGE_RESTORE;
-		state->deleted--;
-		state->active++;
-		break;
-	default:
-		return vs_error_set(error, VS_EINVAL, "%d is no kind of removal", (int)kind);
-	}
-	if (rc < 0)
-		return rc;
-	change.seq = ++state->seq;
-	return vs_meta_append_change(write->meta, &change, error);
+	/* A tag of this record must not fit one that is stored under its id later. */
+	if (kind == VS_DELETE && row->version > state->past_version)
+		state->past_version = row->version;
+	/* The change comes first: a deletion's takes the id from the row. */
+	rc = append_change(write, ops[kind], slot, -1, error);
+	if (rc == 0)
+		rc = kind == VS_DELETE ? vs_meta_remove(write->meta, slot, error)
+		                       : vs_meta_set_deleted(write->meta, slot, kind == VS_RESTORE ? 0 : write->now, error);
+	*(deleted ? &state->deleted : &state->active) -= 1;
+	state->deleted += kind == VS_SOFT_DELETE;
+	state->active += kind == VS_RESTORE;
+	return rc;
 }
 
 int vs_write_remove(struct vs_write *write, struct vs_place *place, enum vs_removal kind, const struct vs_id *id,
@@ -325,7 +341,7 @@ int vs_write_remove(struct vs_write *write, struct vs_place *place, enum vs_remo
 		rc = check_version(place, if_version, there, error);
 	if (rc < 0 || there == NULL)
 		return rc;
-	return vs_write_remove_slot(write, kind, row.slot, row.deleted_at != 0, done, error);
+	return vs_write_remove_row(write, kind, &row, done, error);
 }
 
 /* ---- end ------------------------------------------------------------------------------------------------ */

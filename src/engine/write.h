@@ -53,9 +53,9 @@ int vs_write_patch(struct vs_write *write, struct vs_place *place, const struct 
 /* *found: the id is there; *done: something had to be done. */
 int vs_write_remove(struct vs_write *write, struct vs_place *place, enum vs_removal kind, const struct vs_id *id,
                     int64_t if_version, bool *found, bool *done, struct vs_error *error);
-/* The same for the record in a slot, soft-deleted or not. */
-int vs_write_remove_slot(struct vs_write *write, enum vs_removal kind, uint32_t slot, bool deleted, bool *done,
-                         struct vs_error *error);
+/* The same for a record whose row was read in this transaction. */
+int vs_write_remove_row(struct vs_write *write, enum vs_removal kind, const struct vs_meta_row *row, bool *done,
+                        struct vs_error *error);
 
 /* Runs changes in a transaction of at most cap new slots and commits what they did, unless they return an error. Resets
  * nothing. A first vector settles the namespace's dimension; whether there is one is found by a dry run before. */

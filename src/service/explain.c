@@ -52,11 +52,26 @@ static void encode_plan(struct vs_buf *out, const struct vs_explanation *e, uint
 		              e->recall, e->exact_distances, (double)e->exact_ns * 1e-6);
 }
 
+int vs_ask_encode_explained(struct vs_buf *out, const struct vs_ask *ask, const struct vs_results *results,
+                            const struct vs_explanation *explanation, struct vs_error *error)
+{
+	const struct vs_query_stats *stats = &results->stats;
+	vs_buf_puts(out, "{\"results\":");
+	int rc = vs_ask_encode(out, &ask->query, ask->fields, results->items, results->count, encode_parts,
+	                       (void *)(uintptr_t)explanation, error);
+	if (rc)
+		return rc;
+	vs_buf_putc(out, ',');
+	encode_plan(out, explanation, stats->distances);
+	vs_query_encode_stats(out, stats->total_candidates, stats->filtered_count, stats->duration_ns, false);
+	vs_buf_puts(out, "}\n");
+	return 0;
+}
+
 static int explain(struct vs_call *call, struct vs_error *error)
 {
 	static const char *const more[] = { "compare_exact", NULL };
 	struct vs_explanation explanation = { .reason = "there are no records" };
-	struct vs_buf *out = &call->response->body;
 	struct vs_results results = { 0 };
 	struct vs_namespace *ns = NULL;
 	struct vs_ask ask = VS_ASK;
@@ -70,15 +85,9 @@ static int explain(struct vs_call *call, struct vs_error *error)
 	        : vs_ask_check_unasked(&ask, error);
 	if (rc)
 		return rc;
-	vs_buf_puts(out, "{\"results\":");
-	rc = vs_ask_encode(out, &ask.query, ask.fields, results.items, results.count, encode_parts, &explanation, error);
+	rc = vs_ask_encode_explained(&call->response->body, &ask, &results, &explanation, error);
 	if (rc)
 		return rc;
-	vs_buf_putc(out, ',');
-	encode_plan(out, &explanation, results.stats.distances);
-	vs_query_encode_stats(out, results.stats.total_candidates, results.stats.filtered_count, results.stats.duration_ns,
-	                      false);
-	vs_buf_puts(out, "}\n");
 	vs_query_observe(call, &results.stats, results.count);
 	return 0;
 }

@@ -216,16 +216,19 @@ void vs_json_value(struct vs_buf *out, struct json_object *value)
 	}
 }
 
-void vs_json_record(struct vs_buf *out, const struct vs_record *record)
+/* Its members, without braces; metadata when they are there. */
+static void put_record(struct vs_buf *out, const struct vs_record *record)
 {
-	vs_buf_puts(out, "{\"id\":");
+	vs_buf_puts(out, "\"id\":");
 	vs_json_text(out, record->id, record->id_len);
 	if (record->vector) {
 		vs_buf_puts(out, ",\"vector\":");
 		vs_json_vector(out, record->vector, record->dimension);
 	}
-	vs_buf_puts(out, ",\"metadata\":");
-	vs_buf_append(out, record->metadata, record->metadata_len);
+	if (record->metadata_len > 0) {
+		vs_buf_puts(out, ",\"metadata\":");
+		vs_buf_append(out, record->metadata, record->metadata_len);
+	}
 	vs_buf_printf(out, ",\"version\":%" PRId64 ",\"created_at\":", record->version);
 	vs_json_time(out, record->created_at);
 	vs_buf_puts(out, ",\"updated_at\":");
@@ -237,6 +240,24 @@ void vs_json_record(struct vs_buf *out, const struct vs_record *record)
 	if (record->expires_at) {
 		vs_buf_puts(out, ",\"expires_at\":");
 		vs_json_time(out, record->expires_at);
+	}
+}
+
+void vs_json_record(struct vs_buf *out, const struct vs_record *record)
+{
+	vs_buf_putc(out, '{');
+	put_record(out, record);
+	vs_buf_putc(out, '}');
+}
+
+void vs_json_change(struct vs_buf *out, const struct vs_record_change *change)
+{
+	vs_buf_printf(out, "{\"seq\":%" PRIu64 ",\"op\":\"%s\",", change->seq, change->op);
+	if (change->record.version) {
+		put_record(out, &change->record);
+	} else {
+		vs_buf_puts(out, "\"id\":");
+		vs_json_text(out, change->record.id, change->record.id_len);
 	}
 	vs_buf_putc(out, '}');
 }

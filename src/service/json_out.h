@@ -11,6 +11,7 @@ struct json_object;
 struct vs_buf;
 struct vs_error;
 struct vs_record;
+struct vs_record_change;
 
 /* Quoted and escaped. What is no valid UTF-8 (a user's bytes in an error text) becomes U+FFFD. */
 void vs_json_text(struct vs_buf *out, const char *text, size_t len);
@@ -25,6 +26,8 @@ void vs_json_bool(struct vs_buf *out, bool value);
 
 /* {"id", "vector" (if there), "metadata", "version", "created_at", "updated_at", "deleted_at", "expires_at" (if there)} */
 void vs_json_record(struct vs_buf *out, const struct vs_record *record);
+/* {"seq", "op", and what vs_json_record puts, metadata if there; of a deletion the id alone} */
+void vs_json_change(struct vs_buf *out, const struct vs_record_change *change);
 /* "error", "code", and "field" and "position" when known, without braces. */
 void vs_json_error(struct vs_buf *out, const struct vs_error *error);
 

@@ -29,6 +29,18 @@ static int decode_time(const struct vs_fields *fields, bool *present, int64_t *e
 	                       "must be a time such as \"2026-01-31T12:00:00Z\", or milliseconds since 1970", error);
 }
 
+bool vs_lifetime_parse(const char *text, size_t len, int64_t *expires_at)
+{
+	int64_t ms = 0;
+	size_t i = 0;
+	while (i < len && text[i] >= '0' && text[i] <= '9' && ms <= MOST_MS)
+		ms = 10 * ms + (text[i++] - '0');
+	if (i < len)
+		return vs_clock_parse(text, len, expires_at) && *expires_at > 0;
+	*expires_at = ms;
+	return ms >= LEAST_MS && ms <= MOST_MS;
+}
+
 int vs_lifetime_decode(const struct vs_fields *fields, int64_t *expires_at, struct vs_error *error)
 {
 	bool has_time = false, has_ttl = false;

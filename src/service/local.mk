@@ -12,6 +12,7 @@ libvecstore_service_la_SOURCES += \
 	src/service/count.c \
 	src/service/execute.c \
 	src/service/estimate.c src/service/explain.c src/service/recommend.c \
+	src/service/changes.c \
 	src/service/handles.c src/service/handles.h \
 	src/service/jobs.c src/service/jobs.h \
 	src/service/json_in.c src/service/json_in.h \

@@ -19,7 +19,7 @@
 #include "service/route.h"
 
 #define METRICS_MAGIC UINT64_C(0x3148534d53434556) /* "VECSMSH1" */
-#define METRICS_VERSION 8u
+#define METRICS_VERSION 10u
 #define BOUNDS_MAX 16
 #define SLOTS 256u /* processes; one beyond is served, but not counted as active */
 #define LOCK_TRIES 1000
@@ -56,7 +56,7 @@ static const struct histogram_info request_seconds = {
 };
 
 /* The statuses that are told apart; others count as the last. */
-static const int statuses[] = { 200, 202, 304, 400, 401, 403, 404, 405, 409, 412, 413, 415, 429, 500, 503, 507, 0 };
+static const int statuses[] = { 200, 202, 304, 400, 401, 403, 404, 405, 409, 410, 412, 413, 415, 429, 500, 503, 507, 0 };
 #define STATUSES (sizeof(statuses) / sizeof(statuses[0]))
 
 struct shared_histogram {

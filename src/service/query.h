@@ -22,8 +22,9 @@ struct vs_ask {
 /* Fields besides those of every query, ended by NULL. */
 #define VS_ASK_MORE_MAX 4
 
-/* The fields of a query into *ask, which is VS_ASK before. more: other fields that there may be (at most VS_ASK_MORE_MAX), ended by
- * NULL. Strings are borrowed from the object; the vector and fields lie in arena. */
+/* The fields of a query into *ask, which is VS_ASK before, or what counts where nothing is given. more: other fields that
+ * there may be (at most VS_ASK_MORE_MAX), ended by NULL. Strings are borrowed from the object; the vector and fields lie in
+ * arena. */
 int vs_ask_decode(const struct vs_fields *fields, const char *const *more, struct vs_arena *arena, struct vs_ask *ask,
                   struct vs_error *error);
 /* The same without a vector and an id: those are fields as unknown as any other. */
@@ -49,6 +50,9 @@ int vs_ask_encode(struct vs_buf *out, const struct vs_query *query, const struct
 /* The array of groups. */
 int vs_ask_encode_groups(struct vs_buf *out, const struct vs_ask *ask, const struct vs_groups *groups,
                          struct vs_error *error);
+/* The object of results, plan and comparison that query-explain answers. */
+int vs_ask_encode_explained(struct vs_buf *out, const struct vs_ask *ask, const struct vs_results *results,
+                            const struct vs_explanation *explanation, struct vs_error *error);
 /* "stats":{…} */
 void vs_query_encode_stats(struct vs_buf *out, uint64_t total_candidates, uint64_t filtered_count, uint64_t duration_ns,
                            bool cache_hit);

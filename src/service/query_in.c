@@ -179,6 +179,15 @@ static int take_groups(const struct vs_fields *fields, struct vs_ask *ask, struc
 	return 0;
 }
 
+/* *has stays true where *ask had a bound before. */
+static int take_bound(const struct vs_fields *fields, const char *name, bool *has, float *bound, struct vs_error *error)
+{
+	bool present;
+	int rc = vs_fields_float(fields, name, &present, bound, error);
+	*has = *has || present;
+	return rc;
+}
+
 int vs_ask_decode_options(const struct vs_fields *fields, const char *const *more, struct vs_arena *arena,
                           struct vs_ask *ask, struct vs_error *error)
 {
@@ -196,8 +205,8 @@ int vs_ask_decode_options(const struct vs_fields *fields, const char *const *mor
 	    (rc = vs_fields_number(fields, "candidates", 1, VS_CANDIDATES_MAX, &query->candidates, error)) ||
 	    (rc = vs_fields_bool(fields, "exact", &query->exact, error)) ||
 	    (rc = vs_fields_filter(fields, "filter", &filter, error)) ||
-	    (rc = vs_fields_float(fields, "min_score", &query->has_min_score, &query->min_score, error)) ||
-	    (rc = vs_fields_float(fields, "max_distance", &query->has_max_distance, &query->max_distance, error)) ||
+	    (rc = take_bound(fields, "min_score", &query->has_min_score, &query->min_score, error)) ||
+	    (rc = take_bound(fields, "max_distance", &query->has_max_distance, &query->max_distance, error)) ||
 	    (rc = vs_fields_float(fields, "diversity", &given.diversity, &query->diversity, error)) ||
 	    (rc = vs_fields_bool(fields, "include_vector", &query->with_vector, error)) ||
 	    (rc = vs_fields_bool(fields, "include_metadata", &query->with_metadata, error)) ||

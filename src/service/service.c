@@ -16,6 +16,7 @@
 #include "service/json_out.h"
 #include "service/json_vectors.h"
 #include "service/split.h"
+#include "store/catalog.h"
 
 struct vs_service {
 	struct vs_auth *auth;
@@ -258,6 +259,14 @@ static int run(struct vs_call *call, struct vs_error *error)
 	return rc;
 }
 
+/* What could be a name, wherever it stands: also one that another goes before. */
+static int check_names(const struct vs_call *call, struct vs_error *error)
+{
+	const struct vs_text *param = vs_target_param(&call->target, "namespace");
+	int rc = param ? vs_catalog_check_name(param->data, error) : 0;
+	return !rc && call->request->ns ? vs_catalog_check_name(call->request->ns, error) : rc;
+}
+
 static int dispatch(struct vs_call *call, struct vs_error *error)
 {
 	const struct vs_request *request = call->request;
@@ -272,6 +281,8 @@ static int dispatch(struct vs_call *call, struct vs_error *error)
 		rc = vs_auth_check(&call->principal, call->operation->right, error);
 	if (!rc && request->body_len > VS_BODY_MAX)
 		rc = vs_error_at(error, VS_ETOOBIG, "body", -1, "is larger than %u MiB", VS_BODY_MAX >> 20);
+	if (!rc && call->operation->right != VS_RIGHT_NONE)
+		rc = check_names(call, error);
 	if (!rc)
 		rc = run(call, error);
 	return rc;

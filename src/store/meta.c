@@ -21,18 +21,20 @@ static const char *const texts[VS_META_STATEMENTS] = {
 	[VS_META_COMMIT] = "COMMIT",
 	[VS_META_ROLLBACK] = "ROLLBACK",
 	[VS_META_STATE] =
-	    "SELECT generation, dimension, metric, next_slot, seq, trimmed, active, deleted, expiry, quantization"
-	    " FROM state WHERE id = 1",
+	    "SELECT generation, dimension, metric, next_slot, seq, trimmed, active, deleted, expiry, quantization,"
+	    " past_version FROM state WHERE id = 1",
 	[VS_META_SET_STATE] =
 	    "UPDATE state SET dimension = ?1, next_slot = ?2, seq = ?3, trimmed = ?4, active = ?5, deleted = ?6,"
-	    " expiry = ?7 WHERE id = 1",
+	    " expiry = ?7, past_version = ?8 WHERE id = 1",
 	[VS_META_FIND] = "SELECT " ROW " FROM record WHERE id = ?1",
 	[VS_META_GET] = "SELECT " ROW " FROM record WHERE slot = ?1",
 	[VS_META_SCAN] = "SELECT " ROW " FROM record WHERE slot >= ?1 AND slot < ?2 ORDER BY slot",
 	[VS_META_WALK] = "SELECT id, slot FROM record WHERE id > ?1 ORDER BY id",
 	[VS_META_EXPIRED] = "SELECT slot, expires_at FROM record WHERE expires_at <= ?1 ORDER BY expires_at",
 	[VS_META_NEXT_EXPIRY] = "SELECT min(expires_at) FROM record WHERE expires_at > ?1",
-	[VS_META_CHANGES] = "SELECT seq, op, slot, old_slot FROM change WHERE seq > ?1 ORDER BY seq",
+	[VS_META_CHANGES] = "SELECT seq, op, slot, old_slot, id FROM change WHERE seq > ?1 ORDER BY seq",
+	[VS_META_FEED] = "SELECT r.slot, r.id, r.version, r.created_at, r.updated_at, r.deleted_at, r.metadata, r.expires_at,"
+	                 " c.seq, c.op, c.id FROM change AS c LEFT JOIN record AS r ON r.slot = c.slot WHERE c.seq > ?1 ORDER BY c.seq",
 	/* A slot that is taken is an error (I2), so only a conflict of ids is resolved. */
 	[VS_META_PUT] = "INSERT INTO record (" ROW ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (id) DO UPDATE SET"
 	                " slot = excluded.slot, version = excluded.version, created_at = excluded.created_at,"
@@ -40,7 +42,9 @@ static const char *const texts[VS_META_STATEMENTS] = {
 	                " expires_at = excluded.expires_at",
 	[VS_META_REMOVE] = "DELETE FROM record WHERE slot = ?1",
 	[VS_META_SET_DELETED] = "UPDATE record SET deleted_at = ?2 WHERE slot = ?1",
-	[VS_META_APPEND_CHANGE] = "INSERT INTO change (seq, op, slot, old_slot) VALUES (?1, ?2, ?3, ?4)",
+	/* Only a deletion pays for the id: the others find it in the slot's row. */
+	[VS_META_APPEND_CHANGE] = "INSERT INTO change (seq, op, slot, old_slot, id) VALUES (?1, ?2, ?3, ?4,"
+	                          " CASE ?2 WHEN 2 THEN coalesce(?5, (SELECT id FROM record WHERE slot = ?3)) END)",
 	[VS_META_TRIM] = "DELETE FROM change WHERE seq <= ?1",
 };
 
@@ -111,7 +115,7 @@ void vs_meta_set_deadline(struct vs_meta *meta, uint64_t deadline_ns)
 static bool state_plausible(sqlite3_stmt *row)
 {
 	/* generation, dimension, metric and next_slot are 32-bit; then come counts. */
-	for (int i = 0; i < 10; i++) {
+	for (int i = 0; i < 11; i++) {
 		int64_t value = sqlite3_column_int64(row, i);
 
 		if (value < 0 || (i < 4 && value > UINT32_MAX))
@@ -144,6 +148,7 @@ static int read_state(struct vs_meta *meta, struct vs_meta_state *state, struct 
 		.deleted = (uint64_t)sqlite3_column_int64(row, 7),
 		.expiry = sqlite3_column_int64(row, 8),
 		.quantization = (enum vs_quantization)sqlite3_column_int(row, 9),
+		.past_version = sqlite3_column_int64(row, 10),
 	};
 	meta->trimmed = state->trimmed;
 	meta->put_expiry = 0;
@@ -204,6 +209,7 @@ int vs_meta_commit(struct vs_meta *meta, const struct vs_meta_state *state, stru
 	sqlite3_bind_int64(set, 5, (int64_t)state->active);
 	sqlite3_bind_int64(set, 6, (int64_t)state->deleted);
 	sqlite3_bind_int64(set, 7, sooner(state->expiry, meta->put_expiry));
+	sqlite3_bind_int64(set, 8, state->past_version);
 	rc = vs_sql_run(&meta->sql, set, error);
 	VS_POINT("meta-before-commit");
 	if (rc == 0)

@@ -36,6 +36,7 @@ struct vs_meta_state {
 	uint64_t active;    /* records not soft-deleted */
 	uint64_t deleted;   /* soft-deleted records */
 	int64_t expiry;     /* no record expires before, milliseconds since 1970; 0: none expires */
+	int64_t past_version; /* the greatest version of a record that is gone */
 };
 
 struct vs_meta_row {
@@ -57,9 +58,12 @@ enum vs_change_op { VS_CHANGE_UPSERT = 1, VS_CHANGE_DELETE = 2, VS_CHANGE_SOFT_D
 struct vs_change {
 	uint64_t seq;
 	enum vs_change_op op;
-	uint32_t slot;
+	uint32_t slot;    /* VS_CHANGE_NO_SLOT: none any more, a compaction left it behind */
 	int64_t old_slot; /* -1: none */
+	const char *id;   /* of a deletion: whose; NULL when appended: of the slot's row. Else NULL */
+	size_t id_len;
 };
+#define VS_CHANGE_NO_SLOT UINT32_MAX
 
 /* What stays as it is in a generation, but for a dimension of 0. */
 struct vs_meta_options {
@@ -112,12 +116,26 @@ int vs_meta_next_expiry(struct vs_meta *meta, int64_t now, int64_t *next, struct
 int vs_meta_changes(struct vs_meta *meta, uint64_t after, int (*each)(void *context, const struct vs_change *change),
                     void *context, struct vs_error *error);
 
+/* A change as those see it who know ids, not slots. */
+struct vs_feed_row {
+	uint64_t seq;
+	enum vs_change_op op;
+	const struct vs_meta_row *row; /* the slot's; NULL: a deletion, or superseded: a later change tells what became of it */
+	const char *id;                /* of a deletion: whose; else NULL */
+	size_t id_len;
+};
+/* As vs_meta_changes. */
+int vs_meta_feed(struct vs_meta *meta, uint64_t after, int (*each)(void *context, const struct vs_feed_row *row),
+                 void *context, struct vs_error *error);
+
 /* Inside the write transaction. put inserts, or replaces the row of the same id (whatever its slot); VS_ECONFLICT
  * when another id has the slot (I2). remove and set_deleted: VS_ENOTFOUND when the slot has no row. */
 int vs_meta_put(struct vs_meta *meta, const struct vs_meta_row *row, struct vs_error *error);
 int vs_meta_remove(struct vs_meta *meta, uint32_t slot, struct vs_error *error);
 int vs_meta_set_deleted(struct vs_meta *meta, uint32_t slot, int64_t deleted_at /* 0: restore */,
                         struct vs_error *error);
+/* A deletion without an id is appended before its row is removed: the change keeps the row's (VS_ECONFLICT when there is
+ * none). */
 int vs_meta_append_change(struct vs_meta *meta, const struct vs_change *change, struct vs_error *error);
 /* Drops changes with seq <= upto, at most `limit` of them, and sets state->trimmed. */
 int vs_meta_trim(struct vs_meta *meta, struct vs_meta_state *state, uint64_t upto, unsigned limit,

@@ -175,21 +175,24 @@ static int decode_change(struct vs_meta *meta, sqlite3_stmt *statement, struct v
 {
 	int64_t seq = sqlite3_column_int64(statement, 0);
 	int64_t op = sqlite3_column_int64(statement, 1);
-	int64_t slot = sqlite3_column_int64(statement, 2);
+	int64_t slot = sqlite3_column_type(statement, 2) == SQLITE_NULL ? VS_CHANGE_NO_SLOT : sqlite3_column_int64(statement, 2);
 	int64_t old_slot = sqlite3_column_type(statement, 3) == SQLITE_NULL ? -1 : sqlite3_column_int64(statement, 3);
 
-	if (op < VS_CHANGE_UPSERT || op > VS_CHANGE_RESTORE || slot < 0 || slot >= UINT32_MAX || old_slot < -1 ||
+	const char *id = (const char *)sqlite3_column_text(statement, 4);
+
+	if (id == NULL && sqlite3_errcode(meta->sql.db) == SQLITE_NOMEM)
+		return vs_error_set(error, VS_ENOMEM, "%s: out of memory", meta->sql.path);
+	if (op < VS_CHANGE_UPSERT || op > VS_CHANGE_RESTORE || slot < 0 || slot > VS_CHANGE_NO_SLOT || old_slot < -1 ||
 	    old_slot >= UINT32_MAX)
 		return vs_error_set(error, VS_ECORRUPT, "%s is damaged: change %lld is absurd", meta->sql.path, (long long)seq);
-	*change = (struct vs_change){ (uint64_t)seq, (enum vs_change_op)op, (uint32_t)slot, old_slot };
+	*change = (struct vs_change){ (uint64_t)seq, (enum vs_change_op)op, (uint32_t)slot, old_slot, id,
+		                         (size_t)sqlite3_column_bytes(statement, 4) };
 	return 0;
 }
 
-int vs_meta_changes(struct vs_meta *meta, uint64_t after, int (*each)(void *context, const struct vs_change *change),
-                    void *context, struct vs_error *error)
+/* What is common to both ways of reading the log. */
+static int begin_log(struct vs_meta *meta, sqlite3_stmt *statement, uint64_t after, struct vs_error *error)
 {
-	sqlite3_stmt *statement = meta->statements[VS_META_CHANGES];
-	struct vs_change change;
 	int rc = enter(meta, error);
 
 	if (rc < 0)
@@ -198,10 +201,66 @@ int vs_meta_changes(struct vs_meta *meta, uint64_t after, int (*each)(void *cont
 		return vs_error_set(error, VS_ESTALE, "changes up to %llu are no longer in the log",
 		                    (unsigned long long)meta->trimmed);
 	sqlite3_bind_int64(statement, 1, after < INT64_MAX ? (int64_t)after : INT64_MAX);
+	return 0;
+}
+
+int vs_meta_changes(struct vs_meta *meta, uint64_t after, int (*each)(void *context, const struct vs_change *change),
+                    void *context, struct vs_error *error)
+{
+	sqlite3_stmt *statement = meta->statements[VS_META_CHANGES];
+	struct vs_change change;
+	int rc = begin_log(meta, statement, after, error);
+
+	if (rc < 0)
+		return rc;
 	while ((rc = vs_sql_step(&meta->sql, statement, error)) == 1) {
 		rc = decode_change(meta, statement, &change, error);
 		if (rc == 0)
 			rc = each(context, &change);
+		if (rc != 0)
+			break;
+	}
+	sqlite3_reset(statement);
+	return rc;
+}
+
+/* The columns of *row come first. */
+static int decode_feed(struct vs_meta *meta, sqlite3_stmt *statement, struct vs_meta_row *row, struct vs_feed_row *feed,
+                       struct vs_error *error)
+{
+	int64_t op = sqlite3_column_int64(statement, 9);
+	bool deletion = op == VS_CHANGE_DELETE;
+
+	*feed = (struct vs_feed_row){ (uint64_t)sqlite3_column_int64(statement, 8), (enum vs_change_op)op, NULL, NULL, 0 };
+	if (deletion) {
+		feed->id = (const char *)sqlite3_column_text(statement, 10);
+		feed->id_len = (size_t)sqlite3_column_bytes(statement, 10);
+		if (feed->id == NULL && sqlite3_errcode(meta->sql.db) == SQLITE_NOMEM)
+			return vs_error_set(error, VS_ENOMEM, "%s: out of memory", meta->sql.path);
+	}
+	if (op < VS_CHANGE_UPSERT || op > VS_CHANGE_RESTORE || deletion != (feed->id != NULL))
+		return vs_error_set(error, VS_ECORRUPT, "%s is damaged: change %llu is absurd", meta->sql.path,
+		                    (unsigned long long)feed->seq);
+	if (deletion || sqlite3_column_type(statement, 0) == SQLITE_NULL)
+		return 0;
+	feed->row = row;
+	return decode_row(meta, statement, row, error);
+}
+
+int vs_meta_feed(struct vs_meta *meta, uint64_t after, int (*each)(void *context, const struct vs_feed_row *row),
+                 void *context, struct vs_error *error)
+{
+	sqlite3_stmt *statement = meta->statements[VS_META_FEED];
+	struct vs_meta_row row;
+	struct vs_feed_row feed;
+	int rc = begin_log(meta, statement, after, error);
+
+	if (rc < 0)
+		return rc;
+	while ((rc = vs_sql_step(&meta->sql, statement, error)) == 1) {
+		rc = decode_feed(meta, statement, &row, &feed, error);
+		if (rc == 0)
+			rc = each(context, &feed);
 		if (rc != 0)
 			break;
 	}
@@ -279,9 +338,18 @@ int vs_meta_append_change(struct vs_meta *meta, const struct vs_change *change, 
 
 	if (rc < 0)
 		return rc;
+	if (change->id != NULL)
+		rc = vs_sql_bind_text(&meta->sql, append, 5, change->id, change->id_len, error);
+	else
+		sqlite3_bind_null(append, 5);
+	if (rc < 0)
+		return rc;
 	sqlite3_bind_int64(append, 1, (int64_t)change->seq);
 	sqlite3_bind_int64(append, 2, (int)change->op);
-	sqlite3_bind_int64(append, 3, change->slot);
+	if (change->slot != VS_CHANGE_NO_SLOT)
+		sqlite3_bind_int64(append, 3, change->slot);
+	else
+		sqlite3_bind_null(append, 3);
 	if (change->old_slot >= 0)
 		sqlite3_bind_int64(append, 4, change->old_slot);
 	else

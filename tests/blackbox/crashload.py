@@ -43,13 +43,15 @@ def static_id(i):
 
 
 class Writer(threading.Thread):
-    """Changes records of its own. States: None, or (n, version, soft-deleted)."""
+    """Changes records of its own. States: None, or (n, writes since it was made, soft-deleted, n when it was made)."""
 
     def __init__(self, load, number):
         super().__init__()
         self.load = load
         self.random = random.Random(f"{load.seed}-{number}")
         self.states = {f"w{number}-{i}": {None} for i in range(IDS)}
+        self.bases = {}  # (id, n when it was made): its first version less 1, once that is known
+        self.newest = {}  # id: the greatest version that was seen
         self.groups = []  # of unanswered atomic batches: {id: (state before, state after)}
         self.n = 0
         self.faults = []
@@ -90,12 +92,35 @@ class Writer(threading.Thread):
             return
         for record_id in chosen:
             self.states[record_id] = {after[record_id]}
+        if "version" in reply.json() and not self.fits(chosen[0], after[chosen[0]], reply.json()["version"]):
+            self.faults.append((request, before, "a version that fits", reply))
         self.load.answered += 1
+
+    def fits(self, record_id, state, version):
+        """Versions count the writes, from one that is greater than all that were seen of earlier records of the id."""
+        _, writes, _, made = state
+        if (record_id, made) not in self.bases:
+            if version - writes < self.newest.get(record_id, 0):
+                return False
+            self.bases[record_id, made] = version - writes
+        self.newest[record_id] = max(version, self.newest.get(record_id, 0))
+        return version == self.bases[record_id, made] + writes
+
+    def recognise(self, record_id, seen):
+        """The possible state that was seen, as (n, version, soft-deleted) or None: else an AssertionError."""
+        states = self.states[record_id]
+        for state in states:
+            if state is None or seen is None:
+                if state is seen:
+                    return None
+            elif (state[0], state[2]) == (seen[0], seen[2]) and self.fits(record_id, state, seen[1]):
+                return state
+        raise AssertionError(f"seed {self.load.seed}: {record_id} is {seen} but should be one of {states}")
 
     def next(self, record_id):
         """The state after an upsert."""
         state = next(iter(self.states[record_id]))
-        return self.n, state[1] + 1 if state else 1, False
+        return (self.n, state[1] + 1, False, state[3]) if state else (self.n, 1, False, self.n)
 
     def batch(self, chosen):
         after = {record_id: self.next(record_id) for record_id in chosen}
@@ -114,19 +139,19 @@ class Writer(threading.Thread):
             return (
                 ("POST", "/v1/upsert", body(record_id, self.n)),
                 {record_id: after},
-                {"success": True, "version": after[1]},
+                {"success": True},
             )
         if choice < 0.75:
             return ("DELETE", "/v1/delete/" + quote(record_id)), {record_id: None}, {"found": True, "deleted": True}
         if choice < 0.9:
             return (
                 ("POST", "/v1/soft-delete/" + quote(record_id)),
-                {record_id: (*state[:2], True)},
+                {record_id: (*state[:2], True, state[3])},
                 {"found": True, "marked_deleted": not state[2]},
             )
         return (
             ("POST", "/v1/restore", {"id": record_id}),
-            {record_id: (*state[:2], False)},
+            {record_id: (*state[:2], False, state[3])},
             {"found": True, "restored": state[2]},
         )
 
@@ -155,6 +180,7 @@ class CrashLoad:
         for number, old in enumerate(self.ledger):
             writer = Writer(self, number)
             writer.random, writer.states, writer.n, writer.faults = old.random, old.states, old.n, old.faults
+            writer.bases, writer.newest = old.bases, old.newest
             fresh.append(writer)
         self.ledger = fresh
         for writer in fresh:
@@ -200,7 +226,7 @@ class CrashLoad:
                         record = reply.json()
                         assert record.get("deleted_at"), f"{where}: {record} is on no page"
                         state = self.whole(record, True)
-                assert state in states, f"{where}: {record_id} is {state} but should be one of {states}"
+                state = writer.recognise(record_id, state)
                 writer.states[record_id] = {state}
                 live += state is not None and not state[2]
                 soft += state is not None and state[2]

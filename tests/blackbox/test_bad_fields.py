@@ -28,7 +28,8 @@ def state(client):
     """All that a refused request must leave alone."""
     stats = client.stats()
     counts = {name: stats[name] for name in ("total_vectors", "active_vectors", "deleted_vectors", "dimension")}
-    return counts, client.pages(include_vector="true", include_deleted="true")
+    changes = client.ok("GET", "/v1/changes")["last_seq"]
+    return counts, changes, client.pages(include_vector="true", include_deleted="true")
 
 
 class Sender:
@@ -119,8 +120,6 @@ def test_bad_parameters(seeded, name):
             if parameter["in"] == "query":
                 for text in badfields.bad_values(parameter):
                     target = operation.target(**{parameter["name"]: text})
-                    if parameter["name"] == "namespace" and body and b'"namespace"' in body:
-                        continue
                     sender.refused(f"{example}: ?{names[0]}={text!r:.40}", names, sender.send(body, kind, target))
                 twice = urllib.parse.urlencode([(names[0], "1")] * 2)
                 sender.refused(f"{names[0]} twice", names, sender.send(body, kind, f"{operation.target()}?{twice}"))

@@ -13,7 +13,7 @@ import harness
 import oracle
 from harness import run
 
-COMMANDS = ("serve", "import", "export", "query", "check", "compact", "jobs", "bench", "version")
+COMMANDS = ("serve", "import", "export", "query", "changes", "check", "compact", "jobs", "bench", "version")
 
 
 @pytest.fixture(scope="module")
@@ -260,6 +260,84 @@ def test_query_file(words, folder, tmp_path):
     done = run("query", "--data", data, "--file", fvecs, "--limit", 1, "--exact", check=0)
     found = [json.loads(line)["results"][0]["id"] for line in done.stdout.splitlines()]
     assert found == [word["id"] for word in words[:7]]
+
+
+def untimed(line):
+    answer = json.loads(line)
+    del answer["stats"]["duration_ms"]
+    return answer
+
+
+def test_query_flags(words, folder, tmp_path):
+    """Each flag is a field of the request: alone, for a file whose lines do not say, and in a line, it means the same."""
+    data = folder / "data"
+    run("import", "-", "--data", data, stdin=lines(words[:500]).encode(), check=0)
+    own = {"id": words[3]["id"]}
+    plain = json.loads(run("query", "--data", data, "--id", own["id"], "--limit", 20, "--json", check=0).stdout)["results"]
+    bound = plain[8]["score"]
+    cases = [
+        (["--offset", 4, "--limit", 5], {"offset": 4, "limit": 5}),
+        (["--min-score", bound], {"min_score": bound}),
+        (["--max-distance", 1 - bound], {"max_distance": 1 - bound}),
+        (["--diversity", "0.5"], {"diversity": 0.5}),
+        (["--fields", "rank,first"], {"fields": ["rank", "first"]}),
+        (["--include-vector"], {"include_vector": True}),
+        (["--include-vector", "--fields", "length", "--exact"], {"include_vector": True, "fields": ["length"], "exact": True}),
+    ]
+    path = tmp_path / "query.jsonl"
+    answers = []
+    for flags, fields in cases:
+        path.write_text(json.dumps({**own, **fields}) + "\n")
+        wanted = untimed(run("query", "--data", data, "--file", path, check=0).stdout)
+        assert untimed(run("query", "--data", data, "--id", own["id"], *flags, "--json", check=0).stdout) == wanted, flags
+        path.write_text(json.dumps(own) + "\n")
+        assert untimed(run("query", "--data", data, "--file", path, *flags, check=0).stdout) == wanted, flags
+        answers.append(wanted["results"])
+    assert answers[0] == plain[4:9]
+    assert answers[1] == plain[:9] and answers[2] == plain[:9]
+    assert [result["id"] for result in answers[3]] != [result["id"] for result in plain[:10]]
+    assert set(answers[4][0]["metadata"]) == {"rank", "first"}
+    assert len(answers[5][0]["vector"]) == 100
+    table = run("query", "--data", data, "--id", own["id"], "--limit", 1, "--offset", 2, "--include-vector", "--fields", "rank", check=0)
+    row = table.stdout.splitlines()[1]
+    assert row.split()[:3] == ["3", row.split()[1], plain[2]["id"]] and '{"rank":' in row and "[" in row and "length" not in row
+
+
+def test_query_explain(words, folder):
+    data = folder / "data"
+    run("import", "-", "--data", data, stdin=lines(words[:50]).encode(), check=0)
+    own = ["query", "--data", data, "--id", words[3]["id"], "--limit", 2, "--explain"]
+    answer = json.loads(run(*own, "--json", check=0).stdout)
+    assert set(answer) == {"results", "plan", "stats"} and answer["plan"]["path"] == "exact_rows"
+    assert set(answer["results"][0]["explanation"]) == {"distance", "dot_product", "query_norm", "record_norm", "found_in"}
+    out = run(*own, check=0).stdout.splitlines()
+    told = dict(line.split(None, 1) for line in out[out.index("plan:") + 1 :])
+    assert len(out) == 5 + len(told) and told["path"] == "exact_rows" and told["rows_hydrated"] == "2"
+    phases = {f"phases_ms.{name}" for name in answer["plan"]["phases_ms"]}
+    assert set(told) == set(answer["plan"]) - {"phases_ms"} | phases
+
+
+@pytest.mark.parametrize(
+    "flags,status,words_of_it",
+    [
+        (["--min-score", "x"], 1, "--min-score: 'x' is not a number"),
+        (["--min-score", "nan"], 1, "min_score"),
+        (["--min-score", "0.5", "--max-distance", "1"], 1, "max_distance"),
+        (["--diversity", "1.5"], 1, "diversity"),
+        (["--offset", "10001"], 2, "--offset"),
+        (["--offset", "9999", "--limit", "2"], 1, "offset"),
+        (["--fields", "a."], 1, "fields"),
+        (["--vector", '[1], "exact": true'], 2, "one of --id"),
+        (["--file", "-", "--explain"], 2, "one of --id"),
+    ],
+)
+def test_query_flag_faults(flags, status, words_of_it, words, folder):
+    run("import", "-", "--data", folder / "data", stdin=lines(words[:5]).encode(), check=0)
+    done = run("query", "--data", folder / "data", "--id", words[0]["id"], *flags)
+    assert done.returncode == status and words_of_it in done.stderr, done.stderr
+    assert run("query", "--data", folder / "data", "--file", "-", "--explain").returncode == 2
+    done = run("query", "--data", folder / "data", "--vector", '[1], "exact": true')
+    assert done.returncode == 1 and "--vector takes" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -202,7 +202,7 @@ def test_a_new_indexer_tidies_up(make_server):
 
 
 if os.environ.get("VECSTORE_FAULTS") == "1":
-    POINTS = ["compact-copied", "meta-after-commit", "graph-publish", "live-stored", "compact-complete"]
+    POINTS = ["compact-copied", "compact-carried", "meta-after-commit", "graph-publish", "live-stored", "compact-complete"]
     POINTS += ["compact-switched", "compact-removed"]
 
     @pytest.mark.parametrize("point", POINTS)

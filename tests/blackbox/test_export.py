@@ -99,9 +99,9 @@ def test_csv_fields(folder):
     text = export(folder / "a", "--format", "csv", "--fields", "t,n,b,z,l")
     rows = list(csv.reader(io.StringIO(text)))
     assert rows == [
-        ["id", "vector", "t", "n", "b", "z", "l"],
-        ["a", "[1,2]", 'x "y"', "1.5", "true", "null", '[1,"q"]'],
-        ["b", "[3,4]", "5", "", "", "", ""],
+        ["id", "vector", "t", "n", "b", "z", "l", "@expires_at"],
+        ["a", "[1,2]", 'x "y"', "1.5", "true", "null", '[1,"q"]', ""],
+        ["b", "[3,4]", "5", "", "", "", "", ""],
     ]
     run("import", "-", "--format", "csv", "--columns", "l:json", "--data", folder / "b", stdin=text.encode(), check=0)
     back = [json.loads(line)["metadata"] for line in export(folder / "b").splitlines()]
@@ -128,6 +128,23 @@ def test_filter_and_deleted(fresh, folder):
     export(fresh.data, "--include-deleted", "--output", folder / "x.csv")
     run("import", folder / "x.csv", "--columns", "deleted:deleted", "--data", folder / "c", check=0)
     assert export(folder / "c", "--include-deleted") == everything
+
+
+def test_expiry(fresh, folder):
+    """Records expire where they are imported when they would have expired here."""
+    times = ["2040-01-31T12:00:00.123Z", "2399-12-31T23:59:59.999Z", None, "2040-01-31T12:00:00.000Z"]
+    for i, time in enumerate(times):
+        fresh.client.ok("POST", "/v1/upsert", {"id": f"r{i}", "vector": [1.0, i], **({"expires_at": time} if time else {})})
+    fresh.client.ok("POST", "/v1/soft-delete/r3")
+    everything = export(fresh.data, "--include-deleted")
+    assert [json.loads(line).get("expires_at") for line in everything.splitlines()] == times
+    run("import", "-", "--data", folder / "b", stdin=everything.encode(), check=0)
+    assert export(folder / "b", "--include-deleted") == everything
+    export(fresh.data, "--include-deleted", "--output", folder / "x.csv")
+    run("import", folder / "x.csv", "--columns", "deleted:deleted", "--data", folder / "c", check=0)
+    assert export(folder / "c", "--include-deleted") == everything
+    run("import", folder / "x.csv", "--columns", "deleted:deleted,@expires_at:skip", "--data", folder / "d", check=0)
+    assert [json.loads(line).get("expires_at") for line in export(folder / "d").splitlines()] == [None] * 3
 
 
 def test_while_writes_go_on(fresh):
@@ -232,7 +249,7 @@ def test_full_disk_is_a_failure(folder):
 def test_empty_namespace(folder):
     run("import", "-", "--data", folder / "a", stdin=b"", check=0)
     assert export(folder / "a") == ""
-    assert export(folder / "a", "--format", "csv") == "id,vector,metadata\r\n"
+    assert export(folder / "a", "--format", "csv") == "id,vector,metadata,@expires_at\r\n"
     export(folder / "a", "--output", folder / "x.npy")
     assert numpy.load(folder / "x.npy").shape == (0, 0)
     assert struct.unpack("<H", (folder / "x.npy").read_bytes()[8:10]) == (118,)

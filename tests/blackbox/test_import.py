@@ -258,6 +258,8 @@ GOOD = 'id,vector,n\na,"[1,2]",1\n'
         (GOOD + 'b,"[1,2]",x\n', ["--columns", "n:boolean"], "bad.csv:3: n: 'x' is neither true nor false"),
         (GOOD + 'b,"[1,2]","1,""x"":2"\n', ["--columns", "n:json"], "bad.csv:3: n: is not one JSON value"),
         (GOOD + 'b,"[1,2]",[\n', ["--columns", "n:json"], "bad.csv:3: n: is not JSON"),
+        (GOOD + 'b,"[1,2]",99\n', ["--columns", "n:expires_at"], "bad.csv:2: n: '1' is neither a time"),
+        (GOOD.replace(",1\n", ",\n") + 'b,"[1,2]",2026-02-30\n', ["--columns", "n:expires_at"], "bad.csv:3: n: '2026-02-30'"),
         (GOOD.replace(",1\n", ",{}\n") + 'b,"[1,2]",5\n', ["--columns", "n:metadata"], "bad.csv:3: n: must be a JSON"),
         (GOOD.encode() + b'b,"[1,2]",\xff\n', [], "bad.csv:3: n, position 0: is not valid UTF-8"),
         (GOOD.encode() + b'b,"[1,2]",\0\n', [], "bad.csv:3: a NUL byte"),

@@ -150,6 +150,7 @@ def test_running_queued_and_others(quiet):
 
 def test_cancelled_under_a_request(quiet):
     client = quiet.client
+    assert client.ok("GET", LIST + "?state=running")["jobs"] == []
     replies = []
     with held(quiet.data):
         asking = threading.Thread(target=lambda: replies.append(client.post("/v1/compact?wait=60")))

@@ -186,4 +186,4 @@ def test_openapi_is_true(client):
             client.upsert("here", [1, 2])
     routes = set(re.findall(r'method="(\w+)",route="(/[^"]*)"', client.get("/metrics").body.decode()))
     assert seen >= routes, f"not described: {routes - seen}"
-    assert len(seen) == 33
+    assert len(seen) == 34

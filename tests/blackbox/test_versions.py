@@ -2,10 +2,12 @@
 """Versions as ETags and conditions, and merge patches of metadata."""
 
 import threading
+import time
 
 import pytest
 
 from client import quote
+from harness import wait_for
 
 V = [1.0, 0.0, 0.0, 0.0]
 W = [0.0, 1.0, 0.5, 0.25]
@@ -28,14 +30,14 @@ def test_not_modified(client):
     client.upsert("a", V, {"n": 2})
     reply = get_if(client, "a", If_None_Match=etag)
     assert reply.status == 200 and reply.json()["metadata"] == {"n": 2}
-    assert get_if(client, "a", If_None_Match=f'"9", W/{reply.headers["etag"]}').status == 304
+    assert get_if(client, "a", If_None_Match=f'"999999", W/{reply.headers["etag"]}').status == 304
     assert client.request("HEAD", "/v1/records/a", headers={"If-None-Match": "*"}).status == 304
 
 
 def test_create_only(client):
     body = {"id": "a", "vector": V}
     once = {"If-None-Match": "*"}
-    assert client.post("/v1/upsert", body, headers=once).json()["version"] == 1
+    assert client.post("/v1/upsert", body, headers=once).status == 200
     reply = client.post("/v1/upsert", body, headers=once)
     assert (reply.status, reply.json()["code"]) == (412, "version_mismatch")
     assert client.post("/v1/upsert", {**body, "if_version": 0}).status == 412
@@ -43,16 +45,47 @@ def test_create_only(client):
     assert client.post("/v1/upsert", {**body, "if_version": 0}).status == 200
 
 
+@pytest.mark.parametrize("how", ["delete", "filter", "expiry", "sweep"])
+def test_a_tag_is_of_one_record(client, how):
+    """A record that is stored under an id that was there before has a version that the id never had."""
+    body = {"id": "a", "vector": V, "metadata": {"n": 1}}
+    versions = [client.upsert("a", V, {"n": 1})["version"] for _ in range(3)]
+    if how == "delete":
+        client.delete("a")
+    elif how == "filter":
+        assert client.ok("POST", "/v1/delete", {"filter": "n = 1"})["deleted"] == 1
+    else:
+        versions.append(client.ok("POST", "/v1/upsert", {**body, "expires_at": int(time.time() * 1000) + 1})["version"])
+        since = client.ok("GET", "/v1/changes")["next_since"]
+        time.sleep(0.01)
+    if how == "sweep":
+        wait_for(lambda: client.ok("GET", f"/v1/changes?since={since}")["changes"], "a sweep")
+    versions.append(client.upsert("a", V)["version"])
+    client.ok("POST", "/v1/compact")
+    client.delete("a")
+    versions.append(client.upsert("a", V)["version"])
+    assert versions == sorted(set(versions))
+    for version in versions[:-1]:
+        assert client.post("/v1/upsert", {**body, "if_version": version}).status == 412
+        assert client.request("DELETE", "/v1/delete/a", headers={"If-Match": f'"{version}"'}).status == 412
+        assert get_if(client, "a", If_None_Match=f'"{version}"').status == 200
+    assert client.post("/v1/upsert", {**body, "if_version": versions[-1]}).json()["version"] == versions[-1] + 1
+
+
+def test_versions_begin_with_1(fresh):
+    assert [fresh.client.upsert(i, V)["version"] for i in ("a", "b", "a")] == [1, 1, 2]
+
+
 def test_mismatch_changes_nothing(client):
-    client.upsert("a", V, {"n": 1})
+    other = client.upsert("a", V, {"n": 1})["version"] + 1
     before = client.stats()
-    assert client.post("/v1/upsert", {"id": "a", "vector": W, "if_version": 2}).status == 412
-    assert client.post("/v1/upsert", {"id": "a", "vector": W}, headers={"If-Match": '"2"'}).status == 412
-    assert client.request("DELETE", "/v1/delete/a", headers={"If-Match": '"2"'}).status == 412
-    assert client.request("POST", "/v1/soft-delete/a", headers={"If-Match": '"2"'}).status == 412
-    assert patch(client, "a", {"n": 2}, headers={"If-Match": '"2"'}).status == 412
+    assert client.post("/v1/upsert", {"id": "a", "vector": W, "if_version": other}).status == 412
+    assert client.post("/v1/upsert", {"id": "a", "vector": W}, headers={"If-Match": f'"{other}"'}).status == 412
+    assert client.request("DELETE", "/v1/delete/a", headers={"If-Match": f'"{other}"'}).status == 412
+    assert client.request("POST", "/v1/soft-delete/a", headers={"If-Match": f'"{other}"'}).status == 412
+    assert patch(client, "a", {"n": 2}, headers={"If-Match": f'"{other}"'}).status == 412
     reply = client.post(
-        "/v1/batch-upsert", {"records": [{"id": "b", "vector": W}, {"id": "a", "vector": W, "if_version": 2}]}
+        "/v1/batch-upsert", {"records": [{"id": "b", "vector": W}, {"id": "a", "vector": W, "if_version": other}]}
     )
     assert (reply.status, reply.json()["field"]) == (412, "records[1].if_version")
     after = client.stats()
@@ -63,7 +96,7 @@ def test_mismatch_changes_nothing(client):
 @pytest.mark.parametrize("how", ["upsert", "patch"])
 def test_no_update_is_lost(client, how):
     """Eight writers add to one number, each under the version that they read: none of it is lost."""
-    client.upsert("sum", V, {"n": 0})
+    first = client.upsert("sum", V, {"n": 0})["version"]
     faults = []
 
     def add():
@@ -89,17 +122,17 @@ def test_no_update_is_lost(client, how):
         writer.join()
     assert not faults
     record = client.record("sum").json()
-    assert (record["metadata"], record["version"]) == ({"n": 40}, 41)
+    assert (record["metadata"], record["version"]) == ({"n": 40}, first + 40)
 
 
 def test_patch(client):
-    client.upsert("a/b", V, {"n": 1, "o": {"x": 1, "y": [1, 2]}, "gone": True})
+    version = client.upsert("a/b", V, {"n": 1, "o": {"x": 1, "y": [1, 2]}, "gone": True})["version"]
     client.upsert("other", V, {"n": 1})
     reply = patch(client, "a/b", {"o": {"y": {"z": 1}, "x": None}, "gone": None, "new": "ü"})
-    assert reply.status == 200 and reply.headers["etag"] == '"2"'
+    assert reply.status == 200 and reply.headers["etag"] == f'"{version + 1}"'
     record = client.record("a/b", include_vector="true").json()
     assert record["metadata"] == {"n": 1, "o": {"y": {"z": 1}}, "new": "ü"}
-    assert record["vector"] == V and record["version"] == 2
+    assert record["vector"] == V and record["version"] == version + 1
     assert {**reply.json(), "vector": V} == record
     assert client.found(V, filter="new = 'ü'") == ["a/b"]
     assert client.found(V, filter="gone = TRUE") == []
@@ -108,8 +141,8 @@ def test_patch(client):
 
 
 def test_patch_in_an_envelope(client):
-    client.upsert("a", V, {"metadata": {"m": 1}, "n": 1})
-    reply = patch(client, "a", {"metadata": {"metadata": {"k": 2}}, "if_version": 1})
+    version = client.upsert("a", V, {"metadata": {"m": 1}, "n": 1})["version"]
+    reply = patch(client, "a", {"metadata": {"metadata": {"k": 2}}, "if_version": version})
     assert reply.json()["metadata"] == {"metadata": {"m": 1, "k": 2}, "n": 1}
     reply = patch(client, "a", b'{"n":null}', content_type="application/merge-patch+json")
     assert reply.json()["metadata"] == {"metadata": {"m": 1, "k": 2}}
@@ -134,10 +167,10 @@ def test_patch_in_an_envelope(client):
     ],
 )
 def test_bad_patches(client, body, field):
-    client.upsert("a", V, {"n": 1})
+    version = client.upsert("a", V, {"n": 1})["version"]
     reply = patch(client, "a", body, content_type="application/json")
     assert (reply.status, reply.json()["field"]) == (400, field), reply
-    assert client.record("a").json()["version"] == 1
+    assert client.record("a").json()["version"] == version
 
 
 def test_patch_of_what_is_not_there(client):

@@ -22,6 +22,8 @@
 #define WRITERS 2
 #define EACH 150 /* records of a writer */
 
+#define WRITES_MAX 1000000000 /* no version is greater */
+
 static struct shared {
 	volatile bool stop;
 	struct work_model models[WRITERS]; /* what each was acknowledged */
@@ -142,6 +144,7 @@ static int verify(void *context)
 
 	for (unsigned i = 0; i < WRITERS * EACH; i++)
 		both->records[i] = shared->models[i / EACH].records[i];
+	both->past_most = WRITES_MAX;
 	good = work_verify(folder_of_data, "default", DIM, both, 1, context);
 	free(both);
 	return good ? 0 : 3;
@@ -163,8 +166,10 @@ int main(void)
 	folder_of_data = data;
 	shared = mmap(NULL, sizeof(*shared) + WORK_WHY, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	why = (char *)(shared + 1);
-	for (unsigned i = 0; i < WRITERS; i++)
+	for (unsigned i = 0; i < WRITERS; i++) {
 		work_apply(&shared->models[i], &first);
+		shared->models[i].past_most = WRITES_MAX; /* others delete, too */
+	}
 	if (work_child(prepare, NULL) != 0)
 		exit(2);
 	for (unsigned i = 0; i <= WRITERS; i++)

@@ -60,18 +60,20 @@ static uint64_t random_next(uint64_t *seed)
 	return *seed >> 33;
 }
 
+static const struct work_op ops[] = { { WORK_UPSERT, 0, 1000, 0 }, { WORK_UPSERT, 1000, 1000, 0 },
+	                                  { WORK_DELETE, 50, 20, 0 },   { WORK_INDEX, 0, 0, 0 },
+	                                  { WORK_UPSERT, 2000, 100, 0 } };
+#define OPS (sizeof(ops) / sizeof(ops[0]))
+
 static int make_template(void *context)
 {
-	static const struct work_op ops[] = { { WORK_UPSERT, 0, 1000, 0 }, { WORK_UPSERT, 1000, 1000, 0 },
-		                                  { WORK_DELETE, 50, 20, 0 },   { WORK_INDEX, 0, 0, 0 },
-		                                  { WORK_UPSERT, 2000, 100, 0 } };
 	struct run *run = context;
 	struct vs_error error;
 	struct work work;
 
 	if (work_open(&work, run->template, "default", DIM, &error) != 0)
 		return 2;
-	for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++)
+	for (size_t i = 0; i < OPS; i++)
 		if (work_perform(&work, &ops[i], &error) != 0)
 			return 2;
 	work_close(&work);
@@ -304,8 +306,8 @@ int main(int argc, char **argv)
 	setenv("VECSTORE_BOOT_ID", "the same", 1);
 	if (work_child(make_template, run) != 0)
 		exit(2);
-	for (unsigned i = 0; i < RECORDS; i++)
-		run->model.records[i].version = i < 50 || i >= 70;
+	for (size_t i = 0; i < OPS; i++)
+		work_apply(&run->model, &ops[i]);
 	for (size_t i = 0; i < FILES; i++) {
 		unsigned long before = findings;
 		if (argc > 1 && strcmp(argv[1], files[i].name) != 0)

@@ -45,6 +45,10 @@ static void patch_of(unsigned salt, char text[128])
 
 static void apply_upsert(struct work_model *model, unsigned i, unsigned salt)
 {
+	if (model->records[i].version == 0) {
+		model->records[i].version = model->past;
+		model->records[i].slack = model->past_most - model->past;
+	}
 	model->records[i].salt = salt;
 	model->records[i].patch = 0;
 	model->records[i].version++;
@@ -57,10 +61,22 @@ static void apply_patch(struct work_model *model, unsigned i, unsigned salt)
 	model->records[i].version++;
 }
 
+/* expired: it is as good as gone, but not swept yet. */
+static void apply_delete(struct work_model *model, unsigned i, bool expired)
+{
+	unsigned version = model->records[i].version;
+
+	if (version > model->past && !expired)
+		model->past = version;
+	if (version > 0 && version + model->records[i].slack > model->past_most)
+		model->past_most = version + model->records[i].slack;
+	model->records[i].version = 0;
+}
+
 static void apply_executed(struct work_model *model, unsigned i, unsigned salt)
 {
 	if (i % 4 == 1)
-		model->records[i].version = 0;
+		apply_delete(model, i, false);
 	else if (i % 4 == 2)
 		model->records[i].deleted = model->records[i].version > 0;
 	else
@@ -83,12 +99,15 @@ void work_apply(struct work_model *model, const struct work_op *op)
 			apply_executed(model, i, op->salt);
 			break;
 		case WORK_DELETE:
+			apply_delete(model, i, false);
+			break;
 		case WORK_EXPIRE:
-			model->records[i].version = 0;
+			apply_upsert(model, i, op->salt);
+			apply_delete(model, i, true);
 			break;
 		case WORK_DELETE_WHERE: /* live ones only */
 			if (!model->records[i].deleted)
-				model->records[i].version = 0;
+				apply_delete(model, i, false);
 			break;
 		case WORK_SCOPED:
 			if (i < op->from + op->count / 2)
@@ -104,6 +123,13 @@ void work_apply(struct work_model *model, const struct work_op *op)
 			break;
 		}
 	}
+}
+
+static bool version_fits(const struct work_model *model, unsigned i, unsigned version)
+{
+	unsigned least = model->records[i].version;
+
+	return version >= least && version <= least + model->records[i].slack;
 }
 
 int work_open(struct work *work, const char *data, const char *name, unsigned dim, struct vs_error *error)
@@ -240,7 +266,7 @@ static int execute(struct work *work, const struct work_op *op, struct vs_error 
 
 static int index_all(struct work *work, bool here, struct vs_error *error)
 {
-	static const struct vs_index_options options = { 1, NULL, NULL };
+	static const struct vs_index_options options = { 1, NULL, NULL, 0 };
 	struct vs_namespace *ns = work->ns;
 	bool worked = true;
 	int rc = here ? 0 : vs_namespace_open(work->store, work->name, NULL, &ns, error);
@@ -443,7 +469,7 @@ static void see(void *context, const struct vs_record *record)
 	}
 	vector_of(number, seen->model->records[number].salt, seen->dim, vector);
 	metadata_of(number, seen->model->records[number].salt, seen->model->records[number].patch, metadata);
-	if (record->version != seen->model->records[number].version)
+	if (!version_fits(seen->model, number, (unsigned)record->version))
 		seen->same = fail(seen->why, "%s has version %d, not %u", record->id, (int)record->version,
 		                  seen->model->records[number].version);
 	else if ((record->deleted_at != 0) != seen->model->records[number].deleted)
@@ -472,6 +498,62 @@ int work_compare(struct work *work, const struct work_model *model, char why[WOR
 	if (seen.same && seen.count != want)
 		seen.same = fail(why, "%u records, not %u", seen.count, want);
 	return seen.same;
+}
+
+/* ---- the change feed ---- */
+
+struct followed {
+	unsigned versions[WORK_RECORDS]; /* 0: not there */
+	bool deleted[WORK_RECORDS];
+	uint64_t seq;
+	bool ordered;
+};
+
+static void follow_change(void *context, const struct vs_record_change *change)
+{
+	struct followed *followed = context;
+	unsigned number = (unsigned)strtoul(change->record.id + 1, NULL, 10);
+
+	followed->ordered = followed->ordered && change->seq > followed->seq && number < WORK_RECORDS;
+	followed->seq = change->seq;
+	if (!followed->ordered)
+		return;
+	followed->deleted[number] = strcmp(change->op, "soft_delete") == 0;
+	followed->versions[number] = strcmp(change->op, "delete") == 0 ? 0 : (unsigned)change->record.version;
+}
+
+#define TRIMMED_FROM 1200 /* changes: fewer are all kept, in builds with faults */
+
+/* Whether the feed, from its beginning, tells of just the records that the model has. Where it was trimmed there is nothing
+ * to compare. */
+static bool feed_tells(struct work *work, const struct work_model *model, char why[WORK_WHY])
+{
+	static struct followed followed;
+	struct vs_changes_options options = { .since = 0, .limit = 37 };
+	struct vs_changes_page page;
+	uint64_t since;
+	struct vs_error error;
+
+	memset(&followed, 0, sizeof(followed));
+	followed.ordered = true;
+	do {
+		since = options.since;
+		int rc = vs_namespace_changes(work->ns, &options, follow_change, &followed, &page, &error);
+		options.since = page.next_since;
+		if (rc == VS_EGONE && since == 0 && page.last_seq >= TRIMMED_FROM)
+			return true;
+		if (rc != 0)
+			return fail(why, "the change feed cannot be read: %s", error.text);
+	} while (page.next_since != since);
+	if (!followed.ordered || since != page.last_seq)
+		return fail(why, "the change feed is not in order");
+	for (unsigned i = 0; i < WORK_RECORDS; i++)
+		if ((followed.versions[i] > 0) != (model->records[i].version > 0) ||
+		    (followed.versions[i] > 0 && !version_fits(model, i, followed.versions[i])) ||
+		    (followed.versions[i] > 0 && followed.deleted[i] != model->records[i].deleted))
+			return fail(why, "the change feed says version %u of r%u, not %u", followed.versions[i], i,
+			            model->records[i].version);
+	return true;
 }
 
 struct findings {
@@ -592,7 +674,8 @@ static bool verify_open(struct work *work, const struct work_model *models, unsi
 	work_apply(model, &after);
 	if (good && work_perform(work, &index, &error) != 0)
 		good = fail(why, "no indexing after it: %s", error.text);
-	good = good && work_compare(work, model, why) == 1 && check_clean(work, true, why) && work_answers(work, model, why);
+	good = good && work_compare(work, model, why) == 1 && feed_tells(work, model, why) && check_clean(work, true, why) &&
+	       work_answers(work, model, why);
 	free(model);
 	return good;
 }

@@ -55,8 +55,11 @@ struct work_model {
 		unsigned salt;
 		unsigned patch;   /* salt of the metadata; 0: never patched */
 		unsigned version; /* 0: not there */
+		unsigned slack;   /* its version may be greater by so much */
 		bool deleted;
 	} records[WORK_RECORDS];
+	/* The greatest version of records that are gone, at least and at most: when what has expired is swept is not known. */
+	unsigned past, past_most;
 };
 
 void work_apply(struct work_model *model, const struct work_op *op);

@@ -26,5 +26,7 @@ unit_tests += tests/unit/test_choice tests/unit/test_explain tests/unit/test_gro
 tests_unit_test_choice_SOURCES = tests/unit/test_choice.c tests/unit/engine_fixture.h
 tests_unit_test_explain_SOURCES = tests/unit/test_explain.c tests/unit/engine_fixture.h
 tests_unit_test_group_SOURCES = tests/unit/test_group.c tests/unit/engine_fixture.h
+unit_tests += tests/unit/test_changes
+tests_unit_test_changes_SOURCES = tests/unit/test_changes.c tests/unit/engine_fixture.h
 unit_tests += tests/unit/test_job
 tests_unit_test_job_SOURCES = tests/unit/test_job.c tests/unit/engine_fixture.h

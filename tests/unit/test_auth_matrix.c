@@ -39,6 +39,7 @@ static const struct {
 	[VS_OPERATION_COUNT] = { "rRwWna", true, "{}" },
 	[VS_OPERATION_FACET] = { "rRwWna", true, "{\"field\":\"t\"}" },
 	[VS_OPERATION_COMPACT] = { "na", true, NULL },
+	[VS_OPERATION_CHANGES] = { "rwna", true, NULL },
 	[VS_OPERATION_JOBS] = { "rwna", true, NULL },
 	[VS_OPERATION_JOB] = { "rwna", true, NULL },
 	[VS_OPERATION_JOB_CANCEL] = { "na", true, NULL },

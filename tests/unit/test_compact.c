@@ -392,7 +392,7 @@ static void writes_in_each_phase_are_kept(struct fixture *fixture, bool index)
 	churn(meanwhile.twin);
 	open_other(fixture, &meanwhile);
 	assert_ok(vs_namespace_compact(fixture->ns, &options, &result, &error), error);
-	assert_int_equal(meanwhile.phases, 7);
+	assert_int_equal(meanwhile.phases, 1 << VS_COMPACT_COPY | 1 << VS_COMPACT_LINK | 1 << VS_COMPACT_FOLLOW);
 	assert_true(meanwhile.calls > 3);
 	assert_same(digest_of(meanwhile.other.ns), digest_of(fixture->ns));
 	assert_same(digest_with(meanwhile.twin->ns, false), digest_with(fixture->ns, false));

@@ -32,7 +32,7 @@ static bool open_own(struct thread *thread, struct fixture *own)
 
 static void *index_on(void *context)
 {
-	static const struct vs_index_options options = { 2, NULL, NULL };
+	static const struct vs_index_options options = { 2, NULL, NULL, 0 };
 	struct thread *thread = context;
 	struct vs_error error;
 	struct fixture own;

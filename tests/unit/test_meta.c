@@ -41,7 +41,7 @@ static int put(struct vs_meta *into, uint32_t slot, const char *metadata)
 	struct vs_meta_row row = {
 		.slot = slot, .id = id, .version = 1, .metadata = metadata, .metadata_len = strlen(metadata)
 	};
-	struct vs_change change = { slot + 1, VS_CHANGE_UPSERT, slot, -1 };
+	struct vs_change change = { slot + 1, VS_CHANGE_UPSERT, slot, -1, NULL, 0 };
 	int rc;
 
 	row.id_len = (size_t)snprintf(id, sizeof(id), "id-%u", slot);
@@ -112,7 +112,7 @@ static void commits_endure(void **state)
 	(void)state;
 	open_one(&meta, 0);
 	assert_int_equal(vs_meta_begin_write(meta, &now, &error), 0);
-	now = (struct vs_meta_state){ 3, 16, VS_EUCLIDEAN, VS_QUANTIZATION_NONE, 11, 12, 13, 14, 15, 16 };
+	now = (struct vs_meta_state){ 3, 16, VS_EUCLIDEAN, VS_QUANTIZATION_NONE, 11, 12, 13, 14, 15, 16, 17 };
 	assert_int_equal(vs_meta_commit(meta, &now, &error), 0);
 	vs_meta_close(meta);
 	/* Closing has copied nothing back (that is the indexer's alone). */
@@ -321,10 +321,10 @@ static void foreign_files(void **state)
 	assert_int_equal(reopen(), VS_EFORMAT);
 	execute("PRAGMA user_version = 1; DROP TABLE change");
 	assert_int_equal(reopen(), VS_ECORRUPT);
-	execute("CREATE TABLE change (seq INTEGER PRIMARY KEY, op, slot, old_slot); DELETE FROM state");
+	execute("CREATE TABLE change (seq INTEGER PRIMARY KEY, op, slot, old_slot, id); DELETE FROM state");
 	assert_int_equal(reopen(), 0);
 	assert_int_equal(vs_meta_begin(meta, &now, &error), VS_ECORRUPT);
-	execute("INSERT INTO state VALUES (1, 1, 1, 77, 2, 0, 0, 0, 0, 0, 0)");
+	execute("INSERT INTO state VALUES (1, 1, 1, 77, 2, 0, 0, 0, 0, 0, 0, 0)");
 	assert_int_equal(reopen(), 0);
 	assert_int_equal(vs_meta_begin_write(meta, &now, &error), VS_ECORRUPT);
 	execute("UPDATE state SET metric = 1, next_slot = -1");

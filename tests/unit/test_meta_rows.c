@@ -232,17 +232,61 @@ static int note_change(void *context, const struct vs_change *change)
 	return --list->most == 0 ? -99 : 0;
 }
 
-static void changes(void **state)
+static int note_feed(void *context, const struct vs_feed_row *feed)
+{
+	struct list *list = context;
+	const struct vs_meta_row *of = feed->row;
+
+	snprintf(list->text + strlen(list->text), 40, "%d:%d:%.*s:%d ", (int)feed->seq, (int)feed->op,
+	         (int)(of != NULL ? of->id_len : feed->id_len), of != NULL ? of->id : feed->id != NULL ? feed->id : "",
+	         of != NULL ? (int)of->version : -1);
+	return --list->most == 0 ? -99 : 0;
+}
+
+/* Changes that a compaction has brought over: some have lost their slot, deletions bring their id. */
+static void feed(void **state)
 {
 	static const struct vs_change log[] = {
-		{ 1, VS_CHANGE_UPSERT, 0, -1 },  { 2, VS_CHANGE_UPSERT, 1, 0 },  { 3, VS_CHANGE_SOFT_DELETE, 1, -1 },
-		{ 4, VS_CHANGE_RESTORE, 1, -1 }, { 5, VS_CHANGE_DELETE, 1, -1 },
+		{ 1, VS_CHANGE_UPSERT, VS_CHANGE_NO_SLOT, 5, NULL, 0 },
+		{ 2, VS_CHANGE_UPSERT, 4, -1, NULL, 0 },
+		{ 3, VS_CHANGE_DELETE, VS_CHANGE_NO_SLOT, -1, "gone", 4 },
+		{ 4, VS_CHANGE_SOFT_DELETE, 4, -1, NULL, 0 },
+		{ 5, VS_CHANGE_UPSERT, 6, -1, NULL, 0 },
 	};
 	struct list list = { "", 99 };
 	(void)state;
 
+	assert_int_equal(put(4, "here", 7, "{}"), 0);
 	for (size_t i = 0; i < 5; i++)
 		assert_int_equal(vs_meta_append_change(meta, &log[i], &error), 0);
+	now.seq = 5;
+	assert_int_equal(vs_meta_changes(meta, 0, note_change, &list, &error), 0);
+	assert_string_equal(list.text, "1:1:4294967295:5 2:1:4:-1 3:2:4294967295:-1 4:3:4:-1 5:1:6:-1 ");
+	list = (struct list){ "", 99 };
+	assert_int_equal(vs_meta_feed(meta, 0, note_feed, &list, &error), 0);
+	assert_string_equal(list.text, "1:1::-1 2:1:here:7 3:2:gone:-1 4:3:here:7 5:1::-1 ");
+	list = (struct list){ "", 2 };
+	assert_int_equal(vs_meta_feed(meta, 2, note_feed, &list, &error), -99);
+	assert_string_equal(list.text, "3:2:gone:-1 4:3:here:7 ");
+	assert_int_equal(vs_meta_trim(meta, &now, 2, 99, &error), 0);
+	assert_int_equal(vs_meta_feed(meta, 1, note_feed, &list, &error), VS_ESTALE);
+}
+
+static void changes(void **state)
+{
+	static const struct vs_change log[] = {
+		{ 1, VS_CHANGE_UPSERT, 0, -1, NULL, 0 },      { 2, VS_CHANGE_UPSERT, 1, 0, NULL, 0 },
+		{ 3, VS_CHANGE_SOFT_DELETE, 1, -1, NULL, 0 }, { 4, VS_CHANGE_RESTORE, 1, -1, NULL, 0 },
+		{ 5, VS_CHANGE_DELETE, 1, -1, NULL, 0 },
+	};
+	struct list list = { "", 99 };
+	(void)state;
+
+	for (size_t i = 0; i < 4; i++)
+		assert_int_equal(vs_meta_append_change(meta, &log[i], &error), 0);
+	assert_int_equal(vs_meta_append_change(meta, &log[4], &error), VS_ECONFLICT); /* whose deletion? */
+	assert_int_equal(put(1, "gone", 1, "{}"), 0);
+	assert_int_equal(vs_meta_append_change(meta, &log[4], &error), 0);
 	assert_int_equal(vs_meta_append_change(meta, &log[4], &error), VS_ECONFLICT);
 	now.seq = 5;
 	assert_int_equal(vs_meta_changes(meta, 0, note_change, &list, &error), 0);
@@ -276,7 +320,7 @@ static void changes(void **state)
 
 static void only_inside_a_transaction(void **state)
 {
-	struct vs_change change = { 1, VS_CHANGE_UPSERT, 0, -1 };
+	struct vs_change change = { 1, VS_CHANGE_UPSERT, 0, -1, NULL, 0 };
 	(void)state;
 
 	assert_int_equal(vs_meta_begin_write(meta, &now, &error), VS_EINTERNAL);
@@ -299,6 +343,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(scan_and_walk, setup, teardown),
 		cmocka_unit_test_setup_teardown(expiries, setup, teardown),
 		cmocka_unit_test_setup_teardown(changes, setup, teardown),
+		cmocka_unit_test_setup_teardown(feed, setup, teardown),
 		cmocka_unit_test_setup_teardown(only_inside_a_transaction, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -195,6 +195,9 @@ static void reads(void **state)
 	query.id = "no";
 	assert_int_equal(vs_namespace_search(pair.all->ns, &query, &results, &absent), VS_ENOTFOUND);
 	assert_string_equal(error.text, absent.text);
+	struct vs_changes_options changes = { .limit = 10 };
+	struct vs_changes_page page;
+	assert_int_equal(vs_namespace_changes(pair.all->ns, &changes, NULL, NULL, &page, &error), VS_EPERM);
 	vs_namespace_close(pair.only);
 }
 

@@ -93,7 +93,7 @@ static bool is_same(const struct vs_record *stored, const struct vs_record_input
 {
 	const char *metadata = input->metadata ? input->metadata : "{}";
 	size_t len = input->metadata ? input->metadata_len : 2;
-	return (stored->deleted_at != 0) == deleted && stored->dimension == input->dimension &&
+	return (stored->deleted_at != 0) == deleted && stored->expires_at == input->expires_at && stored->dimension == input->dimension &&
 	       memcmp(stored->vector, input->vector, input->dimension * sizeof(float)) == 0 && stored->metadata_len == len &&
 	       memcmp(stored->metadata, metadata, len) == 0;
 }

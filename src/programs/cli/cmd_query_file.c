@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "programs/cli/query_file.h"
+#include "programs/cli/query_print.h"
 #include "programs/cli/records.h"
 #include "service/query.h"
 
@@ -15,7 +16,7 @@
 
 struct asking {
 	struct vs_namespace *ns;
-	const struct vs_query *defaults;
+	const struct vs_ask *defaults;
 	struct vs_records records; /* vectors, or the lines and the parser for JSON */
 	/* the batch */
 	struct vs_arena arena;
@@ -43,19 +44,11 @@ static void locate(const struct asking *asking, unsigned long place, struct vs_e
 static int print(struct asking *asking, struct vs_error *error)
 {
 	for (size_t i = 0; i < asking->count; i++) {
-		const struct vs_query_stats *stats = &asking->results[i].stats;
+		struct vs_ask ask = { .query = asking->queries[i], .fields = asking->fields[i] };
 		vs_buf_reset(&asking->out);
-		vs_buf_puts(&asking->out, "{\"results\":");
-		int rc = vs_ask_encode(&asking->out, &asking->queries[i], asking->fields[i], asking->results[i].items,
-		                       asking->results[i].count, NULL, NULL, error);
+		int rc = vs_print_json(&asking->out, &ask, &asking->results[i], error);
 		if (rc)
 			return rc;
-		vs_buf_putc(&asking->out, ',');
-		vs_query_encode_stats(&asking->out, stats->total_candidates, stats->filtered_count, stats->duration_ns, false);
-		vs_buf_puts(&asking->out, "}\n");
-		if (asking->out.failed)
-			return vs_error_set(error, VS_ENOMEM, "out of memory");
-		fwrite(asking->out.data, 1, asking->out.len, stdout);
 	}
 	return 0;
 }
@@ -90,10 +83,8 @@ static int finish(struct asking *asking, int fault, struct vs_error *error)
 static int decode(struct asking *asking, const char *text, size_t len, struct vs_query *query, struct vs_error *error)
 {
 	struct vs_fields fields = { NULL, "" };
-	struct vs_ask ask = VS_ASK;
-	int rc;
-	ask.query = *query;
-	rc = vs_json_parse(asking->records.json, text, len, "query", &fields.object, error);
+	struct vs_ask ask = *asking->defaults;
+	int rc = vs_json_parse(asking->records.json, text, len, "query", &fields.object, error);
 	if (!rc)
 		rc = vs_ask_decode(&fields, NULL, &asking->arena, &ask, error);
 	if (!rc)
@@ -132,6 +123,7 @@ static int next_vector(struct asking *asking, struct vs_query *query, struct vs_
 {
 	struct vs_record_input record = { 0 };
 	int rc = vs_records_next(&asking->records, &asking->arena, &record, error);
+	asking->fields[asking->count] = asking->defaults->fields;
 	query->vector = record.vector;
 	query->dimension = record.dimension;
 	return rc;
@@ -146,7 +138,7 @@ static bool is_full(const struct asking *asking)
 static int ask_all(struct asking *asking, struct vs_error *error)
 {
 	for (;;) {
-		struct vs_query query = *asking->defaults;
+		struct vs_query query = asking->defaults->query;
 		int rc = asking->records.options.format == VS_RECORDS_JSONL ? next_line(asking, &query, error)
 		                                                            : next_vector(asking, &query, error);
 		if (rc < 0)
@@ -161,7 +153,7 @@ static int ask_all(struct asking *asking, struct vs_error *error)
 	}
 }
 
-int vs_query_file(struct vs_namespace *ns, const char *path, const struct vs_query *defaults, struct vs_error *error)
+int vs_query_file(struct vs_namespace *ns, const char *path, const struct vs_ask *defaults, struct vs_error *error)
 {
 	struct vs_records_options options = VS_RECORDS_OPTIONS;
 	struct asking asking = { .ns = ns, .defaults = defaults };

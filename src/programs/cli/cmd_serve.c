@@ -81,6 +81,7 @@ static int export_settings(struct serve *serve, struct vs_error *error)
 		{ "VECSTORE_INDEX_THREADS", vs_args_text(args, VS_FLAG_INDEX_THREADS) },
 		{ "VECSTORE_MAX_UNINDEXED", vs_args_text(args, VS_FLAG_MAX_UNINDEXED) },
 		{ "VECSTORE_COMPACT_AT", vs_args_text(args, VS_FLAG_COMPACT_AT) },
+		{ "VECSTORE_CHANGES_KEPT", vs_args_text(args, VS_FLAG_CHANGES_KEPT) },
 	};
 	int rc = 0;
 	for (size_t i = 0; !rc && i < sizeof variables / sizeof variables[0]; i++)

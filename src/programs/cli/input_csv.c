@@ -17,6 +17,7 @@
 #include "programs/cli/csv.h"
 #include "programs/cli/records.h"
 #include "service/json_out.h"
+#include "service/lifetime.h"
 
 struct csv {
 	struct vs_csv_columns columns;
@@ -250,6 +251,11 @@ static int decode_field(struct vs_records *records, struct vs_arena *arena, size
 	case VS_CSV_VECTOR:
 		return column->element >= 0 ? read_element(csv, column, field, error)
 		                            : read_array(csv, column, field, &record->dimension, error);
+	case VS_CSV_EXPIRES:
+		return field->len == 0 || vs_lifetime_parse(field->text, field->len, &record->expires_at)
+		           ? 0
+		           : vs_error_at(error, VS_EINVAL, column->name, -1,
+		                         "'%.40s' is neither a time such as 2026-01-31T12:00:00Z nor milliseconds since 1970", field->text);
 	case VS_CSV_DELETED:
 		return field->len == 0 || read_boolean(field->text, &records->deleted)
 		           ? 0

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * JSON lines: {"id": …, "vector": […], "metadata": {…}, "deleted": true}, decoded as strictly as the server does. The
- * last two may be missing. Empty lines are skipped.
+ * JSON lines: {"id": …, "vector": […], "metadata": {…}, "expires_at": …, "deleted": true}, decoded as strictly as the server
+ * does. The last three may be missing. Empty lines are skipped. No ttl_seconds: read again, the same file must be the same.
  */
 #include <json-c/json_object.h>
 #include <json-c/linkhash.h>
@@ -13,6 +13,7 @@
 #include "programs/cli/records.h"
 #include "service/json_in.h"
 #include "service/json_vectors.h"
+#include "service/lifetime.h"
 
 static int copy_text(struct vs_arena *arena, const struct vs_text *text, const char **data, size_t *len,
                      struct vs_error *error)
@@ -72,7 +73,7 @@ static int copy_metadata(const struct vs_fields *fields, const char *line, size_
 int vs_records_decode(struct vs_json *json, const char *text, size_t len, struct vs_arena *arena,
                       struct vs_record_input *record, bool *deleted, struct vs_error *error)
 {
-	static const char *const names[] = { "id", "vector", "metadata", "deleted", NULL };
+	static const char *const names[] = { "id", "vector", "metadata", "expires_at", "deleted", NULL };
 	struct vs_fields fields = { NULL, "" };
 	struct vs_text id = { NULL, 0 };
 	memset(record, 0, sizeof *record);
@@ -91,6 +92,8 @@ int vs_records_decode(struct vs_json *json, const char *text, size_t len, struct
 		rc = vs_fields_missing(&fields, "vector", error);
 	if (!rc)
 		rc = copy_metadata(&fields, text, len, arena, record, error);
+	if (!rc)
+		rc = vs_lifetime_decode(&fields, &record->expires_at, error);
 	if (!rc)
 		rc = vs_fields_bool(&fields, "deleted", deleted, error);
 	/* Copied, so that the decoded object, many times as large, need not wait for the commit. */

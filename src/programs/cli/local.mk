@@ -6,6 +6,7 @@ vecstore_SOURCES = \
 	src/programs/cli/child.c src/programs/cli/child.h \
 	src/programs/cli/cmd_audit.c \
 	src/programs/cli/cmd_bench.c \
+	src/programs/cli/cmd_changes.c \
 	src/programs/cli/cmd_check.c \
 	src/programs/cli/cmd_compact.c \
 	src/programs/cli/cmd_export.c \
@@ -14,6 +15,7 @@ vecstore_SOURCES = \
 	src/programs/cli/cmd_key.c src/programs/cli/local.h \
 	src/programs/cli/cmd_query.c \
 	src/programs/cli/cmd_query_file.c src/programs/cli/query_file.h \
+	src/programs/cli/query_print.c src/programs/cli/query_print.h \
 	src/programs/cli/cmd_serve.c \
 	src/programs/cli/cmd_token.c \
 	src/programs/cli/cmd_version.c \

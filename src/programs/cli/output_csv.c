@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * CSV (RFC 4180): id, vector as a JSON array, and metadata: as one JSON object, or the fields asked for, a column each. Text is
- * quoted, numbers, true, false and null are not, what is missing is empty; so import can tell them apart.
+ * CSV (RFC 4180): id, vector as a JSON array, metadata as one JSON object or the fields asked for, a column each, and when it
+ * expires. Text is quoted, numbers, true, false and null are not, what is missing is empty; so import can tell them apart.
  */
 #include <json-c/json_object.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "engine/json.h"
 #include "programs/cli/export.h"
@@ -110,6 +111,7 @@ static int begin(struct vs_export *export, struct vs_error *error)
 		rc = each_field(export, NULL, put_name, error);
 	else
 		vs_buf_puts(&export->page, ",metadata");
+	vs_buf_puts(&export->page, ",@expires_at");
 	vs_buf_puts(&export->page, export->with_deleted ? ",deleted\r\n" : "\r\n");
 	return rc;
 }
@@ -126,6 +128,12 @@ static int write_record(struct vs_export *export, const struct vs_record *record
 	} else if (!rc) {
 		vs_buf_putc(out, ',');
 		rc = put_json(out, record->metadata, record->metadata_len, error);
+	}
+	vs_buf_putc(out, ',');
+	if (record->expires_at) {
+		char time[VS_CLOCK_TEXT];
+		vs_clock_format(record->expires_at, time);
+		vs_buf_puts(out, time);
 	}
 	if (export->with_deleted)
 		vs_buf_puts(out, record->deleted_at ? ",true" : ",false");

@@ -102,6 +102,13 @@ static int read_body(struct vs_worker *worker, const struct vs_wire *wire, struc
 	return 0;
 }
 
+/* NULL when it is missing or empty, which web servers do not tell apart. */
+static const char *get_header(const struct vs_wire *wire, const char *name)
+{
+	const char *value = wire->get(wire->context, name);
+	return value && *value ? value : NULL;
+}
+
 static void fill_request(struct vs_worker *worker, const struct vs_wire *wire, struct vs_request *request)
 {
 	const char *method = wire->get(wire->context, "REQUEST_METHOD");
@@ -113,14 +120,14 @@ static void fill_request(struct vs_worker *worker, const struct vs_wire *wire, s
 		.remote_addr = wire->get(wire->context, "REMOTE_ADDR"),
 		.host = wire->get(wire->context, "HTTP_HOST"),
 		.origin = wire->get(wire->context, "HTTP_ORIGIN"),
-		.ns = wire->get(wire->context, "HTTP_X_NAMESPACE"),
+		.ns = get_header(wire, "HTTP_X_NAMESPACE"),
 		.peer = wire->get(wire->context, "REMOTE_ADDR"),
-		.api_key = wire->get(wire->context, "HTTP_X_API_KEY"),
-		.authorization = wire->get(wire->context, "HTTP_AUTHORIZATION"),
-		.remote_user = wire->get(wire->context, "REMOTE_USER"),
+		.api_key = get_header(wire, "HTTP_X_API_KEY"),
+		.authorization = get_header(wire, "HTTP_AUTHORIZATION"),
+		.remote_user = get_header(wire, "REMOTE_USER"),
 		.accept = wire->get(wire->context, "HTTP_ACCEPT"),
-		.if_match = wire->get(wire->context, "HTTP_IF_MATCH"),
-		.if_none_match = wire->get(wire->context, "HTTP_IF_NONE_MATCH"),
+		.if_match = get_header(wire, "HTTP_IF_MATCH"),
+		.if_none_match = get_header(wire, "HTTP_IF_NONE_MATCH"),
 		.arena = &worker->arena,
 		.stopping = worker->stopping,
 	};

@@ -46,9 +46,8 @@ struct kept {
 };
 
 struct vs_keeper {
-	const char *data;
+	const struct vs_keeper_settings *settings;
 	int watch;
-	unsigned threads;
 	const volatile sig_atomic_t *stop;
 	struct vs_compactor *compactor;
 	struct vs_runner *runner;
@@ -69,9 +68,8 @@ int vs_keeper_open(const struct vs_keeper_settings *settings, int watch, const v
 	*keeper = calloc(1, sizeof **keeper);
 	if (!*keeper)
 		return vs_error_set(error, VS_ENOMEM, "out of memory");
-	(*keeper)->data = settings->data;
+	(*keeper)->settings = settings;
 	(*keeper)->watch = watch;
-	(*keeper)->threads = settings->threads;
 	(*keeper)->stop = stop;
 	(*keeper)->data_watch = -1;
 	(*keeper)->data_dirty = true;
@@ -214,7 +212,7 @@ static void watch_kept(struct vs_keeper *keeper, struct kept *kept)
 /* Until nothing is left to do, or something fails. */
 static int index_kept(struct vs_keeper *keeper, struct kept *kept, struct vs_error *error)
 {
-	struct vs_index_options options = { keeper->threads, progress, kept };
+	struct vs_index_options options = { keeper->settings->threads, progress, kept, keeper->settings->changes_kept };
 	bool worked = true;
 	int rc = 0;
 	if (!kept->ns)
@@ -304,7 +302,7 @@ static int look_at_data(struct vs_keeper *keeper, struct vs_error *error)
 {
 	struct stat st;
 	int rc;
-	if (stat(keeper->data, &st) != 0) {
+	if (stat(keeper->settings->data, &st) != 0) {
 		vs_runner_forget(keeper->runner);
 		close_store(keeper);
 		return vs_error_set(error, VS_ENOTFOUND, "waiting for the data folder");
@@ -314,8 +312,8 @@ static int look_at_data(struct vs_keeper *keeper, struct vs_error *error)
 		close_store(keeper);
 	}
 	if (keeper->data_watch < 0)
-		keeper->data_watch = vs_watch_append(keeper->watch, keeper->data);
-	if (!keeper->store && (rc = vs_store_open(keeper->data, 0, &keeper->store, error)))
+		keeper->data_watch = vs_watch_append(keeper->watch, keeper->settings->data);
+	if (!keeper->store && (rc = vs_store_open(keeper->settings->data, 0, &keeper->store, error)))
 		return rc;
 	keeper->device = st.st_dev;
 	keeper->inode = st.st_ino;
@@ -349,9 +347,9 @@ uint64_t vs_keeper_pass(struct vs_keeper *keeper)
 		struct vs_error error;
 		keeper->data_dirty = false;
 		if (look_at_data(keeper, &error) == 0)
-			end_trouble(&keeper->trouble, keeper->data);
+			end_trouble(&keeper->trouble, keeper->settings->data);
 		else
-			note_trouble(&keeper->trouble, keeper->data, &error, 0);
+			note_trouble(&keeper->trouble, keeper->settings->data, &error, 0);
 	}
 	sooner(&when, keeper->trouble.retry_at);
 	if (keeper->store && (look || (keeper->jobs_at > 0 && keeper->jobs_at <= now)))

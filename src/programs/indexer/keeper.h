@@ -13,9 +13,10 @@ struct vs_keeper;
 struct vs_error;
 
 struct vs_keeper_settings {
-	const char *data;    /* the data folder */
-	unsigned threads;    /* for linking; 0: one per core */
-	unsigned compact_at; /* per cent of the slots that are dead; 0: never */
+	const char *data;      /* the data folder */
+	unsigned threads;      /* for linking; 0: one per core */
+	unsigned compact_at;   /* per cent of the slots that are dead; 0: never */
+	unsigned changes_kept; /* of each change log; 0: as many as the library says */
 };
 
 /* Settings and stop must live as long as the keeper. *stop non-zero ends work soon, cleanly. watch: of vs_watch_open. */

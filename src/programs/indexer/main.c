@@ -27,6 +27,7 @@
 #define DEBOUNCE (20 * MS) /* commits come in bursts */
 #define NICE 5             /* queries come first */
 #define THREADS_MAX 256
+#define CHANGES_KEPT_MAX 1000000000
 #define COMPACT_AT 25 /* per cent: as --compact-at of vecstore serve */
 
 static volatile sig_atomic_t stopping;
@@ -65,7 +66,8 @@ static int usage(FILE *out, int status)
 	    "  --version   print the version\n"
 	    "  --help      print this\n\n"
 	    "VECSTORE_INDEX_THREADS limits its threads (default: one per core).\n"
-	    "VECSTORE_COMPACT_AT is the share of dead slots in per cent at which it compacts (default: 25; 0: never).\n",
+	    "VECSTORE_COMPACT_AT is the share of dead slots in per cent at which it compacts (default: 25; 0: never).\n"
+	    "VECSTORE_CHANGES_KEPT says how many changes of a namespace are kept at least (default: 100000).\n",
 	    out);
 	return status;
 }
@@ -96,7 +98,7 @@ static int read_settings(int argc, char **argv, struct vs_keeper_settings *setti
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
-	*settings = (struct vs_keeper_settings){ getenv("VECSTORE_DATA"), 0, COMPACT_AT };
+	*settings = (struct vs_keeper_settings){ getenv("VECSTORE_DATA"), 0, COMPACT_AT, 0 };
 	opterr = 0;
 	for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
 		if (c == 'h')
@@ -119,7 +121,8 @@ static int read_settings(int argc, char **argv, struct vs_keeper_settings *setti
 	if (!settings->data || !*settings->data)
 		settings->data = "./data";
 	if (read_number("VECSTORE_INDEX_THREADS", 1, THREADS_MAX, &settings->threads) ||
-	    read_number("VECSTORE_COMPACT_AT", 0, 100, &settings->compact_at))
+	    read_number("VECSTORE_COMPACT_AT", 0, 100, &settings->compact_at) ||
+	    read_number("VECSTORE_CHANGES_KEPT", 1, CHANGES_KEPT_MAX, &settings->changes_kept))
 		return 2;
 	return -1;
 }
