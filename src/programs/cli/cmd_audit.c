@@ -88,7 +88,7 @@ int vs_command_audit(struct vs_args *args)
 		                            .limit = PAGE };
 	struct vs_catalog *catalog = NULL;
 	struct vs_error error;
-	int rc = decode_since(vs_args_text(args, VS_FLAG_SINCE), &query.since, &error);
+	int rc = decode_since(vs_args_text(args, VS_FLAG_AUDIT_SINCE), &query.since, &error);
 	if (!rc)
 		rc = vs_catalog_open(vs_args_text(args, VS_FLAG_DATA), false, &catalog, &error);
 	if (!rc)
