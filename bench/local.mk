@@ -66,3 +66,8 @@ bench_ingest_SOURCES = bench/ingest.c
 bench_ingest_LDADD = $(core_libs)
 
 EXTRA_DIST += bench/README.md bench/http.py bench/query.lua bench/peers.py bench/make-768
+
+# Admission, and namespaces that are not open; by `make bench/tenants`.
+EXTRA_PROGRAMS += bench/tenants
+bench_tenants_SOURCES = bench/tenants.c
+bench_tenants_LDADD = $(service_libs)

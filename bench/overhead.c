@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * bench/overhead: what vs_namespace_search costs beyond the graph search within it, and what the first query of a process
- * costs. See bench/README.md for what is measured and how.
+ * bench/overhead: what vs_namespace_search costs beyond the graph search within it. See bench/README.md for what is measured
+ * and how.
  *
  * Wants a folder that bench/filtered filled with as many queries held out.
  */
@@ -29,7 +29,6 @@ struct bench {
 	uint32_t queries;
 	uint32_t rounds;
 	uint32_t ef;
-	bool cold;
 	uint32_t only; /* this way and no comparison, for profilers; WAYS: all */
 	uint32_t dim;
 	float *vectors; /* of the queries */
@@ -152,22 +151,6 @@ static void ask(struct bench *bench, const float *vector, int way)
 	need(vs_namespace_search(bench->ns, &query, &results, &error), "query", &error);
 }
 
-/* ---- the first query ------------------------------------------------------------------------------------ */
-
-static void print_cold(struct bench *bench)
-{
-	double start = seconds(CLOCK_MONOTONIC), opened, first, second;
-
-	open_store(bench);
-	opened = seconds(CLOCK_MONOTONIC);
-	ask(bench, bench->vectors, METADATA);
-	first = seconds(CLOCK_MONOTONIC);
-	ask(bench, bench->vectors + bench->dim, METADATA);
-	second = seconds(CLOCK_MONOTONIC);
-	printf("open %.2f ms, first query %.2f ms, second %.2f ms\n", (opened - start) * 1e3, (first - opened) * 1e3,
-	       (second - first) * 1e3);
-}
-
 /* ---- table ---------------------------------------------------------------------------------------------- */
 
 static int order(const void *a, const void *b)
@@ -227,7 +210,7 @@ static void print_table(struct bench *bench)
 static void usage(void)
 {
 	fprintf(stderr, "usage: overhead FILE.fvecs --data DIR [--namespace NAME] [--queries N] [--rounds N] [--ef N]\n"
-	                "                [--only 0..3] [--cold]\n");
+	                "                [--only 0..3]\n");
 	exit(2);
 }
 
@@ -238,8 +221,6 @@ static void parse(struct bench *bench, int argc, char **argv)
 		uint32_t number = value != NULL ? (uint32_t)strtoul(value, NULL, 10) : 0;
 		if (argv[i][0] != '-' && bench->file == NULL)
 			bench->file = argv[i];
-		else if (strcmp(argv[i], "--cold") == 0)
-			bench->cold = true;
 		else if (value == NULL)
 			usage();
 		else if (strcmp(argv[i], "--data") == 0)
@@ -268,18 +249,14 @@ int main(int argc, char **argv)
 
 	parse(&bench, argc, argv);
 	load(&bench);
-	if (bench.cold) {
-		print_cold(&bench);
-	} else {
-		open_store(&bench);
-		open_graph(&bench);
-		print_table(&bench);
-		vs_graph_close(bench.graph);
-		vs_graph_scratch_release(bench.scratch);
-		vs_vectors_close(&bench.file_vectors);
-		vs_bitmap_release(&bench.live);
-		vs_topk_release(&bench.top);
-	}
+	open_store(&bench);
+	open_graph(&bench);
+	print_table(&bench);
+	vs_graph_close(bench.graph);
+	vs_graph_scratch_release(bench.scratch);
+	vs_vectors_close(&bench.file_vectors);
+	vs_bitmap_release(&bench.live);
+	vs_topk_release(&bench.top);
 	vs_namespace_close(bench.ns);
 	vs_store_close(bench.store);
 	free(bench.vectors);

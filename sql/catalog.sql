@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
--- catalog.db: which namespaces a data folder has, who may use them, the jobs on them, and what was done. Truth. Written only
--- through src/store.
+-- catalog.db: which namespaces a data folder has, who may use them, what they were used for, the jobs on them, and what was done.
+-- Truth. Written only through src/store.
 
 PRAGMA application_id = 0x56534331; -- "VSC1"
 PRAGMA user_version = 1;
@@ -10,7 +10,27 @@ CREATE TABLE namespace (
   folder     TEXT NOT NULL UNIQUE,        -- opaque id: 16 hex digits, the folder's name under ns/
   metric     INTEGER NOT NULL,            -- enum vs_metric
   dimension  INTEGER NOT NULL,            -- 0: the first record fixes it
-  created_at INTEGER NOT NULL             -- milliseconds since 1970
+  created_at INTEGER NOT NULL,            -- milliseconds since 1970
+  updated_at INTEGER NOT NULL,            -- so: of this row, not of records
+  status     INTEGER NOT NULL,            -- enum vs_status
+  delete_at  INTEGER NOT NULL,            -- when it may be deleted, milliseconds since 1970; 0: never
+  quota      TEXT NOT NULL,               -- "max_vectors=1000,…": those that are not the default (store/quota.tbl)
+  description TEXT NOT NULL,
+  metadata   TEXT NOT NULL                -- a JSON object of the administrator's
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE usage (
+  day       INTEGER NOT NULL,             -- since 1970-01-01, UTC
+  folder    TEXT NOT NULL,                -- of the namespace, which may be gone
+  name      TEXT NOT NULL,                -- as it was called last
+  requests  INTEGER NOT NULL,             -- from here on: store/usage.tbl
+  queries   INTEGER NOT NULL,
+  upserts   INTEGER NOT NULL,
+  deletes   INTEGER NOT NULL,
+  bytes_in  INTEGER NOT NULL,
+  bytes_out INTEGER NOT NULL,
+  vector_ms INTEGER NOT NULL,
+  PRIMARY KEY (day, folder)
 ) STRICT, WITHOUT ROWID;
 
 -- API keys (src/store/keys.c). A revoked key keeps its row.

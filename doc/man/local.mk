@@ -8,11 +8,13 @@ dist_man_MANS += \
 	doc/man/vecstore-export.1 \
 	doc/man/vecstore-import.1 \
 	doc/man/vecstore-indexer.8 \
+	doc/man/vecstore-ns.1 \
 	doc/man/vecstore-jobs.1 \
 	doc/man/vecstore-key.1 \
 	doc/man/vecstore-query.1 \
 	doc/man/vecstore-serve.1 \
 	doc/man/vecstore-token.1 \
+	doc/man/vecstore-usage.1 \
 	doc/man/vecstore.1 \
 	doc/man/vecstore.conf.5 \
 	doc/man/vecstore.fcgi.8

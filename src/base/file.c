@@ -19,6 +19,7 @@
 
 #define FILE_MODE 0640
 #define DIR_MODE 0750
+#define CALM_MOST 63 /* questions between two looks at a map that is in memory */
 #define PATH_CAP sizeof(((struct vs_file *)0)->path)
 
 /* Before every system call: 0, or -1 with errno set when a fault is due. May halve *len. */
@@ -278,6 +279,34 @@ int vs_file_sync_map(void *address, size_t len, struct vs_error *error)
 	if (rc)
 		return vs_error_errno(error, errno, "a mapped file cannot be synced");
 	return 0;
+}
+
+static uintptr_t page_of(const void *at)
+{
+	return (uintptr_t)at & ~((uintptr_t)sysconf(_SC_PAGESIZE) - 1);
+}
+
+bool vs_file_map_cold(struct vs_file_cold *cold, const void *at)
+{
+	unsigned char cached;
+	if (cold->left > 0) {
+		cold->left--;
+		return false;
+	}
+	if (mincore((void *)page_of(at), 1, &cached) == 0 && !(cached & 1)) {
+		cold->calm = 0;
+		return true;
+	}
+	cold->left = cold->calm;
+	if (cold->calm < CALM_MOST)
+		cold->calm = 2 * cold->calm + 1;
+	return false;
+}
+
+void vs_file_map_want(const void *at, size_t len)
+{
+	uintptr_t from = page_of(at);
+	(void)madvise((void *)from, (uintptr_t)at + len - from, MADV_WILLNEED);
 }
 
 static int take_lock(const struct vs_file *file, int kind, struct vs_error *error)

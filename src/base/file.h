@@ -55,6 +55,17 @@ int vs_file_sync(const struct vs_file *file, struct vs_error *error); /* fdatasy
 int vs_file_map(const struct vs_file *file, size_t len, bool writable, void **address, struct vs_error *error);
 void vs_file_unmap(void *address, size_t len);                           /* NULL allowed */
 int vs_file_sync_map(void *address, size_t len, struct vs_error *error); /* msync(MS_SYNC) */
+/* Whether rows read all over a map come from the disk; zeros at first. A look costs a microsecond, so the more often in a row they
+ * were found in memory, the longer it is taken for granted. */
+struct vs_file_cold {
+	unsigned calm; /* looks are so many questions apart, at most 63 */
+	unsigned left; /* questions until the next */
+};
+/* at: one of the rows that are read next. False where nobody can tell. */
+bool vs_file_map_cold(struct vs_file_cold *cold, const void *at);
+/* Asks the disk for the pages of [at, at + len) of a map and does not wait: whoever touches them next finds them, or waits for
+ * them alone, where a touch unasked reads far around it. Costs some microseconds. Advice: a failure is none. */
+void vs_file_map_want(const void *at, size_t len);
 
 /* A whole-file exclusive lock that dies with the process (flock). VS_EBUSY when another holds it. */
 int vs_file_lock(const struct vs_file *file, struct vs_error *error);

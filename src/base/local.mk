@@ -12,6 +12,7 @@ libvecstore_core_la_SOURCES += \
 	src/base/file.c src/base/file.h \
 	src/base/folder.c src/base/folder.h \
 	src/base/hash.c src/base/hash.h \
+	src/base/process.c src/base/process.h \
 	src/base/log.c src/base/log.h \
 	src/base/trace.c src/base/trace.h \
 	src/base/utf8.c src/base/utf8.h

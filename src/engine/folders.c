@@ -47,6 +47,7 @@ struct folders {
 	struct vs_check_result *result;
 	bool locked; /* no namespace can be in the making */
 	bool unnamed;
+	unsigned doomed; /* namespaces that are half deleted */
 	bool known; /* the folder in hand has a row */
 	const char *folder;
 	struct vs_error *error;
@@ -122,6 +123,33 @@ static int judge_folder(struct folders *folders, const char *name, struct vs_err
 	return rc;
 }
 
+static int see_doomed(void *context, const struct vs_catalog_entry *entry, struct vs_error *error)
+{
+	struct folders *folders = context;
+	char text[300];
+
+	(void)error;
+	if (entry->status != VS_DELETING)
+		return 0;
+	folders->doomed++;
+	snprintf(text, sizeof(text), "namespace %s: is being deleted, which the indexer goes on with", entry->name);
+	say(folders, text);
+	return 0;
+}
+
+/* Deletions that were cut off. */
+static int finish_deletions(struct folders *folders, struct vs_error *error)
+{
+	unsigned removed = 0;
+	int rc = vs_catalog_each(folders->store->catalog, NULL, see_doomed, folders, error);
+
+	if (rc == 0 && folders->doomed > 0 && folders->options->repair)
+		rc = vs_store_reap(folders->store, &removed, error);
+	folders->result->mended += folders->options->repair ? folders->doomed : 0;
+	folders->result->repairs += folders->options->repair ? 0 : folders->doomed;
+	return rc;
+}
+
 static int see_folder(void *context, const char *name)
 {
 	struct folders *folders = context;
@@ -132,7 +160,7 @@ static int see_folder(void *context, const char *name)
 		return 0;
 	folders->folder = name;
 	folders->known = false;
-	rc = vs_catalog_each(folders->store->catalog, compare_entry, folders, error);
+	rc = vs_catalog_each(folders->store->catalog, NULL, compare_entry, folders, error);
 	if (rc != 0 || folders->known)
 		return rc;
 	folders->unnamed = true;
@@ -151,6 +179,8 @@ int vs_store_check(struct vs_store *store, const struct vs_store_check_options *
 	rc = vs_catalog_check(store->catalog, catalog_problem, &folders, error);
 	if (rc == 0)
 		rc = vs_audit_check(store->catalog, catalog_problem, &folders, error);
+	if (rc == 0)
+		rc = finish_deletions(&folders, error);
 	if (rc == 0)
 		rc = vs_jobs_check(store->catalog, catalog_problem, &folders, error);
 	if (rc == 0)

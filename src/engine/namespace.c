@@ -10,8 +10,8 @@
 #include "base/utf8.h"
 #include "engine/json.h"
 
-static int namespace_folder(const struct vs_store *store, const char *folder, char path[VS_GENERATION_PATH],
-                            struct vs_error *error)
+int vs_namespace_path(const struct vs_store *store, const char *folder, char path[VS_GENERATION_PATH],
+                      struct vs_error *error)
 {
 	int n = snprintf(path, VS_GENERATION_PATH, "%s/ns/%s", store->path, folder);
 
@@ -20,40 +20,22 @@ static int namespace_folder(const struct vs_store *store, const char *folder, ch
 	return 0;
 }
 
-struct making {
-	const struct vs_store *store;
-	enum vs_quantization quantization;
-};
-
-static int make_folder(void *context, const struct vs_catalog_entry *entry, struct vs_error *error)
+/* The row of the namespace, made when missing and asked for. Two processes may try at once: one of them wins. */
+static int find_entry(struct vs_namespace *ns, const char *name, const struct vs_namespace_options *options,
+                      struct vs_error *error)
 {
-	const struct making *making = context;
-	char folder[VS_GENERATION_PATH];
-	int rc = namespace_folder(making->store, entry->folder, folder, error);
+	struct vs_store *store = ns->store;
+	int rc = vs_catalog_version(store->catalog, &ns->entry_version, error);
 
 	if (rc == 0)
-		rc = vs_generation_create(folder, entry->metric, making->quantization, entry->dimension, error);
-	return rc;
-}
-
-/* The row of the namespace, made when missing and asked for. Two processes may try at once: one of them wins. */
-static int find_entry(struct vs_store *store, const char *name, const struct vs_namespace_options *options,
-                      struct vs_catalog_entry *entry, struct vs_error *error)
-{
-	struct making making = { store, options->quantization != 0 ? options->quantization : VS_QUANTIZATION_INT8 };
-	int rc = vs_catalog_find(store->catalog, name, entry, error);
-
+		rc = vs_catalog_find(store->catalog, name, &ns->entry, error);
+	if (rc == 0 && ns->entry.status == VS_DELETING)
+		return vs_error_set(error, VS_ENOTFOUND, "namespace %s is being deleted", ns->entry.name);
 	if (rc != VS_ENOTFOUND || (options->flags & VS_CREATE) == 0)
 		return rc;
-	if (options->dimension > VS_VECTOR_DIM_MAX)
-		return vs_error_at(error, VS_EINVAL, "dimension", -1, "%u is more than %d", options->dimension, VS_VECTOR_DIM_MAX);
-	if (vs_metric_name(options->metric) == NULL)
-		return vs_error_at(error, VS_EINVAL, "metric", -1, "%d is no metric", (int)options->metric);
-	if (options->quantization != 0 && vs_quantization_name(options->quantization) == NULL)
-		return vs_error_at(error, VS_EINVAL, "quantization", -1, "%d is no quantization", (int)options->quantization);
-	rc = vs_catalog_append(store->catalog, name, options->metric, options->dimension, make_folder, &making, entry, error);
-	if (rc == VS_ECONFLICT)
-		rc = vs_catalog_find(store->catalog, name, entry, error);
+	rc = vs_store_create(store, name, options, NULL, error);
+	if (rc == 0 || rc == VS_ECONFLICT)
+		rc = vs_catalog_find(store->catalog, name, &ns->entry, error);
 	return rc;
 }
 
@@ -72,9 +54,9 @@ int vs_namespace_open(struct vs_store *store, const char *name, const struct vs_
 	if (ns == NULL)
 		return vs_error_set(error, VS_ENOMEM, "no memory to open a namespace");
 	ns->store = store;
-	rc = find_entry(store, name, options != NULL ? options : &defaults, &ns->entry, error);
+	rc = find_entry(ns, name, options != NULL ? options : &defaults, error);
 	if (rc == 0)
-		rc = namespace_folder(store, ns->entry.folder, ns->folder, error);
+		rc = vs_namespace_path(store, ns->entry.folder, ns->folder, error);
 	if (rc == 0)
 		rc = vs_generation_open(ns->folder, &ns->generation, error);
 	if (rc < 0) {

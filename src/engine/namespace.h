@@ -15,11 +15,13 @@ struct vs_store {
 	char path[VS_GENERATION_PATH];
 	struct vs_catalog *catalog;
 	uint32_t tail_most; /* vs_store_set_tail */
+	struct vs_quota quota; /* vs_store_set_quota */
 };
 
 struct vs_namespace {
 	struct vs_store *store;
 	struct vs_catalog_entry entry;
+	uint64_t entry_version; /* of the catalogue, when entry was read */
 	char folder[VS_GENERATION_PATH]; /* DATA/ns/<opaque id> */
 	struct vs_generation generation;
 	struct vs_arena arena;      /* what the last call handed out */
@@ -27,6 +29,10 @@ struct vs_namespace {
 	struct vs_json *json;  /* checks metadata; NULL until needed */
 	struct vs_upkeep *upkeep;   /* not NULL: this process is the namespace's indexer */
 };
+
+/* Path of a folder below ns/; VS_EINVAL when it is too long. */
+int vs_namespace_path(const struct vs_store *store, const char *folder, char path[VS_GENERATION_PATH],
+                      struct vs_error *error);
 
 /* Opens the generation that CURRENT names now, if it is another one. On failure the old one stays. */
 int vs_namespace_follow(struct vs_namespace *ns, struct vs_error *error);

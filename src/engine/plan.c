@@ -13,9 +13,10 @@
  * A walk computes about 17 distances per place of its pool, each of which waits for memory; one over accepted nodes reads
  * the more lists the fewer pass.
  */
-#define WALK_PER_EF 86
-#define ACCEPTED_PER_EF 130
-#define ACCEPTED_HOPS 5     /* per place and 1 / share of accepted */
+#define WALK_PER_EF 115
+#define ACCEPTED_PER_EF 200
+#define ACCEPTED_HOPS 6.5f  /* per place and 1 / share of accepted */
+#define CODES_LOOK 0.01f    /* of a scan, per slot, accepted or not */
 #define MET_PER_LEAST 1.25f /* of a walk's pool, so that chance alone seldom leaves it short */
 #define SHARE_LEAST 0.005f  /* of accepted, below which those that two hops reach hang together no more */
 #define ROW_COST 4.0f       /* of a float32 row */
@@ -63,7 +64,7 @@ static void choose(const struct search *search, struct plan *plan)
 	float pools[] = { [VS_WAY_WALK] = walk_ef(ef, share), [VS_WAY_ACCEPTED] = accepted_ef(ef, share), [VS_WAY_CODES] = ef };
 	float costs[] = { [VS_WAY_WALK] = pools[VS_WAY_WALK] * WALK_PER_EF,
 		              [VS_WAY_ACCEPTED] = pools[VS_WAY_ACCEPTED] * (ACCEPTED_PER_EF + ACCEPTED_HOPS / share),
-		              [VS_WAY_CODES] = accepted };
+		              [VS_WAY_CODES] = accepted + CODES_LOOK * (float)plan->linked };
 
 	if (search->accepted <= EXACT_MOST) {
 		compare_rows(plan, "so few match that comparing them all is cheapest");

@@ -109,7 +109,7 @@ int vs_namespace_remove_where(struct vs_namespace *ns, const char *filter, size_
 	rc = vs_matches_find(&ns->generation.matches, ns->generation.meta, &state, filter, &matches, error);
 	vs_namespace_end(ns);
 	if (rc == 0)
-		rc = vs_write_begin(&write, ns, 0, error);
+		rc = vs_write_begin_allowed(&write, ns, 0, error);
 	if (rc < 0)
 		return rc;
 	rc = remove_matches(&write, filter, &removed, error);

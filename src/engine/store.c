@@ -34,6 +34,7 @@ int vs_store_open(const char *path, unsigned flags, struct vs_store **out, struc
 		vs_store_close(store);
 		return rc;
 	}
+	store->quota = vs_quota_none();
 	*out = store;
 	return 0;
 }
@@ -46,34 +47,15 @@ void vs_store_close(struct vs_store *store)
 	free(store);
 }
 
-struct each {
-	int (*each)(void *context, const struct vs_namespace_info *info);
-	void *context;
-};
-
-static int each_entry(void *context, const struct vs_catalog_entry *entry, struct vs_error *error)
+int vs_store_add_usage(struct vs_store *store, const struct vs_usage_row *rows, size_t count, struct vs_error *error)
 {
-	const struct each *each = context;
-	struct vs_namespace_info info = {
-		.metric = entry->metric,
-		.dimension = entry->dimension,
-		.created_at = entry->created_at,
-	};
-
-	(void)error;
-	_Static_assert(sizeof(info.name) == sizeof(entry->name), "names have one size");
-	_Static_assert(sizeof(info.folder) == sizeof(entry->folder), "folders have one size");
-	memcpy(info.name, entry->name, sizeof(info.name));
-	memcpy(info.folder, entry->folder, sizeof(info.folder));
-	return each->each(each->context, &info);
+	return vs_catalog_add_usage(store->catalog, rows, count, error);
 }
 
-int vs_store_each(struct vs_store *store, int (*each)(void *context, const struct vs_namespace_info *info),
-                  void *context, struct vs_error *error)
+int vs_store_usage(struct vs_store *store, const struct vs_usage_row *from, int32_t to_day,
+                   int (*each)(void *context, const struct vs_usage_row *row), void *context, struct vs_error *error)
 {
-	struct each call = { each, context };
-
-	return vs_catalog_each(store->catalog, each_entry, &call, error);
+	return vs_catalog_usage(store->catalog, from, to_day, each, context, error);
 }
 
 int vs_store_index(struct vs_store *store, bool *worked, struct vs_error *error)

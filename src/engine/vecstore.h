@@ -7,7 +7,7 @@
  * acknowledged (returned 0) is on disk, and the next query of any process sees it.
  *
  * Functions return 0 or a negative VS_E… code and then fill *error (NULL allowed). A failed call leaves the store as it
- * was. Strings are UTF-8. A handle serves one thread at a time and must not cross a fork; open one per
+ * was. Strings are UTF-8. A store and its namespaces serve one thread at a time and must not cross a fork; open one per
  * thread or process, that is cheap. The library never exits, aborts or prints.
  */
 #ifndef VECSTORE_H
@@ -47,17 +47,6 @@ void vs_store_close(struct vs_store *store); /* NULL allowed; close its namespac
  * VS_TAIL_AUTO: what 256 MiB of vectors hold (599,186 of 100 dimensions, 83,886 of 768), but at least 10,000. */
 #define VS_TAIL_AUTO UINT32_MAX
 void vs_store_set_tail(struct vs_store *store, uint32_t most);
-
-struct vs_namespace_info {
-	char name[64];
-	char folder[17];
-	enum vs_metric metric;
-	uint32_t dimension; /* 0: the first record fixes it */
-	int64_t created_at; /* milliseconds since 1970 */
-};
-/* Calls each per namespace in order of names; a non-zero return stops and is returned. */
-int vs_store_each(struct vs_store *store, int (*each)(void *context, const struct vs_namespace_info *info),
-                  void *context, struct vs_error *error);
 
 /* ---- namespace ------------------------------------------------------------------------------------------ */
 
@@ -643,4 +632,7 @@ int vs_job_run(struct vs_store *store, const struct vs_job_options *options, str
 #ifdef __cplusplus
 }
 #endif
+
+#include "engine/admin.h"
+
 #endif

@@ -21,7 +21,7 @@ const char *vs_place_field(struct vs_place *place, const char *field)
 bool vs_write_refused(int code)
 {
 	return code == VS_EINVAL || code == VS_ETOOBIG || code == VS_ENOTFOUND || code == VS_EVERSION ||
-	       code == VS_EPERM;
+	       code == VS_EPERM || code == VS_EQUOTA;
 }
 
 int vs_write_begin(struct vs_write *write, struct vs_namespace *ns, size_t cap, struct vs_error *error)
@@ -151,7 +151,7 @@ static int check_dimension(const struct vs_write *write, struct vs_place *place,
                            struct vs_error *error)
 {
 	if (write->state.dimension == 0 || dimension == write->state.dimension)
-		return 0;
+		return vs_write_admit_dimension(write, place, dimension, error);
 	return vs_error_at(error, VS_EINVAL, vs_place_field(place, "vector"), -1,
 	                   "%u numbers; this namespace has dimension %u", dimension, write->state.dimension);
 }
@@ -182,6 +182,8 @@ int vs_write_put(struct vs_write *write, struct vs_place *place, const struct vs
 		return out_of_scope(place, "id", error);
 	if (rc == 0)
 		rc = check_version(place, record->if_version, found, error);
+	if (rc == 0 && found == NULL && row.expires_at == 0)
+		rc = vs_write_admit_record(write, place, error);
 	if (rc < 0)
 		return rc;
 	old = row;
@@ -367,7 +369,9 @@ int vs_write_commit(struct vs_write *write, struct vs_error *error)
 		vs_write_rollback(write);
 		return 0;
 	}
-	rc = append_vectors(write, error);
+	rc = vs_write_admit_bytes(write, error);
+	if (rc == 0)
+		rc = append_vectors(write, error);
 	if (rc < 0) {
 		vs_write_rollback(write);
 		return rc;
@@ -399,12 +403,12 @@ static int settle_dimension(struct vs_write *write,
 	dimension = write->state.dimension;
 	vs_write_rollback(write);
 	if (rc == 0)
-		rc = vs_write_begin(write, ns, cap, error);
+		rc = vs_write_begin_allowed(write, ns, cap, error);
 	if (rc < 0 || dimension == 0 || write->state.dimension != 0)
 		return rc;
 	write->state.dimension = dimension;
 	rc = vs_meta_commit(write->meta, &write->state, error);
-	return rc < 0 ? rc : vs_write_begin(write, ns, cap, error);
+	return rc < 0 ? rc : vs_write_begin_allowed(write, ns, cap, error);
 }
 
 int vs_write_run(struct vs_namespace *ns, size_t cap,
@@ -415,7 +419,7 @@ int vs_write_run(struct vs_namespace *ns, size_t cap,
 	int rc = cap > 0 ? vs_namespace_admit(ns, error) : 0;
 
 	if (rc == 0)
-		rc = vs_write_begin(&write, ns, cap, error);
+		rc = vs_write_begin_allowed(&write, ns, cap, error);
 	if (rc == 0 && write.state.dimension == 0)
 		rc = settle_dimension(&write, changes, context, error);
 	if (rc < 0)

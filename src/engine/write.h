@@ -36,6 +36,13 @@ const char *vs_place_field(struct vs_place *place, const char *field);
 
 /* Takes the writer lock. cap: most slots that will be used. Vectors that are put must live until the commit. */
 int vs_write_begin(struct vs_write *write, struct vs_namespace *ns, size_t cap, struct vs_error *error);
+/* The same for what users write: refused where the namespace's status forbids it. The quotas are known from here on. */
+int vs_write_begin_allowed(struct vs_write *write, struct vs_namespace *ns, size_t cap, struct vs_error *error);
+/* VS_EQUOTA when one more record, a vector of this dimension, or all new slots together would be too much. */
+int vs_write_admit_record(const struct vs_write *write, struct vs_place *place, struct vs_error *error);
+int vs_write_admit_dimension(const struct vs_write *write, struct vs_place *place, uint32_t dimension,
+                             struct vs_error *error);
+int vs_write_admit_bytes(const struct vs_write *write, struct vs_error *error);
 /* The code of a refusal. */
 bool vs_write_refused(int code);
 

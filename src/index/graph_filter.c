@@ -24,16 +24,38 @@ VS_INLINE bool is_accepted(const struct accepted *accepted, uint32_t slot)
 
 VS_INLINE void batch_append(struct vs_batch *batch, uint32_t slot)
 {
-	batch->ids[batch->count] = slot;
 	batch->slots[batch->count++] = slot;
 }
 
 /* ---- all of them ---------------------------------------------------------------------------------------- */
 
-/* The codes of up to this many are on their way while as many are compared. */
-#define SCAN_BATCH 16
+/* The codes of so many, and up to a word's more, are on their way while as many are compared. */
+#define SCAN_BATCH 64
+#define SCAN_STEP 4 /* places that a word's slots are written to at a time, whether it has as many or not */
 
-VS_INLINE void scan(struct vs_walk *walk, const struct accepted *accepted, uint32_t ef, vs_batch_offer_fn *offer)
+_Static_assert(SCAN_BATCH + 64 + SCAN_STEP <= VS_BATCH_ROOM, "a batch and one word more have room");
+
+/* Appends the slots of a word's bits, in steps: a loop that ends at each word's own last bit cannot be foretold. */
+VS_INLINE void word_append(const struct vs_walk *walk, uint32_t base, uint64_t word, struct vs_batch *batch)
+{
+	uint32_t *slots = batch->slots;
+	uint32_t count = batch->count;
+	uint32_t end = count + (uint32_t)__builtin_popcountll(word);
+
+	for (uint32_t at = count; at < end; at += SCAN_STEP) {
+		for (uint32_t i = 0; i < SCAN_STEP; i++) {
+			slots[at + i] = base + (uint32_t)__builtin_ctzll(word | UINT64_C(1) << 63);
+			word &= word - 1;
+		}
+	}
+	for (; count < end; count++)
+		vs_distance_prefetch(walk, slots[count]);
+	batch->count = end;
+}
+
+/* stride: the walk's, where it can be a constant, which saves a loop and a multiplication for each code. */
+VS_INLINE void scan(struct vs_walk *walk, const struct accepted *accepted, uint32_t ef, size_t stride,
+                    vs_batch_offer_fn *offer)
 {
 	struct vs_walk w = *walk; /* that nothing else can reach, so that its members stay in registers */
 	struct vs_batch batches[2];
@@ -41,24 +63,21 @@ VS_INLINE void scan(struct vs_walk *walk, const struct accepted *accepted, uint3
 	struct vs_batch *then = &batches[1];
 	uint32_t unread = UINT32_MAX;
 
+	w.code_stride = stride;
 	now->count = then->count = 0;
-	for (uint32_t i = 0; i * 64 < accepted->below; i++) {
-		uint64_t word = accepted->words[i];
-		if (accepted->below - i * 64 < 64)
+	for (uint32_t base = 0; base < accepted->below; base += 64) {
+		uint64_t word = accepted->words[base / 64];
+		if (accepted->below - base < 64)
 			word &= (UINT64_C(1) << accepted->below % 64) - 1;
-		for (; word != 0; word &= word - 1) {
-			uint32_t slot = i * 64 + (uint32_t)__builtin_ctzll(word);
-			vs_distance_prefetch(&w, slot);
-			batch_append(then, slot);
-			if (then->count < SCAN_BATCH)
-				continue;
-			offer(&w, 0, ef, now, &unread);
-			w.distances += now->count;
-			struct vs_batch *full = then;
-			then = now;
-			then->count = 0;
-			now = full;
-		}
+		word_append(&w, base, word, then);
+		if (then->count < SCAN_BATCH)
+			continue;
+		offer(&w, 0, ef, now, &unread);
+		w.distances += now->count;
+		struct vs_batch *full = then;
+		then = now;
+		then->count = 0;
+		now = full;
 	}
 	offer(&w, 0, ef, now, &unread);
 	offer(&w, 0, ef, then, &unread);
@@ -254,7 +273,7 @@ static bool fill_row(struct vs_walk *walk, const struct accepted *accepted, uint
 {
 	if (way == VS_GRAPH_ACCEPTED)
 		return layer(walk, accepted, ef, hop_over, vs_offer_row);
-	scan(walk, accepted, ef, vs_offer_row);
+	scan(walk, accepted, ef, 0, vs_offer_row);
 	return true;
 }
 
@@ -262,7 +281,7 @@ static bool fill_code(struct vs_walk *walk, const struct accepted *accepted, uin
 {
 	if (way == VS_GRAPH_ACCEPTED)
 		return layer(walk, accepted, ef, hop_over, vs_offer_code);
-	scan(walk, accepted, ef, vs_offer_code);
+	scan(walk, accepted, ef, walk->code_stride, vs_offer_code);
 	return true;
 }
 
@@ -271,7 +290,10 @@ VS_VNNI static bool fill_vnni(struct vs_walk *walk, const struct accepted *accep
 {
 	if (way == VS_GRAPH_ACCEPTED)
 		return layer(walk, accepted, ef, hop_over_vnni, vs_vnni_offer);
-	scan(walk, accepted, ef, vs_vnni_offer);
+	if (walk->code_stride == 128) /* 65 to 120 dimensions */
+		scan(walk, accepted, ef, 128, vs_vnni_offer);
+	else
+		scan(walk, accepted, ef, walk->code_stride, vs_vnni_offer);
 	return true;
 }
 #endif

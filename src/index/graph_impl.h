@@ -99,6 +99,7 @@ struct vs_graph_scratch {
 	bool listed; /* visited is long: clear it by touched */
 	uint64_t *pool;
 	uint32_t pool_cap;
+	struct vs_file_cold cold; /* float32 rows */
 };
 
 /* One query under way. What the inner loop needs lies here itself, so that a copy of it can live in registers. */

@@ -13,14 +13,14 @@
 #include "index/graph_distance.h"
 #include "index/graph_pool.h"
 
-#define VS_BATCH_ROOM (2 * VS_GRAPH_M_MAX + 32) /* filled up to sixteen at a time */
+#define VS_BATCH_ROOM (2 * VS_GRAPH_M_MAX + 32) /* filled up to sixteen at a time; a scan's has as much */
 
 typedef float vs_distance_fn(const struct vs_walk *walk, uint32_t slot);
 
 /* Neighbours on their way to the pool. */
 struct vs_batch {
-	uint32_t ids[VS_BATCH_ROOM];
-	uint32_t slots[VS_BATCH_ROOM]; /* the same as ids at level 0, where some use only these */
+	uint32_t ids[VS_BATCH_ROOM];   /* above level 0 */
+	uint32_t slots[VS_BATCH_ROOM]; /* at level 0 ids are the same, and not read */
 	float distances[VS_BATCH_ROOM];
 	uint32_t count;
 };
@@ -69,9 +69,10 @@ VS_INLINE void vs_batch_offer(struct vs_walk *walk, uint32_t level, uint32_t ef,
                               uint32_t *next, vs_distance_fn *distance)
 {
 	for (uint32_t i = 0; i < batch->count; i++) {
-		uint64_t item = vs_pool_item(distance(walk, batch->slots[i]), batch->ids[i], walk->salt);
+		uint32_t id = level == 0 ? batch->slots[i] : batch->ids[i];
+		uint64_t item = vs_pool_item(distance(walk, batch->slots[i]), id, walk->salt);
 		uint32_t place = vs_pool_insert(walk->scratch->pool, &walk->len, ef, item);
-		vs_layer_came(walk, level, ef, place, batch->ids[i], next);
+		vs_layer_came(walk, level, ef, place, id, next);
 	}
 }
 

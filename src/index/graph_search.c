@@ -37,11 +37,25 @@ static void rescore_prefetch(const struct vs_walk *walk, uint32_t slot)
 		__builtin_prefetch(row + i);
 }
 
+/* They lie anywhere in a large file: asked for one by one as they are read, each would bring all that is near it, and the
+ * next would wait for that. */
+static void rescore_want(const struct vs_walk *walk, uint32_t count)
+{
+	const uint64_t *pool = walk->scratch->pool;
+
+	if (count == 0 ||
+	    !vs_file_map_cold(&walk->scratch->cold, vs_view_row(walk->view, vs_pool_id(pool[count - 1], walk->salt))))
+		return;
+	for (uint32_t i = 0; i < count; i++)
+		vs_file_map_want(vs_view_row(walk->view, vs_pool_id(pool[i], walk->salt)), walk->view->stride);
+}
+
 /* Replaces the distances of the first `count` items by those of their float32 rows. */
 static void pool_rescore(struct vs_walk *walk, const struct vs_graph_query *query, uint32_t count)
 {
 	uint64_t *pool = walk->scratch->pool;
 
+	rescore_want(walk, count);
 	for (uint32_t i = 0; i < count && i < RESCORE_AHEAD; i++)
 		rescore_prefetch(walk, vs_pool_id(pool[i], walk->salt));
 	for (uint32_t i = 0; i < count; i++) {
@@ -57,18 +71,24 @@ static void pool_rescore(struct vs_walk *walk, const struct vs_graph_query *quer
 	walk->distances += count;
 }
 
+/* Items of the pool that can come to be offered. */
+static uint32_t most_offered(const struct vs_walk *walk, const struct vs_graph_query *query, const struct vs_topk *top)
+{
+	uint32_t most = vs_graph_enough(top->cap);
+
+	return walk->graph->kind != VS_WALK_ROW && query->rescore > most ? query->rescore : most;
+}
+
 /* Offers the best accepted of the pool; returns how many there are. */
 static uint32_t pool_offer(struct vs_walk *walk, const struct vs_graph_query *query, struct vs_topk *top,
                            struct vs_graph_stats *stats)
 {
 	uint64_t *pool = walk->scratch->pool;
 	bool coded = walk->graph->kind != VS_WALK_ROW;
-	uint32_t most = vs_graph_enough(top->cap);
+	uint32_t most = most_offered(walk, query, top);
 	uint32_t taken = 0;
 	uint32_t count;
 
-	if (coded && query->rescore > most)
-		most = query->rescore;
 	for (uint32_t i = 0; i < walk->len && taken < most; i++) {
 		uint32_t slot = vs_pool_id(pool[i], walk->salt);
 		if (slot < query->below && vs_bitmap_test(query->accept, slot))
@@ -101,6 +121,8 @@ int vs_graph_search(const struct vs_graph *graph, const struct vs_view *view, co
 	if (code != 0)
 		return code;
 	vs_walk_query(&walk, query->vector, query->factor);
+	if (query->way == VS_GRAPH_SCAN && ef > most_offered(&walk, query, top))
+		ef = most_offered(&walk, query, top); /* a scan misses none, so it needs no more */
 	id = 0;
 	if (query->way == VS_GRAPH_SCAN || (query->way == VS_GRAPH_ACCEPTED && search_start(&walk, &id, stats))) {
 		stats->gave_up += !vs_walk_accepted(&walk, query, id, ef);

@@ -52,12 +52,13 @@ void vs_audit_flush(struct vs_auth *auth, struct vs_audit_gate *gate, bool last)
 
 struct vs_audit_event vs_audit_event_of(const struct vs_call *call, char *action)
 {
+	bool about_namespace = strstr(call->operation->path, "{name}") != NULL;
 	snprintf(action, 96, "%.8s %.80s", call->operation->method, call->operation->path);
 	return (struct vs_audit_event){
 		.actor = call->principal.actor,
 		.action = action,
-		.ns = call->ns,
-		.object = call->id.data,
+		.ns = about_namespace ? call->id.data : call->ns,
+		.object = about_namespace ? NULL : call->id.data,
 		.origin = call->request->peer,
 		.result = "ok",
 		.request_id = call->response->request_id,

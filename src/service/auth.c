@@ -38,7 +38,7 @@ struct vs_auth {
 	struct vs_json *json;
 	struct vs_catalog *catalog; /* NULL: to be opened */
 	bool looked;                /* version and any_key are known */
-	int64_t version;            /* of the catalogue, as SQLite tells it to this connection */
+	uint64_t version;           /* of the catalogue */
 	bool any_key;
 	uint64_t look;    /* one more whenever the catalogue has changed */
 	struct kept *kept; /* KEPT places, each for the hashes that lead there */
@@ -181,10 +181,10 @@ static int fail(struct vs_auth *auth, int rc, struct vs_error *error)
 /* Forgets what the catalogue said when it has changed since. */
 static int look(struct vs_auth *auth, struct vs_error *error)
 {
-	int64_t version = 0;
+	uint64_t version = 0;
 	int rc = auth->catalog ? 0 : vs_catalog_open(auth->data, true, &auth->catalog, error);
 	if (!rc)
-		rc = vs_keys_version(auth->catalog, &version, error);
+		rc = vs_catalog_version(auth->catalog, &version, error);
 	if (rc)
 		return fail(auth, rc, error);
 	if (auth->looked && auth->version == version)
@@ -203,7 +203,6 @@ int vs_auth_catalog(struct vs_auth *auth, struct vs_catalog **catalog, struct vs
 {
 	int rc = look(auth, error);
 	*catalog = auth->catalog;
-	auth->looked = false; /* SQLite does not tell a connection of its own commits */
 	return rc;
 }
 

@@ -65,7 +65,7 @@ int vs_auth_find(struct vs_auth *auth, const struct vs_request *request, struct 
 /* 0, or VS_EAUTH (no usable credential), or VS_EPERM (not with these rights). */
 int vs_auth_check(const struct vs_principal *principal, enum vs_right right, struct vs_error *error);
 
-/* The catalogue, to work with until the next request: it may be changed, and is looked at again after. */
+/* The catalogue, to work with until the next request. */
 int vs_auth_catalog(struct vs_auth *auth, struct vs_catalog **catalog, struct vs_error *error);
 /* After it failed: opens it again for the next request. */
 void vs_auth_reset(struct vs_auth *auth);

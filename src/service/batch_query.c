@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "service/admit.h"
 #include "service/json_out.h"
 #include "service/json_vectors.h"
 #include "service/query.h"
@@ -17,6 +18,7 @@ struct batch {
 	struct vs_call *call;
 	struct vs_query *queries;
 	const struct vs_projection **fields; /* one per query */
+	bool *any_limit; /* so */
 	size_t count;
 	const char *name;     /* of the namespace that all ask; NULL while nobody has said */
 	const char *fallback; /* of those that do not say */
@@ -37,7 +39,8 @@ static int batch_init(struct batch *batch, size_t cap, struct vs_error *error)
 	batch->count = 0;
 	batch->queries = vs_arena_calloc(batch->call->request->arena, cap, sizeof(*batch->queries));
 	batch->fields = vs_arena_calloc(batch->call->request->arena, cap, sizeof(*batch->fields));
-	return batch->queries && batch->fields ? 0 : no_memory(error);
+	batch->any_limit = vs_arena_calloc(batch->call->request->arena, cap, sizeof(*batch->any_limit));
+	return batch->queries && batch->fields && batch->any_limit ? 0 : no_memory(error);
 }
 
 /* Moves what a query borrows from its JSON into the arena. */
@@ -84,6 +87,7 @@ static int add_query(struct batch *batch, struct json_object *object, struct vs_
 		rc = keep_query(arena, &ask.query, error);
 	batch->queries[batch->count] = ask.query;
 	batch->fields[batch->count] = ask.fields;
+	batch->any_limit[batch->count] = ask.any_limit;
 	batch->count += rc == 0;
 	return rc;
 }
@@ -200,6 +204,20 @@ static int encode(struct vs_call *call, const struct batch *batch, const struct 
 	return 0;
 }
 
+static int admit(struct batch *batch, const struct vs_namespace *ns, struct vs_error *error)
+{
+	int rc = vs_admit_number(batch->call, ns, VS_QUOTA_BATCH, "queries", batch->count, error);
+	for (size_t i = 0; !rc && i < batch->count; i++) {
+		struct vs_ask ask = { .query = batch->queries[i], .any_limit = batch->any_limit[i] };
+		bool capped;
+		char prefix[44];
+		snprintf(prefix, sizeof(prefix), "queries[%zu].", i);
+		rc = vs_ask_admit(batch->call, ns, prefix, &ask, &capped, error);
+		batch->queries[i].limit = ask.query.limit;
+	}
+	return rc;
+}
+
 static int search(struct batch *batch, struct vs_error *error)
 {
 	struct vs_call *call = batch->call;
@@ -213,6 +231,8 @@ static int search(struct batch *batch, struct vs_error *error)
 		return no_memory(error);
 	rc = vs_call_namespace(call, &(struct vs_text){ name, strlen(name) }, false, &ns, error);
 	if (!rc)
+		rc = admit(batch, ns, error);
+	if (!rc)
 		rc = ns ? vs_namespace_search_batch(ns, batch->queries, batch->count, results, error)
 		        : check_unasked(batch, error);
 	return rc ? rc : encode(call, batch, results, error);
@@ -222,6 +242,6 @@ int vs_handle_batch_query(struct vs_call *call, struct vs_error *error)
 {
 	struct batch batch = { .call = call };
 	int rc = search(&batch, error);
-	vs_metrics_add(call->metrics, rc ? VS_COUNT_QUERY_ERRORS : VS_COUNT_QUERIES, rc ? 1 : batch.count);
+	vs_call_count(call, rc ? VS_COUNT_QUERY_ERRORS : VS_COUNT_QUERIES, rc ? 1 : batch.count);
 	return rc;
 }

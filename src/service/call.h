@@ -15,6 +15,9 @@ struct vs_json;
 struct vs_audit_gate;
 struct vs_cache;
 struct vs_split;
+struct vs_handles;
+struct vs_tenant;
+struct vs_tenants;
 
 #define VS_DEFAULT_NAMESPACE "default"
 
@@ -24,7 +27,7 @@ struct vs_call {
 	struct vs_response *response;
 	const struct vs_operation *operation; /* NULL while no route was found */
 	struct vs_target target;
-	struct vs_text id; /* the {id} of the path; data NULL when the route has none */
+	struct vs_text id; /* the {id} or {name} of the path; data NULL when the route has none */
 	struct vs_auth *auth;
 	struct vs_principal principal;
 	const char *ns;      /* the namespace that was asked for, once it was; NULL: none yet */
@@ -36,6 +39,12 @@ struct vs_call {
 	struct vs_metrics *metrics;
 	struct vs_cache *cache; /* NULL: off */
 	bool retried; /* the handler's second and last try */
+	struct vs_tenants *tenants;
+	/* Of service/admit: */
+	uint64_t admitted; /* the number of the namespace that was asked last; 0: none */
+	struct vs_tenant *tenant; /* NULL: it is not counted there, or was refused: */
+	struct vs_error refusal;
+	int retry_after; /* seconds; 0: nothing to say */
 };
 
 /* A file was replaced, or looks wrong through maps that may be old: a handler that returns such a code is called once
@@ -63,6 +72,9 @@ int vs_call_json(struct vs_call *call, struct vs_error *error);
 /* The body without the elements of the array that was found in it, parsed into call->body. */
 int vs_call_frame(struct vs_call *call, const struct vs_split *split, struct vs_error *error);
 
+/* Counts for /metrics and, where it is one of these, for the namespace's usage. */
+void vs_call_count(struct vs_call *call, enum vs_counter counter, uint64_t n);
+
 /* ---- handles ---- */
 
 /* The store, kept open from request to request. */
@@ -71,7 +83,7 @@ int vs_call_store(struct vs_call *call, struct vs_store **store, struct vs_error
 /* The namespace that the body (ns, NULL: not there), the query string or the header names, else the principal's own, else
  * `default`; kept open from request to request, and confined to what the principal may see. One that the principal may not use
  * is VS_ENOTFOUND, as if there were none. With create, `default` is made when missing; without, it begins empty:
- * 0 with *out NULL. */
+ * 0 with *out NULL. The one place where it is settled whether this caller may ask it now: see service/admit. */
 int vs_call_namespace(struct vs_call *call, const struct vs_text *ns, bool create, struct vs_namespace **out,
                       struct vs_error *error);
 /* Its name, if it is one and the principal may use it: else VS_EINVAL or VS_ENOTFOUND, as above. Whatever is about a namespace
@@ -79,9 +91,12 @@ int vs_call_namespace(struct vs_call *call, const struct vs_text *ns, bool creat
 int vs_call_allow(struct vs_call *call, const struct vs_text *ns, const char **name, struct vs_error *error);
 /* The same without asking, for what comes after. */
 const char *vs_call_namespace_name(const struct vs_call *call, const struct vs_text *ns);
-/* VS_ETAIL when the namespace so named takes no vectors now: asked before the work of decoding them. */
+/* As vs_call_namespace would refuse; VS_ETAIL when the namespace so named takes no vectors now: asked before the work of decoding them. */
 int vs_call_admit(struct vs_call *call, const struct vs_text *ns, struct vs_error *error);
 /* What new namespaces get. */
 const struct vs_namespace_options *vs_call_fresh(const struct vs_call *call);
+/* For handlers of administration, which no status and no quota keeps out. */
+struct vs_handles *vs_call_handles(const struct vs_call *call);
+int64_t vs_call_grace(const struct vs_call *call); /* milliseconds until what was deleted goes */
 
 #endif

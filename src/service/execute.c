@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "service/admit.h"
 #include "service/audit.h"
 #include "service/condition.h"
 #include "service/json_in.h"
@@ -172,6 +173,8 @@ static int execute(struct execution *execution, struct vs_execute_result *result
 	struct vs_namespace *ns = NULL;
 	bool any = execution->count > execution->refused;
 	int rc = vs_call_namespace(execution->call, &execution->ns, any, &ns, error);
+	if (!rc)
+		rc = vs_admit_number(execution->call, ns, VS_QUOTA_BATCH, "operations", execution->count, error);
 	if (!rc && any)
 		rc = vs_namespace_execute(ns, execution->ops, execution->count, &options, result, error);
 	result->failed += execution->refused;
@@ -190,8 +193,8 @@ int vs_handle_batch_execute(struct vs_call *call, struct vs_error *error)
 	if (!rc && execution.failed.failed)
 		rc = vs_error_set(error, VS_ENOMEM, "done, but no memory for the list of errors");
 	if (!rc) {
-		vs_metrics_add(call->metrics, VS_COUNT_UPSERTS, result.inserted + result.updated + result.patched);
-		vs_metrics_add(call->metrics, VS_COUNT_DELETES, result.deleted + result.hidden);
+		vs_call_count(call, VS_COUNT_UPSERTS, result.inserted + result.updated + result.patched);
+		vs_call_count(call, VS_COUNT_DELETES, result.deleted + result.hidden);
 		vs_buf_printf(out, "{\"succeeded\":%zu,\"failed\":%zu,\"errors\":[", result.succeeded, result.failed);
 		vs_buf_append(out, execution.failed.data, execution.failed.len);
 		vs_buf_printf(out, "],\"duration_ms\":%.3f}\n", (double)(vs_clock_mono_ns() - start) * 1e-6);

@@ -76,10 +76,12 @@ static int explain(struct vs_call *call, struct vs_error *error)
 	struct vs_namespace *ns = NULL;
 	struct vs_ask ask = VS_ASK;
 	bool compare = false;
+	bool capped;
 	int rc = vs_ask_decode_body(call, more, &ask, error);
 	struct vs_fields fields = { call->body, "" };
 	if (rc || (rc = vs_fields_bool(&fields, "compare_exact", &compare, error)) || (rc = vs_ask_refuse_groups("", &ask, error)) ||
-	    (rc = vs_call_namespace(call, &ask.name, false, &ns, error)))
+	    (rc = vs_call_namespace(call, &ask.name, false, &ns, error)) ||
+	    (rc = vs_ask_admit(call, ns, "", &ask, &capped, error)))
 		return rc;
 	rc = ns ? vs_namespace_explain(ns, &ask.query, compare, &results, &explanation, error)
 	        : vs_ask_check_unasked(&ask, error);
@@ -95,6 +97,6 @@ static int explain(struct vs_call *call, struct vs_error *error)
 int vs_handle_query_explain(struct vs_call *call, struct vs_error *error)
 {
 	int rc = explain(call, error);
-	vs_metrics_add(call->metrics, rc ? VS_COUNT_QUERY_ERRORS : VS_COUNT_QUERIES, 1);
+	vs_call_count(call, rc ? VS_COUNT_QUERY_ERRORS : VS_COUNT_QUERIES, 1);
 	return rc;
 }

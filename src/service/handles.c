@@ -3,11 +3,26 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+
+#define DESCRIPTORS_KEPT 64 /* for all that is no namespace */
+#define DESCRIPTORS_EACH 24 /* that a large one may take */
+#define LEAST 4
+
+/* As many as the limit of descriptors bears. */
+static unsigned places(void)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < DESCRIPTORS_KEPT)
+		return LEAST;
+	rlim_t most = (limit.rlim_cur - DESCRIPTORS_KEPT) / DESCRIPTORS_EACH;
+	return most < LEAST ? LEAST : most > VS_HANDLES_MAX ? VS_HANDLES_MAX : (unsigned)most;
+}
 
 int vs_handles_init(struct vs_handles *handles, const char *data, const struct vs_namespace_options *fresh,
                     struct vs_error *error)
 {
-	*handles = (struct vs_handles){ .data = strdup(data), .fresh = *fresh };
+	*handles = (struct vs_handles){ .data = strdup(data), .fresh = *fresh, .quota = vs_quota_none(), .most = places() };
 	if (!handles->data)
 		return vs_error_set(error, VS_ENOMEM, "no memory for the service");
 	return 0;
@@ -18,7 +33,6 @@ void vs_handles_reset(struct vs_handles *handles)
 	for (unsigned i = 0; i < handles->count; i++)
 		vs_namespace_close(handles->open[i].ns);
 	handles->count = 0;
-	handles->next = 0;
 	vs_store_close(handles->store);
 	handles->store = NULL;
 }
@@ -35,10 +49,12 @@ int vs_handles_store(struct vs_handles *handles, struct vs_store **store, struct
 	int rc = 0;
 	if (!handles->store)
 		rc = vs_store_open(handles->data, VS_CREATE, &handles->store, error);
-	if (rc)
+	if (rc) {
 		handles->store = NULL;
-	else
+	} else {
 		vs_store_set_tail(handles->store, handles->tail_most);
+		vs_store_set_quota(handles->store, &handles->quota);
+	}
 	/* A folder that is missing or unfit is not the request's fault. */
 	if (rc && vs_error_http(rc) < 500)
 		rc = error->code = VS_EINTERNAL;
@@ -46,14 +62,42 @@ int vs_handles_store(struct vs_handles *handles, struct vs_store **store, struct
 	return rc;
 }
 
+static void give_up(struct vs_handles *handles, unsigned i)
+{
+	vs_namespace_close(handles->open[i].ns);
+	handles->open[i] = handles->open[--handles->count];
+}
+
+/* A free place: the one that was asked for longest ago gives way. */
 static struct vs_handle *take_place(struct vs_handles *handles)
 {
-	if (handles->count < VS_HANDLES_MAX)
-		return &handles->open[handles->count++];
-	struct vs_handle *handle = &handles->open[handles->next];
-	handles->next = (handles->next + 1) % VS_HANDLES_MAX;
-	vs_namespace_close(handle->ns);
-	return handle;
+	unsigned oldest = 0;
+	for (unsigned i = 1; i < handles->count; i++)
+		if (handles->open[i].used < handles->open[oldest].used)
+			oldest = i;
+	if (handles->count >= handles->most)
+		give_up(handles, oldest);
+	return &handles->open[handles->count++];
+}
+
+/* One that is open, and still the namespace of that name; *ns NULL: none is. */
+static int find_open(struct vs_handles *handles, const char *name, struct vs_namespace **ns, struct vs_error *error)
+{
+	*ns = NULL;
+	for (unsigned i = 0; i < handles->count; i++) {
+		struct vs_handle *handle = &handles->open[i];
+		if (strcmp(handle->name, name) != 0)
+			continue;
+		int rc = vs_namespace_refresh(handle->ns, error);
+		if (rc == VS_ESTALE) {
+			give_up(handles, i);
+			return 0;
+		}
+		handle->used = ++handles->clock;
+		*ns = handle->ns;
+		return rc;
+	}
+	return 0;
 }
 
 int vs_handles_find(struct vs_handles *handles, const char *name, bool create, struct vs_namespace **ns,
@@ -61,14 +105,11 @@ int vs_handles_find(struct vs_handles *handles, const char *name, bool create, s
 {
 	struct vs_namespace_options options = handles->fresh;
 	struct vs_store *store;
-	for (unsigned i = 0; i < handles->count; i++) {
-		if (strcmp(handles->open[i].name, name) == 0) {
-			*ns = handles->open[i].ns;
-			return 0;
-		}
-	}
+	int rc = find_open(handles, name, ns, error);
+	if (rc || *ns)
+		return rc;
 	options.flags = create ? VS_CREATE : 0;
-	int rc = vs_handles_store(handles, &store, error);
+	rc = vs_handles_store(handles, &store, error);
 	if (!rc)
 		rc = vs_namespace_open(store, name, &options, ns, error);
 	if (rc)
@@ -77,5 +118,15 @@ int vs_handles_find(struct vs_handles *handles, const char *name, bool create, s
 	strncpy(handle->name, name, sizeof(handle->name) - 1); /* an open namespace's name is at most 63 bytes */
 	handle->name[sizeof(handle->name) - 1] = '\0';
 	handle->ns = *ns;
+	handle->used = ++handles->clock;
 	return 0;
+}
+
+void vs_handles_forget(struct vs_handles *handles, const char *name)
+{
+	for (unsigned i = 0; i < handles->count; i++)
+		if (strcmp(handles->open[i].name, name) == 0) {
+			give_up(handles, i);
+			return;
+		}
 }

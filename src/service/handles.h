@@ -7,21 +7,24 @@
 
 #include "engine/vecstore.h"
 
-#define VS_HANDLES_MAX 16 /* namespaces open at once */
+#define VS_HANDLES_MAX 64 /* namespaces open at once: those asked for last; fewer where descriptors are few */
 
 struct vs_handle {
 	char name[64];
 	struct vs_namespace *ns;
+	uint64_t used; /* the clock when it was asked for last */
 };
 
 struct vs_handles {
 	char *data;            /* the data folder; owned */
 	struct vs_namespace_options fresh; /* how namespaces are made here */
 	uint32_t tail_most;    /* vs_store_set_tail */
+	struct vs_quota quota; /* vs_store_set_quota */
 	struct vs_store *store;
 	struct vs_handle open[VS_HANDLES_MAX];
 	unsigned count;
-	unsigned next; /* the one to give up when all are taken */
+	unsigned most;  /* at once */
+	uint64_t clock; /* counts what is asked for */
 };
 
 /* Opens nothing yet. VS_ENOMEM. */
@@ -33,8 +36,10 @@ void vs_handles_release(struct vs_handles *handles);
 
 /* Makes the data folder when it is missing. Errors, which must have a place, are those of the server (5xx). */
 int vs_handles_store(struct vs_handles *handles, struct vs_store **store, struct vs_error *error);
-/* Valid until the next call. VS_ENOTFOUND unless create. */
+/* Valid until the next call; its status and quotas are those of now. VS_ENOTFOUND unless create. */
 int vs_handles_find(struct vs_handles *handles, const char *name, bool create, struct vs_namespace **ns,
                     struct vs_error *error);
+/* Closes it, if it is open. */
+void vs_handles_forget(struct vs_handles *handles, const char *name);
 
 #endif

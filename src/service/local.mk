@@ -12,6 +12,7 @@ libvecstore_service_la_SOURCES += \
 	src/service/count.c \
 	src/service/execute.c \
 	src/service/estimate.c src/service/explain.c src/service/recommend.c \
+	src/service/admit.c src/service/admit.h \
 	src/service/changes.c \
 	src/service/handles.c src/service/handles.h \
 	src/service/jobs.c src/service/jobs.h \
@@ -23,6 +24,7 @@ libvecstore_service_la_SOURCES += \
 	src/service/lifetime.c src/service/lifetime.h \
 	src/service/metrics.c src/service/metrics.h src/service/metrics.tbl \
 	src/service/operations.tbl \
+	src/service/namespaces.c src/service/namespace_in.c src/service/namespace_in.h src/service/namespace_out.c src/service/namespace_out.h \
 	src/service/pages.c \
 	src/service/patch.c \
 	src/service/query.c src/service/query.h src/service/query_in.c src/service/query_out.c \
@@ -32,10 +34,13 @@ libvecstore_service_la_SOURCES += \
 	src/service/remove.c \
 	src/service/route.c src/service/route.h \
 	src/service/service.c src/service/service.h \
+	src/service/shared.c src/service/shared.h \
 	src/service/shape.c src/service/shape.h \
 	src/service/split.c src/service/split.h \
 	src/service/status.c \
 	src/service/stream.c src/service/stream.h \
+	src/service/tenants.c src/service/tenants.h \
+	src/service/usage.c \
 	src/service/target.c src/service/target.h \
 	src/service/upsert.c \
 	src/service/users.c src/service/users.h

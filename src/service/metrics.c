@@ -10,19 +10,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "base/atomics.h"
 #include "base/error.h"
-#include "base/file.h"
+#include "base/process.h"
 #include "service/route.h"
+#include "service/shared.h"
 
 #define METRICS_MAGIC UINT64_C(0x3148534d53434556) /* "VECSMSH1" */
-#define METRICS_VERSION 10u
+#define METRICS_VERSION 11u
 #define BOUNDS_MAX 16
 #define SLOTS 256u /* processes; one beyond is served, but not counted as active */
-#define LOCK_TRIES 1000
 
 static const struct {
 	const char *name;
@@ -65,8 +63,7 @@ struct shared_histogram {
 };
 
 struct vs_shared {
-	uint64_t magic;
-	uint64_t version; /* of the layout: METRICS_VERSION and the size of this struct */
+	struct vs_shared_head head;
 	uint64_t counters[VS_COUNTERS];
 	struct shared_histogram histograms[VS_HISTOGRAMS];
 	uint64_t requests[VS_OPERATIONS + 1][STATUSES];
@@ -79,8 +76,6 @@ struct vs_shared {
 
 _Static_assert(sizeof(struct vs_shared) % 8 == 0, "all words are 64 bits");
 
-#define LAYOUT ((uint64_t)METRICS_VERSION << 32 | sizeof(struct vs_shared))
-
 struct vs_metrics {
 	struct vs_shared *shared;
 	bool mapped; /* else from calloc */
@@ -89,76 +84,10 @@ struct vs_metrics {
 
 /* ---- the file ------------------------------------------------------------------------------------------- */
 
-static int map_file(const char *path, bool *foreign, struct vs_shared **shared, struct vs_error *error)
-{
-	struct vs_file file;
-	void *address = NULL;
-	uint64_t size = 0;
-	int rc = vs_file_open(&file, path, VS_FILE_WRITE | VS_FILE_CREATE, error);
-	if (!rc)
-		rc = vs_file_size(&file, &size, error);
-	*foreign = !rc && size != 0 && size != sizeof(**shared);
-	if (!rc && !*foreign && size == 0)
-		rc = vs_file_reserve(&file, 0, sizeof(**shared), error);
-	if (!rc && !*foreign)
-		rc = vs_file_map(&file, sizeof(**shared), true, &address, error);
-	vs_file_close(&file);
-	if (rc || *foreign)
-		return rc;
-	*shared = address;
-	uint64_t magic = vs_load_acquire(&(*shared)->magic);
-	*foreign = magic != 0 && (magic != METRICS_MAGIC || (*shared)->version != LAYOUT);
-	if (*foreign) {
-		vs_file_unmap(address, sizeof(**shared));
-		return 0;
-	}
-	/* Zeros are a good beginning; whoever finds them so puts the same header. */
-	vs_store_relaxed(&(*shared)->version, LAYOUT);
-	vs_store_release(&(*shared)->magic, METRICS_MAGIC);
-	return 0;
-}
-
-/* Waits for other processes that are starting, which takes them microseconds. */
-static int take_lock(struct vs_file *lock, const char *run_dir, struct vs_error *error)
-{
-	static const struct timespec pause = { 0, 1000000 };
-	char path[sizeof(lock->path)];
-	if (snprintf(path, sizeof(path), "%s/metrics.lock", run_dir) >= (int)sizeof(path))
-		return vs_error_set(error, VS_EINVAL, "the run folder's path is too long: %s", run_dir);
-	int rc = vs_file_open(lock, path, VS_FILE_WRITE | VS_FILE_CREATE, error);
-	if (rc)
-		return rc;
-	for (int i = 0; (rc = vs_file_lock(lock, error)) == VS_EBUSY && i < LOCK_TRIES; i++)
-		nanosleep(&pause, NULL);
-	if (rc)
-		vs_file_close(lock);
-	return rc;
-}
-
-static int open_shared(const char *run_dir, struct vs_shared **shared, struct vs_error *error)
-{
-	char path[sizeof(((struct vs_file *)0)->path)];
-	struct vs_file lock = VS_FILE_INIT;
-	bool foreign = false;
-	int rc = take_lock(&lock, run_dir, error);
-	if (rc)
-		return rc;
-	snprintf(path, sizeof(path), "%s/metrics.shm", run_dir); /* no longer than metrics.lock, which fitted */
-	rc = map_file(path, &foreign, shared, error);
-	if (!rc && foreign) {
-		rc = vs_file_remove(path, error);
-		if (!rc)
-			rc = map_file(path, &foreign, shared, error);
-		if (!rc && foreign)
-			rc = vs_error_set(error, VS_ECORRUPT, "%s: cannot be made anew", path);
-	}
-	vs_file_close(&lock);
-	return rc;
-}
-
 int vs_metrics_open(const char *run_dir, struct vs_metrics **metrics, struct vs_error *error)
 {
 	struct vs_metrics *m = calloc(1, sizeof(*m));
+	void *address = NULL;
 	*metrics = NULL;
 	if (!m)
 		return vs_error_set(error, VS_ENOMEM, "no memory for metrics");
@@ -166,9 +95,10 @@ int vs_metrics_open(const char *run_dir, struct vs_metrics **metrics, struct vs_
 	m->mapped = run_dir != NULL;
 	int rc = 0;
 	if (m->mapped)
-		rc = open_shared(run_dir, &m->shared, error);
-	else if (!(m->shared = calloc(1, sizeof(*m->shared))))
+		rc = vs_shared_open(run_dir, "metrics", METRICS_MAGIC, METRICS_VERSION, sizeof(*m->shared), &address, error);
+	else if (!(address = calloc(1, sizeof(*m->shared))))
 		rc = vs_error_set(error, VS_ENOMEM, "no memory for metrics");
+	m->shared = address;
 	if (rc) {
 		free(m);
 		return rc;
@@ -186,7 +116,7 @@ void vs_metrics_close(struct vs_metrics *metrics)
 		vs_store_release(&metrics->shared->slots[metrics->slot].owner, 0);
 	}
 	if (metrics->mapped)
-		vs_file_unmap(metrics->shared, sizeof(*metrics->shared));
+		vs_shared_close(metrics->shared, sizeof(*metrics->shared));
 	else
 		free(metrics->shared);
 	free(metrics);
@@ -229,37 +159,14 @@ void vs_metrics_request(struct vs_metrics *metrics, unsigned operation, int stat
 
 /* ---- who is at work -------------------------------------------------------------------------------------- */
 
-/* Process and start time in one word, so that a reused process id does not look like the old owner. 0: not alive. */
-static uint64_t identify(pid_t pid)
-{
-	char path[64];
-	char stat[1024];
-	size_t len;
-	snprintf(path, sizeof(path), "/proc/%ld/stat", (long)pid);
-	if (vs_file_load(path, stat, sizeof(stat) - 1, &len, NULL))
-		return 0;
-	stat[len] = '\0';
-	const char *field = strrchr(stat, ')'); /* field 2; the start time is field 22 */
-	for (int i = 2; field && i < 22; i++)
-		field = strchr(field + 1, ' ');
-	if (!field)
-		return 0;
-	return (uint64_t)pid << 32 | (uint32_t)strtoull(field, NULL, 10);
-}
-
-static bool is_alive(uint64_t owner)
-{
-	return owner != 0 && identify((pid_t)(owner >> 32)) == owner;
-}
-
 static void claim_slot(struct vs_metrics *metrics)
 {
-	uint64_t self = identify(getpid());
+	uint64_t self = vs_process_self();
 	metrics->slot = -2;
 	for (unsigned i = 0; self && i < SLOTS; i++) {
 		uint64_t *owner = &metrics->shared->slots[i].owner;
 		uint64_t seen = vs_load_acquire(owner);
-		if (seen != 0 && is_alive(seen))
+		if (seen != 0 && vs_process_lives(seen))
 			continue;
 		if (!__atomic_compare_exchange_n(owner, &seen, self, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
 			continue;
@@ -288,7 +195,7 @@ static uint64_t count_active(const struct vs_shared *shared)
 	uint64_t active = 0;
 	for (unsigned i = 0; i < SLOTS; i++) {
 		uint64_t n = vs_load_relaxed(&shared->slots[i].active);
-		if (n > 0 && is_alive(vs_load_acquire(&shared->slots[i].owner)))
+		if (n > 0 && vs_process_lives(vs_load_acquire(&shared->slots[i].owner)))
 			active += n;
 	}
 	return active;

@@ -57,7 +57,7 @@ int vs_handle_patch(struct vs_call *call, struct vs_error *error)
 		rc = vs_record_patch(ns, &patch, &record, error);
 	if (rc)
 		return rc;
-	vs_metrics_add(call->metrics, VS_COUNT_UPSERTS, 1);
+	vs_call_count(call, VS_COUNT_UPSERTS, 1);
 	vs_condition_tag(call, record.version);
 	vs_json_record(&call->response->body, &record);
 	vs_buf_putc(&call->response->body, '\n');

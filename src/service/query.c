@@ -102,16 +102,21 @@ static int search(struct vs_call *call, struct vs_bytes key, struct vs_error *er
 {
 	struct vs_ask ask = VS_ASK;
 	struct vs_namespace *ns = NULL;
+	bool capped;
 	bool octets = vs_call_media(call) == VS_MEDIA_OCTETS;
 	int rc = octets ? vs_ask_decode_octets(call, &ask, error) : vs_ask_decode_body(call, NULL, &ask, error);
 	if (!rc && ask.query.filter)
 		rc = vs_filter_check(ask.query.filter, error);
 	if (!rc)
 		rc = vs_call_namespace(call, &ask.name, false, &ns, error);
+	if (!rc)
+		rc = vs_ask_admit(call, ns, "", &ask, &capped, error);
 	if (!rc && !ns)
 		rc = vs_ask_check_unasked(&ask, error);
 	if (rc)
 		return rc;
+	if (capped) /* the quota is no part of the key */
+		key.len = 0;
 	return ask.grouping.field ? search_groups(call, &ask, ns, key, error) : search_plain(call, &ask, ns, key, error);
 }
 
@@ -119,6 +124,6 @@ int vs_handle_query(struct vs_call *call, struct vs_error *error)
 {
 	struct vs_bytes key = vs_query_cache_key(call);
 	int rc = repeat(call, key) ? 0 : search(call, key, error);
-	vs_metrics_add(call->metrics, rc ? VS_COUNT_QUERY_ERRORS : VS_COUNT_QUERIES, 1);
+	vs_call_count(call, rc ? VS_COUNT_QUERY_ERRORS : VS_COUNT_QUERIES, 1);
 	return rc;
 }

@@ -16,8 +16,9 @@ struct vs_ask {
 	struct vs_grouping grouping;        /* field NULL: no groups */
 	const struct vs_projection *fields; /* of the metadata; NULL: all */
 	struct vs_text name;                /* of the namespace; data NULL: not given */
+	bool any_limit;                     /* none was given */
 };
-#define VS_ASK { VS_QUERY, VS_GROUPING, NULL, { NULL, 0 } }
+#define VS_ASK { VS_QUERY, VS_GROUPING, NULL, { NULL, 0 }, false }
 
 /* Fields besides those of every query, ended by NULL. */
 #define VS_ASK_MORE_MAX 4
@@ -36,6 +37,10 @@ int vs_ask_decode_body(struct vs_call *call, const char *const *more, struct vs_
 int vs_ask_decode_octets(struct vs_call *call, struct vs_ask *ask, struct vs_error *error);
 /* VS_EINVAL when groups are asked for: only query answers them. */
 int vs_ask_refuse_groups(const char *prefix, const struct vs_ask *ask, struct vs_error *error);
+/* VS_EQUOTA for more results than the namespace's quota (ns NULL: it has none); a limit that was not given is cut to that: *capped.
+ * prefix: "" or "queries[3]." */
+int vs_ask_admit(const struct vs_call *call, const struct vs_namespace *ns, const char *prefix, struct vs_ask *ask,
+                 bool *capped, struct vs_error *error);
 /* What would be wrong if there were records: for the namespace that begins empty. */
 int vs_ask_check_unasked(const struct vs_ask *ask, struct vs_error *error);
 

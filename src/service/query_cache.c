@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "service/admit.h"
 
 #define NS_MAX 64 /* bytes of a namespace's name and its NUL */
 
@@ -63,14 +64,15 @@ struct vs_bytes vs_query_cache_key(const struct vs_call *call)
 /* ---- find and put --------------------------------------------------------------------------------------- */
 
 /* The namespace is there, this caller may still ask it, and it is as it was. */
-static bool is_right(struct vs_call *call, const char *name, const struct vs_mark *mark)
+static bool is_right(struct vs_call *call, const struct vs_answer *answer)
 {
-	const struct vs_text text = { name, strlen(name) };
+	const struct vs_text text = { answer->ns, strlen(answer->ns) };
 	struct vs_namespace *ns = NULL;
 	struct vs_mark now;
 	struct vs_error error;
-	return vs_call_namespace(call, &text, false, &ns, &error) == 0 && ns && vs_namespace_mark(ns, &now, NULL) == 0 &&
-	       memcmp(&now, mark, sizeof(now)) == 0;
+	return vs_call_namespace(call, &text, false, &ns, &error) == 0 && ns &&
+	       vs_admit_number(call, ns, VS_QUOTA_RESULTS, "limit", answer->count, &error) == 0 &&
+	       vs_namespace_mark(ns, &now, NULL) == 0 && memcmp(&now, &answer->mark, sizeof(now)) == 0;
 }
 
 static bool decode(struct vs_bytes value, struct value_head *head, struct vs_answer *answer)
@@ -96,7 +98,7 @@ bool vs_query_cache_find(struct vs_call *call, struct vs_bytes key, struct vs_an
 	struct vs_bytes value;
 	struct value_head head;
 	bool hit = key.len > 0 && vs_cache_find(call->cache, key, &value) && decode(value, &head, answer) &&
-	           is_right(call, head.ns, &head.mark);
+	           is_right(call, answer);
 	answer->ns = NULL; /* lay in head */
 	if (key.len > 0)
 		vs_metrics_add(call->metrics, hit ? VS_COUNT_CACHE_HITS : VS_COUNT_CACHE_MISSES, 1);

@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "service/admit.h"
 #include "service/query.h"
 
 #define RESULTS_MAX 10000u
@@ -84,7 +85,8 @@ static int check_together(struct vs_ask *ask, const struct given *given, struct 
 	int rc = check_groups(ask, given, error);
 	if (rc)
 		return rc;
-	if (query->limit == 0)
+	ask->any_limit = query->limit == 0;
+	if (ask->any_limit)
 		query->limit = given->limit;
 	if (query->limit + query->offset > RESULTS_MAX)
 		return fault(given->prefix, "offset", "and limit together are at most 10000", error);
@@ -339,4 +341,24 @@ int vs_ask_decode_octets(struct vs_call *call, struct vs_ask *ask, struct vs_err
 		return rc;
 	set_rescore(query, rescore);
 	return check_together(ask, &given, error);
+}
+
+int vs_ask_admit(const struct vs_call *call, const struct vs_namespace *ns, const char *prefix, struct vs_ask *ask,
+                 bool *capped, struct vs_error *error)
+{
+	struct vs_query *query = &ask->query;
+	uint64_t results = (uint64_t)query->limit + query->offset;
+	char field[64];
+	bool grouped = ask->grouping.field != NULL;
+	*capped = false;
+	if (grouped)
+		results = (uint64_t)ask->grouping.groups * ask->grouping.group_size;
+	snprintf(field, sizeof(field), "%s%s", prefix, grouped ? "groups" : "limit");
+	int rc = vs_admit_number(call, ns, VS_QUOTA_RESULTS, field, results, error);
+	/* Who did not say how many gets as many as there may be. */
+	if (rc != VS_EQUOTA || grouped || !ask->any_limit || vs_namespace_most(ns, VS_QUOTA_RESULTS) <= query->offset)
+		return rc;
+	query->limit = (uint32_t)vs_namespace_most(ns, VS_QUOTA_RESULTS) - query->offset;
+	*capped = true;
+	return 0;
 }

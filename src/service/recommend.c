@@ -117,9 +117,12 @@ static int recommend(struct vs_call *call, struct vs_error *error)
 	struct vs_results results = { 0 };
 	struct vs_namespace *ns = NULL;
 	struct vs_ask ask = VS_ASK;
+	bool capped;
 	int rc = decode(call, &ask, &given, error);
 	if (!rc)
 		rc = vs_call_namespace(call, &ask.name, false, &ns, error);
+	if (!rc)
+		rc = vs_ask_admit(call, ns, "", &ask, &capped, error);
 	if (!rc)
 		rc = ns ? vs_namespace_recommend(ns, &given, &ask.query, &results, error) : check_unasked(&given, error);
 	if (rc)
@@ -139,6 +142,6 @@ static int recommend(struct vs_call *call, struct vs_error *error)
 int vs_handle_recommend(struct vs_call *call, struct vs_error *error)
 {
 	int rc = recommend(call, error);
-	vs_metrics_add(call->metrics, rc ? VS_COUNT_QUERY_ERRORS : VS_COUNT_QUERIES, 1);
+	vs_call_count(call, rc ? VS_COUNT_QUERY_ERRORS : VS_COUNT_QUERIES, 1);
 	return rc;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "service/admit.h"
 #include "service/condition.h"
 #include "service/json_in.h"
 #include "service/json_out.h"
@@ -137,6 +138,8 @@ static int handle(struct vs_call *call, enum vs_removal kind, const char *done_n
 		rc = vs_filter_check(removal.filter.data, error);
 	if (!rc)
 		rc = vs_call_namespace(call, &removal.ns, false, &ns, error);
+	if (!rc)
+		rc = vs_admit_number(call, ns, VS_QUOTA_BATCH, "ids", removal.count, error);
 	if (!rc && removal.ids)
 		rc = remove_ids(ns, &removal, &removed, error);
 	else if (!rc && ns)
@@ -144,7 +147,7 @@ static int handle(struct vs_call *call, enum vs_removal kind, const char *done_n
 	if (rc)
 		return rc;
 	if (kind != VS_RESTORE)
-		vs_metrics_add(call->metrics, VS_COUNT_DELETES, removed.done);
+		vs_call_count(call, VS_COUNT_DELETES, removed.done);
 	encode(&call->response->body, &removal, &removed);
 	return 0;
 }

@@ -24,7 +24,7 @@ static bool matches(const struct vs_operation *operation, const struct vs_target
 			return false;
 		pattern++;
 		size_t len = strcspn(pattern, "/");
-		if (strncmp(pattern, "{id}", len) == 0 && len == 4)
+		if (*pattern == '{')
 			*id = *segment;
 		else if (len != segment->len || memcmp(pattern, segment->data, len) != 0)
 			return false;

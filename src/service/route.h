@@ -27,7 +27,7 @@ struct vs_operation {
 /* The rows of operations.tbl, in order. */
 extern const struct vs_operation vs_operations[VS_OPERATIONS];
 
-/* *id: what stands for {id}, else { NULL, 0 }. HEAD is GET. VS_ENOTFOUND when no row has the path; VS_EMETHOD when none
+/* *id: what stands for {id} or {name}, else { NULL, 0 }. HEAD is GET. VS_ENOTFOUND when no row has the path; VS_EMETHOD when none
  * has it with this method, and *allow then lists those that have ("GET, HEAD"), in arena. */
 int vs_route_find(const struct vs_target *target, const char *method, struct vs_arena *arena,
                   const struct vs_operation **operation, struct vs_text *id, const char **allow,

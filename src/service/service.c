@@ -8,6 +8,7 @@
 #include <sys/random.h>
 
 #include "base/clock.h"
+#include "service/admit.h"
 #include "service/audit.h"
 #include "service/cache.h"
 #include "service/call.h"
@@ -16,14 +17,17 @@
 #include "service/json_out.h"
 #include "service/json_vectors.h"
 #include "service/split.h"
+#include "service/tenants.h"
 #include "store/catalog.h"
 
 struct vs_service {
 	struct vs_auth *auth;
 	struct vs_audit_gate gate;
+	int64_t grace_ms;
 	struct vs_handles handles;
 	struct vs_metrics *metrics;
 	struct vs_cache *cache; /* NULL: off */
+	struct vs_tenants *tenants;
 	struct vs_json *json;
 };
 
@@ -43,10 +47,14 @@ int vs_service_open(const struct vs_service_options *options, struct vs_service 
 	if (!rc)
 		rc = vs_auth_open(&who, &s->auth, error);
 	s->handles.tail_most = options->tail_most;
+	s->handles.quota = options->quota;
+	s->grace_ms = options->grace_ms;
 	if (!rc && !(s->json = vs_json_open()))
 		rc = vs_error_set(error, VS_ENOMEM, "no memory for the service");
 	/* Figures are worth less than answers: a run folder that fails leaves them private. */
 	if (!rc && vs_metrics_open(options->run_dir, &s->metrics, error) && vs_metrics_open(NULL, &s->metrics, NULL))
+		rc = vs_error_set(error, VS_ENOMEM, "no memory for the service");
+	if (!rc && vs_tenants_open(options->run_dir, &s->tenants, error) && vs_tenants_open(NULL, &s->tenants, NULL))
 		rc = vs_error_set(error, VS_ENOMEM, "no memory for the service");
 	if (!rc && options->run_dir && options->cache_bytes > 0)
 		rc = vs_cache_open(options->run_dir, options->cache_bytes, s->metrics, &s->cache, error);
@@ -62,11 +70,14 @@ void vs_service_close(struct vs_service *service)
 {
 	if (!service)
 		return;
+	if (service->handles.store)
+		(void)vs_tenants_flush(service->tenants, service->handles.store, NULL);
 	if (service->auth)
 		vs_audit_flush(service->auth, &service->gate, true);
 	vs_auth_close(service->auth);
 	vs_handles_release(&service->handles);
 	vs_cache_close(service->cache);
+	vs_tenants_close(service->tenants);
 	vs_metrics_close(service->metrics);
 	vs_json_close(service->json);
 	free(service);
@@ -175,8 +186,12 @@ int vs_call_namespace(struct vs_call *call, const struct vs_text *ns, bool creat
 		return 0;
 	if (!rc)
 		rc = vs_namespace_set_scope(*out, call->principal.filter, &why);
-	if (rc)
-		*error = why;
+	if (!rc)
+		rc = vs_admit_enter(call, *out, name, &why);
+	if (!rc)
+		return 0;
+	*out = NULL;
+	*error = why;
 	return rc;
 }
 
@@ -188,12 +203,34 @@ int vs_call_admit(struct vs_call *call, const struct vs_text *ns, struct vs_erro
 	/* What is wrong with the name is told in its turn, after what is wrong with the body. */
 	if (!may_use(call, name) || vs_handles_find(&call->service->handles, name, false, &found, &why))
 		return 0;
-	return vs_namespace_admit(found, error);
+	int rc = vs_admit_enter(call, found, name, error);
+	return rc ? rc : vs_namespace_admit(found, error);
 }
 
 const struct vs_namespace_options *vs_call_fresh(const struct vs_call *call)
 {
 	return &call->service->handles.fresh;
+}
+
+struct vs_handles *vs_call_handles(const struct vs_call *call)
+{
+	return &call->service->handles;
+}
+
+int64_t vs_call_grace(const struct vs_call *call)
+{
+	return call->service->grace_ms;
+}
+
+void vs_call_count(struct vs_call *call, enum vs_counter counter, uint64_t n)
+{
+	vs_metrics_add(call->metrics, counter, n);
+	if (counter == VS_COUNT_QUERIES)
+		vs_tenant_count(call->tenant, VS_USAGE_QUERIES, n);
+	else if (counter == VS_COUNT_UPSERTS)
+		vs_tenant_count(call->tenant, VS_USAGE_UPSERTS, n);
+	else if (counter == VS_COUNT_DELETES)
+		vs_tenant_count(call->tenant, VS_USAGE_DELETES, n);
 }
 
 /* ---- one request ---------------------------------------------------------------------------------------- */
@@ -306,6 +343,7 @@ void vs_service_handle(struct vs_service *service, const struct vs_request *requ
 		.cache = service->cache,
 		.auth = service->auth,
 		.gate = &service->gate,
+		.tenants = service->tenants,
 	};
 	begin(response);
 	vs_metrics_begin(service->metrics);
@@ -314,8 +352,14 @@ void vs_service_handle(struct vs_service *service, const struct vs_request *requ
 	if (rc) {
 		error.code = rc;
 		put_error(response, &error);
+		if (response->status == 429)
+			response->retry_after = call.retry_after;
 	}
 	vs_audit_call(&call, rc);
+	if (!response->stream)
+		vs_admit_leave(&call, response->body.len);
+	else
+		vs_tenant_count(call.tenant, VS_USAGE_BYTES_OUT, response->body.len);
 	json_object_put(call.body);
 	unsigned row = call.operation ? (unsigned)(call.operation - vs_operations) : VS_OPERATIONS;
 	vs_metrics_request(service->metrics, row, response->status, seconds_since(start));

@@ -34,6 +34,8 @@ struct vs_service_options {
 	const char *jwt_audience;
 	struct vs_namespace_options fresh; /* for namespaces made on first use; flags are not looked at */
 	uint32_t tail_most;    /* vs_store_set_tail */
+	struct vs_quota quota; /* vs_store_set_quota */
+	int64_t grace_ms;      /* until a deleted namespace goes */
 };
 
 /* Opens lazily: the first request opens the store. Never fails but for memory, and for wrong files of users and jwt_keys. When run_dir cannot be used, metrics are
@@ -83,6 +85,8 @@ void vs_service_handle(struct vs_service *service, const struct vs_request *requ
 /* Once body was sent: makes its next piece. False when there is none. After a fault the last piece is a line with the error,
  * which is in response->error, too. The request's arena and strings must still be there. */
 bool vs_service_more(struct vs_response *response);
+/* The answer was sent, or given up. */
+void vs_service_end(struct vs_response *response);
 /* Answers with error alone, for a request that the program could not even read (a body too large or cut short). */
 void vs_service_refuse(struct vs_service *service, const struct vs_request *request, const struct vs_error *error,
                        struct vs_response *response);

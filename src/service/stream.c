@@ -2,7 +2,9 @@
 #include "service/stream.h"
 
 #include "base/arena.h"
+#include "service/admit.h"
 #include "service/json_out.h"
+#include "service/tenants.h"
 
 struct vs_stream {
 	struct vs_call call; /* of the request, without what its first piece took */
@@ -47,7 +49,15 @@ bool vs_service_more(struct vs_response *response)
 		vs_json_error(&response->body, &error);
 		vs_buf_printf(&response->body, ",\"request_id\":\"%s\"}\n", response->request_id);
 	}
+	vs_tenant_count(stream->call.tenant, VS_USAGE_BYTES_OUT, response->body.len);
 	if (rc || !more)
-		response->stream = NULL;
+		vs_service_end(response);
 	return true;
+}
+
+void vs_service_end(struct vs_response *response)
+{
+	if (response->stream)
+		vs_admit_leave(&response->stream->call, 0);
+	response->stream = NULL;
 }

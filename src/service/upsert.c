@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "service/admit.h"
 #include "service/audit.h"
 #include "service/condition.h"
 #include "service/json_in.h"
@@ -39,7 +40,7 @@ int vs_handle_upsert(struct vs_call *call, struct vs_error *error)
 		rc = vs_namespace_upsert(ns, &record, 1, &options, &result, error);
 	if (rc)
 		return rc;
-	vs_metrics_add(call->metrics, VS_COUNT_UPSERTS, 1);
+	vs_call_count(call, VS_COUNT_UPSERTS, 1);
 	struct vs_buf *out = &call->response->body;
 	vs_buf_puts(out, "{\"success\":true,\"id\":");
 	vs_json_text(out, record.id, record.id_len);
@@ -309,6 +310,8 @@ static int store(struct batch *batch, const struct vs_text *name, struct vs_upse
 	struct vs_namespace *ns = NULL;
 	struct vs_error why = { .position = -1 };
 	int rc = vs_call_namespace(batch->call, name, batch->count > 0, &ns, error);
+	if (!rc)
+		rc = vs_admit_number(batch->call, ns, VS_QUOTA_BATCH, "records", batch->seen, error);
 	if (rc || batch->count == 0)
 		return rc;
 	rc = vs_namespace_upsert(ns, batch->records, batch->count, &options, result, &why);
@@ -316,7 +319,7 @@ static int store(struct batch *batch, const struct vs_text *name, struct vs_upse
 		return 0;
 	size_t at = 0;
 	bool one = batch->count == 1 && (why.code == VS_EINVAL || why.code == VS_ETOOBIG || why.code == VS_EVERSION ||
-	                               why.code == VS_EPERM);
+	                                 why.code == VS_EPERM || why.code == VS_EQUOTA);
 	if (sscanf(why.field, "records[%zu]", &at) == 1 && at < batch->count)
 		move_error(batch, batch->places[at], &why);
 	else if (one)
@@ -342,7 +345,7 @@ int vs_handle_batch_upsert(struct vs_call *call, struct vs_error *error)
 	if (!rc && batch.failed.failed)
 		rc = vs_error_set(error, VS_ENOMEM, "stored, but no memory for the list of errors");
 	if (!rc) {
-		vs_metrics_add(call->metrics, VS_COUNT_UPSERTS, result.inserted + result.updated);
+		vs_call_count(call, VS_COUNT_UPSERTS, result.inserted + result.updated);
 		vs_buf_printf(&call->response->body, "{\"inserted\":%zu,\"updated\":%zu,\"errors\":[", result.inserted,
 		              result.updated);
 		vs_buf_append(&call->response->body, batch.failed.data, batch.failed.len);

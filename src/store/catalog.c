@@ -19,14 +19,13 @@
 
 static const struct vs_sql_kind kind = { "catalog.db", vs_catalog_sql, 0x56534331, 1 };
 
-#define ENTRY "SELECT name, folder, metric, dimension, created_at FROM namespace"
-
 enum statement { FIND, EACH, APPEND, STATEMENTS };
 
 static const char *const texts[STATEMENTS] = {
-	[FIND] = ENTRY " WHERE name = ?1",
-	[EACH] = ENTRY " ORDER BY name",
-	[APPEND] = "INSERT INTO namespace (name, folder, metric, dimension, created_at) VALUES (?1, ?2, ?3, ?4, ?5)",
+	[FIND] = VS_CATALOG_ENTRY " WHERE name = ?1",
+	[EACH] = VS_CATALOG_ENTRY " WHERE name > ?1 ORDER BY name",
+	[APPEND] = "INSERT INTO namespace (name, folder, metric, dimension, created_at, updated_at, status, delete_at, quota, "
+	           "description, metadata) VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?6, 0, ?7, ?8, ?9)",
 };
 
 /* ---- open ----------------------------------------------------------------------------------------------- */
@@ -126,6 +125,7 @@ void vs_catalog_close(struct vs_catalog *catalog)
 	vs_sql_finalize(&catalog->commit, 1);
 	vs_sql_finalize(&catalog->rollback, 1);
 	vs_sql_close(&catalog->sql);
+	free(catalog->texts);
 	free(catalog);
 }
 
@@ -150,6 +150,7 @@ int vs_catalog_commit(struct vs_catalog *catalog, struct vs_error *error)
 {
 	int rc = vs_sql_finish(&catalog->sql, catalog->commit, error);
 
+	catalog->commits++;
 	if (rc < 0)
 		vs_catalog_rollback(catalog);
 	return rc;
@@ -191,26 +192,46 @@ bool vs_catalog_folder_good(const char *folder, size_t len)
 	return len == VS_FOLDER_LEN && strspn(folder, "0123456789abcdef") == VS_FOLDER_LEN;
 }
 
-/* Copies the row; a folder's name that could lead elsewhere is a damaged catalogue. */
-static int decode_entry(struct vs_catalog *catalog, sqlite3_stmt *row, struct vs_catalog_entry *entry,
-                        struct vs_error *error)
+static bool numbers_good(sqlite3_stmt *row)
 {
-	const char *name = (const char *)sqlite3_column_text(row, 0);
-	size_t name_len = (size_t)sqlite3_column_bytes(row, 0);
-	const char *folder = (const char *)sqlite3_column_text(row, 1);
-	size_t folder_len = (size_t)sqlite3_column_bytes(row, 1);
 	int64_t metric = sqlite3_column_int64(row, 2);
 	int64_t dimension = sqlite3_column_int64(row, 3);
+	int64_t status = sqlite3_column_int64(row, 6);
 
-	if ((name == NULL || folder == NULL) && sqlite3_errcode(catalog->sql.db) == SQLITE_NOMEM)
+	return metric >= 0 && metric <= INT32_MAX && vs_metric_name((enum vs_metric)metric) != NULL && dimension >= 0 &&
+	       dimension <= UINT32_MAX && status > 0 && status <= INT32_MAX && vs_status_name((enum vs_status)status) != NULL;
+}
+
+int vs_catalog_decode(struct vs_catalog *catalog, sqlite3_stmt *row, struct vs_catalog_entry *entry,
+                      struct vs_error *error)
+{
+	const char *name = (const char *)sqlite3_column_text(row, 0);
+	const char *folder = (const char *)sqlite3_column_text(row, 1);
+	const char *quota = (const char *)sqlite3_column_text(row, 8);
+	const char *description = (const char *)sqlite3_column_text(row, 9);
+	const char *metadata = (const char *)sqlite3_column_text(row, 10);
+	size_t name_len = (size_t)sqlite3_column_bytes(row, 0);
+	size_t folder_len = (size_t)sqlite3_column_bytes(row, 1);
+	struct vs_quota most = vs_quota_none();
+
+	if ((name == NULL || folder == NULL || quota == NULL || description == NULL || metadata == NULL) &&
+	    sqlite3_errcode(catalog->sql.db) == SQLITE_NOMEM)
 		return vs_error_set(error, VS_ENOMEM, "%s: out of memory", catalog->sql.path);
 	if (name == NULL || !name_good(name, name_len) || folder == NULL || !vs_catalog_folder_good(folder, folder_len) ||
-	    metric < 0 || metric > INT32_MAX || vs_metric_name((enum vs_metric)metric) == NULL || dimension < 0 ||
-	    dimension > UINT32_MAX)
+	    !numbers_good(row) || quota == NULL || vs_quota_parse(quota, &most, NULL) < 0 || description == NULL ||
+	    metadata == NULL)
 		return vs_error_set(error, VS_ECORRUPT, "%s is damaged: the row of a namespace is absurd", catalog->sql.path);
-	*entry = (struct vs_catalog_entry){ .metric = (enum vs_metric)metric,
-		                                .dimension = (uint32_t)dimension,
-		                                .created_at = sqlite3_column_int64(row, 4) };
+	*entry = (struct vs_catalog_entry){
+		.metric = (enum vs_metric)sqlite3_column_int64(row, 2),
+		.dimension = (uint32_t)sqlite3_column_int64(row, 3),
+		.created_at = sqlite3_column_int64(row, 4),
+		.updated_at = sqlite3_column_int64(row, 5),
+		.status = (enum vs_status)sqlite3_column_int64(row, 6),
+		.delete_at = sqlite3_column_int64(row, 7),
+		.quota = most,
+		.description = description,
+		.metadata = metadata,
+	};
 	memcpy(entry->name, name, name_len);
 	memcpy(entry->folder, folder, folder_len);
 	return 0;
@@ -233,7 +254,8 @@ int vs_catalog_find(struct vs_catalog *catalog, const char *name, struct vs_cata
 		return rc;
 	if (rc == 0)
 		return vs_catalog_missing(name, error);
-	rc = decode_entry(catalog, find, entry, error);
+	rc = vs_catalog_decode(catalog, find, entry, error);
+	entry->description = entry->metadata = NULL;
 	sqlite3_reset(find);
 	return rc;
 }
@@ -248,28 +270,52 @@ static int invent_folder(char *folder, struct vs_error *error)
 	return 0;
 }
 
-static int insert(struct vs_catalog *catalog, const struct vs_catalog_entry *entry, struct vs_error *error)
+static int bind_texts(struct vs_catalog *catalog, sqlite3_stmt *append, const char *quota,
+                      const struct vs_catalog_fresh *fresh, struct vs_error *error)
 {
-	sqlite3_stmt *append = catalog->statements[VS_CATALOG_NAMESPACES][APPEND];
-	int rc = vs_sql_bind_text(&catalog->sql, append, 1, entry->name, strlen(entry->name), error);
+	int rc = vs_sql_bind_text(&catalog->sql, append, 7, quota, strlen(quota), error);
 
 	if (rc == 0)
+		rc = vs_sql_bind_text(&catalog->sql, append, 8, fresh->description, strlen(fresh->description), error);
+	if (rc == 0)
+		rc = vs_sql_bind_text(&catalog->sql, append, 9, fresh->metadata, strlen(fresh->metadata), error);
+	return rc;
+}
+
+static int insert(struct vs_catalog *catalog, const struct vs_catalog_entry *entry,
+                  const struct vs_catalog_fresh *fresh, struct vs_error *error)
+{
+	sqlite3_stmt *append = catalog->statements[VS_CATALOG_NAMESPACES][APPEND];
+	char quota[VS_QUOTA_TEXT];
+	int rc = vs_sql_bind_text(&catalog->sql, append, 1, entry->name, strlen(entry->name), error);
+
+	vs_quota_format(&entry->quota, quota);
+	if (rc == 0)
 		rc = vs_sql_bind_text(&catalog->sql, append, 2, entry->folder, VS_FOLDER_LEN, error);
+	if (rc == 0)
+		rc = bind_texts(catalog, append, quota, fresh, error);
 	if (rc < 0)
 		return rc;
 	sqlite3_bind_int64(append, 3, (int)entry->metric);
 	sqlite3_bind_int64(append, 4, entry->dimension);
 	sqlite3_bind_int64(append, 5, entry->created_at);
+	sqlite3_bind_int64(append, 6, (int)entry->status);
 	return vs_sql_run(&catalog->sql, append, error);
 }
 
-int vs_catalog_append(struct vs_catalog *catalog, const char *name, enum vs_metric metric, uint32_t dimension,
+int vs_catalog_append(struct vs_catalog *catalog, const struct vs_catalog_fresh *options,
                       int (*make)(void *context, const struct vs_catalog_entry *entry, struct vs_error *error),
                       void *context, struct vs_catalog_entry *entry, struct vs_error *error)
 {
-	struct vs_catalog_entry fresh = { .metric = metric, .dimension = dimension, .created_at = vs_clock_wall_ms() };
+	const char *name = options->name;
+	struct vs_catalog_entry fresh = { .metric = options->metric,
+		                              .dimension = options->dimension,
+		                              .created_at = vs_clock_wall_ms(),
+		                              .status = VS_ACTIVE,
+		                              .quota = options->quota };
 	int rc = vs_catalog_check_name(name, error);
 
+	fresh.updated_at = fresh.created_at;
 	if (rc == 0)
 		rc = invent_folder(fresh.folder, error);
 	if (rc < 0)
@@ -282,7 +328,7 @@ int vs_catalog_append(struct vs_catalog *catalog, const char *name, enum vs_metr
 	if (rc == 0)
 		rc = vs_error_set(error, VS_ECONFLICT, "there is a namespace \"%s\" already", name);
 	else if (rc == VS_ENOTFOUND)
-		rc = insert(catalog, &fresh, error);
+		rc = insert(catalog, &fresh, options, error);
 	else
 		vs_error_set(error, rc, "%s cannot be read", catalog->sql.path);
 	if (rc == 0 && make != NULL && !VS_PLANTED("folder-after-commit"))
@@ -299,16 +345,19 @@ int vs_catalog_append(struct vs_catalog *catalog, const char *name, enum vs_metr
 	return rc;
 }
 
-int vs_catalog_each(struct vs_catalog *catalog,
+int vs_catalog_each(struct vs_catalog *catalog, const char *after,
                     int (*each)(void *context, const struct vs_catalog_entry *entry, struct vs_error *error),
                     void *context, struct vs_error *error)
 {
 	sqlite3_stmt *statement = catalog->statements[VS_CATALOG_NAMESPACES][EACH];
 	struct vs_catalog_entry entry;
-	int rc;
+	int rc = vs_sql_bind_text(&catalog->sql, statement, 1, after != NULL ? after : "", after != NULL ? strlen(after) : 0,
+	                          error);
 
+	if (rc < 0)
+		return rc;
 	while ((rc = vs_sql_step(&catalog->sql, statement, error)) == 1) {
-		rc = decode_entry(catalog, statement, &entry, error);
+		rc = vs_catalog_decode(catalog, statement, &entry, error);
 		if (rc == 0)
 			rc = each(context, &entry, error);
 		if (rc != 0)

@@ -11,6 +11,8 @@
 #include <stdint.h>
 
 #include "math/metric.h"
+#include "store/policy.h"
+#include "store/usage.h"
 
 struct vs_catalog;
 struct vs_error;
@@ -23,7 +25,14 @@ struct vs_catalog_entry {
 	char folder[VS_FOLDER_LEN + 1];
 	enum vs_metric metric;
 	uint32_t dimension; /* 0: the first record fixes it */
-	int64_t created_at;
+	int64_t created_at; /* milliseconds since 1970, as the next two */
+	int64_t updated_at;
+	enum vs_status status;
+	int64_t delete_at; /* 0: never */
+	struct vs_quota quota;
+	/* NULL where nothing else is said. */
+	const char *description;
+	const char *metadata; /* a JSON object */
 };
 
 /* Opens DATA/catalog.db; with create, makes the folder, the file and "ns/" when missing. Durable when it returns.
@@ -39,18 +48,50 @@ int vs_catalog_missing(const char *name, struct vs_error *error);
 /* VS_ENOTFOUND when there is no such namespace. */
 int vs_catalog_find(struct vs_catalog *catalog, const char *name, struct vs_catalog_entry *entry,
                     struct vs_error *error);
+/* With its texts, which are valid until the next vs_catalog_show or vs_catalog_update. */
+int vs_catalog_show(struct vs_catalog *catalog, const char *name, struct vs_catalog_entry *entry,
+                    struct vs_error *error);
+
+/* A number that changes whenever something in the catalogue has changed, whoever did it. A few microseconds. */
+int vs_catalog_version(struct vs_catalog *catalog, uint64_t *version, struct vs_error *error);
+
+/* What a row begins with. */
+struct vs_catalog_fresh {
+	const char *name;
+	enum vs_metric metric;
+	uint32_t dimension;
+	struct vs_quota quota;
+	const char *description;
+	const char *metadata;
+};
 
 /* Adds a row under a fresh random folder id and returns it in *entry. VS_ECONFLICT when the name is taken, VS_EINVAL
  * for a bad one. The folder itself is made by the caller, before (see engine/generation). make is called inside the
  * transaction, with the entry to be, and its failure rolls the row back. */
-int vs_catalog_append(struct vs_catalog *catalog, const char *name, enum vs_metric metric, uint32_t dimension,
+int vs_catalog_append(struct vs_catalog *catalog, const struct vs_catalog_fresh *fresh,
                       int (*make)(void *context, const struct vs_catalog_entry *entry, struct vs_error *error),
                       void *context, struct vs_catalog_entry *entry, struct vs_error *error);
 
-/* Calls each for every namespace in order of names; stops with its first non-zero return, which it returns. */
-int vs_catalog_each(struct vs_catalog *catalog,
+/* Changes status, delete_at, quota and texts of a row, in one transaction: change gets the row as it is (with texts) and
+ * writes into it; its failure leaves all as it was. *entry is what was stored, with its texts. VS_ENOTFOUND. */
+int vs_catalog_update(struct vs_catalog *catalog, const char *name,
+                      int (*change)(void *context, struct vs_catalog_entry *entry, struct vs_error *error),
+                      void *context, struct vs_catalog_entry *entry, struct vs_error *error);
+/* Removes the row of exactly this folder, if it is there, and revokes the keys that are good for the namespace. */
+int vs_catalog_remove(struct vs_catalog *catalog, const struct vs_catalog_entry *entry, struct vs_error *error);
+
+/* Calls each, with texts, for every namespace in order of names, or for those after a name (NULL: all); stops with its
+ * first non-zero return, which it returns. */
+int vs_catalog_each(struct vs_catalog *catalog, const char *after,
                     int (*each)(void *context, const struct vs_catalog_entry *entry, struct vs_error *error),
                     void *context, struct vs_error *error);
+
+/* Adds the counts to those of the same day and folder, in one transaction. */
+int vs_catalog_add_usage(struct vs_catalog *catalog, const struct vs_usage_row *rows, size_t count,
+                         struct vs_error *error);
+/* Rows of from->day to to_day, of from's folder and name where those are not "", in order of days; as vs_catalog_each. */
+int vs_catalog_usage(struct vs_catalog *catalog, const struct vs_usage_row *from, int32_t to_day,
+                     int (*each)(void *context, const struct vs_usage_row *row), void *context, struct vs_error *error);
 
 /* Keeps others from writing the catalogue until the end: VS_EBUSY when another holds it for more than five seconds. Whoever
  * holds it may go on to take writer and graph locks. */

@@ -9,7 +9,15 @@
 #define VS_CATALOG_STATEMENTS_MAX 24 /* of one file */
 
 /* One per file that keeps tables there. */
-enum vs_catalog_part { VS_CATALOG_NAMESPACES, VS_CATALOG_JOBS, VS_CATALOG_KEYS, VS_CATALOG_AUDIT, VS_CATALOG_PARTS };
+enum vs_catalog_part {
+	VS_CATALOG_NAMESPACES,
+	VS_CATALOG_ADMIN,
+	VS_CATALOG_USAGE,
+	VS_CATALOG_JOBS,
+	VS_CATALOG_KEYS,
+	VS_CATALOG_AUDIT,
+	VS_CATALOG_PARTS
+};
 
 struct vs_catalog {
 	struct vs_sql sql;
@@ -17,7 +25,17 @@ struct vs_catalog {
 	sqlite3_stmt *commit;
 	sqlite3_stmt *rollback;
 	sqlite3_stmt *statements[VS_CATALOG_PARTS][VS_CATALOG_STATEMENTS_MAX];
+	uint64_t commits; /* by this handle: data_version tells of those by others */
+	char *texts;      /* what vs_catalog_show handed out */
 };
+
+/* The columns of a namespace that vs_catalog_decode reads. */
+#define VS_CATALOG_ENTRY                                                                                               \
+	"SELECT name, folder, metric, dimension, created_at, updated_at, status, delete_at, quota, description, metadata " \
+	"FROM namespace"
+/* Reads a row; its texts are valid until the next step. A folder's name that could lead elsewhere is a damaged catalogue. */
+int vs_catalog_decode(struct vs_catalog *catalog, sqlite3_stmt *row, struct vs_catalog_entry *entry,
+                      struct vs_error *error);
 
 /* The statements of a part, prepared at its first use and kept until the catalogue is closed. */
 int vs_catalog_prepare(struct vs_catalog *catalog, enum vs_catalog_part part, const char *const *texts, size_t count,

@@ -16,7 +16,7 @@
 #define COLUMNS                                                                                                        \
 	"SELECT id, hash, prefix, name, namespace, role, filter, created_at, expires_at, revoked_at, replaced_by FROM api_key"
 
-enum statement { FIND, GET, EACH, ANY, APPEND, REVOKE, REPLACE, VERSION, STATEMENTS };
+enum statement { FIND, GET, EACH, ANY, APPEND, REVOKE, REPLACE, STATEMENTS };
 
 static const char *const texts[STATEMENTS] = {
 	[FIND] = COLUMNS " WHERE hash = ?1",
@@ -27,7 +27,6 @@ static const char *const texts[STATEMENTS] = {
 	           "replaced_by) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 0, '')",
 	[REVOKE] = "UPDATE api_key SET revoked_at = ?2 WHERE id = ?1 AND revoked_at = 0",
 	[REPLACE] = "UPDATE api_key SET expires_at = ?2, replaced_by = ?3 WHERE id = ?1",
-	[VERSION] = "PRAGMA data_version",
 };
 
 /* ---- roles ---------------------------------------------------------------------------------------------- */
@@ -202,33 +201,19 @@ int vs_keys_each(struct vs_catalog *catalog, int (*each)(void *context, const st
 	return rc;
 }
 
-/* The number that a statement answers. */
-static int ask(struct vs_catalog *catalog, enum statement which, int64_t *number, struct vs_error *error)
+int vs_keys_any(struct vs_catalog *catalog, bool *any, struct vs_error *error)
 {
 	sqlite3_stmt **statements;
 	int rc = prepare(catalog, &statements, error);
 
+	*any = true;
 	if (rc < 0)
 		return rc;
-	rc = vs_sql_step(&catalog->sql, statements[which], error);
+	rc = vs_sql_step(&catalog->sql, statements[ANY], error);
 	if (rc > 0)
-		*number = sqlite3_column_int64(statements[which], 0);
-	sqlite3_reset(statements[which]);
+		*any = sqlite3_column_int64(statements[ANY], 0) != 0;
+	sqlite3_reset(statements[ANY]);
 	return rc < 0 ? rc : 0;
-}
-
-int vs_keys_any(struct vs_catalog *catalog, bool *any, struct vs_error *error)
-{
-	int64_t found = 1;
-	int rc = ask(catalog, ANY, &found, error);
-
-	*any = found != 0;
-	return rc;
-}
-
-int vs_keys_version(struct vs_catalog *catalog, int64_t *version, struct vs_error *error)
-{
-	return ask(catalog, VERSION, version, error);
 }
 
 /* ---- changes -------------------------------------------------------------------------------------------- */

@@ -79,8 +79,4 @@ int vs_keys_each(struct vs_catalog *catalog, int (*each)(void *context, const st
 /* There is or was a key. */
 int vs_keys_any(struct vs_catalog *catalog, bool *any, struct vs_error *error);
 
-/* A number that is another one after every commit of another connection to the catalogue, this process's others too: what was
- * read under the same one still holds. Costs two microseconds. */
-int vs_keys_version(struct vs_catalog *catalog, int64_t *version, struct vs_error *error);
-
 #endif

@@ -46,6 +46,9 @@ static const char *const texts[VS_META_STATEMENTS] = {
 	[VS_META_APPEND_CHANGE] = "INSERT INTO change (seq, op, slot, old_slot, id) VALUES (?1, ?2, ?3, ?4,"
 	                          " CASE ?2 WHEN 2 THEN coalesce(?5, (SELECT id FROM record WHERE slot = ?3)) END)",
 	[VS_META_TRIM] = "DELETE FROM change WHERE seq <= ?1",
+	[VS_META_PAGES] = "PRAGMA page_count",
+	[VS_META_FREE_PAGES] = "PRAGMA freelist_count",
+	[VS_META_PAGE_SIZE] = "PRAGMA page_size",
 };
 
 /* ---- create, open --------------------------------------------------------------------------------------- */
@@ -245,6 +248,30 @@ int vs_meta_checkpoint(struct vs_meta *meta, struct vs_error *error)
 uint64_t vs_meta_bytes(struct vs_meta *meta)
 {
 	return vs_sql_bytes(&meta->sql);
+}
+
+static int read_number(struct vs_meta *meta, enum vs_meta_statement which, uint64_t *number, struct vs_error *error)
+{
+	int rc = vs_sql_step(&meta->sql, meta->statements[which], error);
+
+	if (rc < 0)
+		return rc;
+	*number = (uint64_t)sqlite3_column_int64(meta->statements[which], 0);
+	sqlite3_reset(meta->statements[which]);
+	return 0;
+}
+
+int vs_meta_used(struct vs_meta *meta, uint64_t *bytes, struct vs_error *error)
+{
+	uint64_t pages = 0, unused = 0, page = 0;
+	int rc = read_number(meta, VS_META_PAGES, &pages, error);
+
+	if (rc == 0)
+		rc = read_number(meta, VS_META_FREE_PAGES, &unused, error);
+	if (rc == 0)
+		rc = read_number(meta, VS_META_PAGE_SIZE, &page, error);
+	*bytes = (pages - unused) * page;
+	return rc;
 }
 
 struct listener {

@@ -144,6 +144,8 @@ int vs_meta_trim(struct vs_meta *meta, struct vs_meta_state *state, uint64_t upt
 /* Copies the WAL back and empties it (TRUNCATE: takes the write lock, waits for readers up to the busy limit; a
  * reader that stays longer is VS_EBUSY, harmless). Only the process that holds the graph lock may call it. */
 int vs_meta_checkpoint(struct vs_meta *meta, struct vs_error *error);
+/* Inside a transaction: bytes of the pages that hold something, those of its own changes among them. */
+int vs_meta_used(struct vs_meta *meta, uint64_t *bytes, struct vs_error *error);
 /* Bytes of meta.db and its WAL. */
 uint64_t vs_meta_bytes(struct vs_meta *meta);
 /* PRAGMA quick_check and the counts against the state row; each problem is reported, 0 when it could look. */

@@ -221,20 +221,25 @@ static const struct vs_rows_row *row_at(const struct vs_rows *rows, uint32_t slo
 	return row;
 }
 
-void vs_rows_prefetch(const struct vs_rows *rows, const struct vs_hit *hits, uint32_t count)
+void vs_rows_prefetch(struct vs_rows *rows, const struct vs_hit *hits, uint32_t count)
 {
 	const uint64_t *places = places_of(rows);
 	uint32_t mapped = vs_rows_slots(rows);
+	bool cold = false;
 
 	for (uint32_t i = 0; i < count; i++)
 		if (hits[i].slot < mapped)
 			__builtin_prefetch(&places[hits[i].slot]);
 	for (uint32_t i = 0; i < count; i++) {
 		uint64_t at = hits[i].slot < mapped ? vs_load_relaxed(&places[hits[i].slot]) : 0;
-		if (at < rows->rows_len) {
-			__builtin_prefetch(rows->rows + at);
-			__builtin_prefetch(rows->rows + at + 64);
+		if (at >= rows->rows_len)
+			continue;
+		if (cold || (i == 0 && vs_file_map_cold(&rows->cold, rows->rows + at))) {
+			cold = true;
+			vs_file_map_want(rows->rows + at, sizeof(struct vs_rows_row));
 		}
+		__builtin_prefetch(rows->rows + at);
+		__builtin_prefetch(rows->rows + at + 64);
 	}
 }
 

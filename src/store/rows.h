@@ -63,8 +63,8 @@ void vs_rows_close(struct vs_rows *rows); /* NULL allowed */
 /* Maps what was copied since, if slots below next_slot could be there by now that are not mapped; looks for new files at most
  * once in a second. now_ns: of the monotonic clock. */
 void vs_rows_refresh(struct vs_rows *rows, uint32_t next_slot, uint64_t now_ns);
-/* Asks the processor for the rows of these hits, which are looked up next. */
-void vs_rows_prefetch(const struct vs_rows *rows, const struct vs_hit *hits, uint32_t count);
+/* Asks the processor, and the disk where it must, for the rows of these hits, which are looked up next. */
+void vs_rows_prefetch(struct vs_rows *rows, const struct vs_hit *hits, uint32_t count);
 /* The row of a slot that is live in the snapshot in hand; strings lie in the arena. False: ask meta.db. */
 bool vs_rows_find(const struct vs_rows *rows, uint32_t slot, struct vs_arena *arena, struct vs_meta_row *row);
 /* Slots that have a place in what is mapped, but no row there that could be believed. */

@@ -86,6 +86,7 @@ struct vs_rows {
 	unsigned char *rows;
 	size_t rows_len;
 	uint64_t looked_ns; /* when files were looked for last */
+	struct vs_file_cold cold;
 };
 
 /* Opens and maps what is there. On failure nothing is open. */

@@ -4,6 +4,7 @@
 The requests are made from doc/openapi.yaml (badfields.py), for operations to come as well."""
 
 import json
+import re
 import struct
 import urllib.parse
 
@@ -138,8 +139,8 @@ def test_bad_path(seeded, name):
     sender = Sender(OPERATIONS[name], seeded.client)
     kind, body = sender.operation.body()
     for text in ("%00", "%ff", "%c0%af", "a%", "%zz", "x" * 513, "%C3%A4" * 257, "%ed%a0%80"):
-        target = sender.operation.path.replace("{id}", text)
-        sender.refused(f"id {text:.20}", ["id", "target"], sender.send(body, kind, target))
+        target = re.sub(r"\{\w+\}", lambda _: text, sender.operation.path)
+        sender.refused(f"id {text:.20}", ["id", "name", "target"], sender.send(body, kind, target))
     sender.done(before)
 
 

@@ -28,6 +28,7 @@ pytestmark = pytest.mark.xdist_group("openapi")
 
 OPERATIONS = described.operations()
 VECTORS = {"king": [0.12, -0.4, 0.33, 0.05], "queen": [0.1, -0.38, 0.4, 0.11], "prince": [0.2, -0.3, 0.3, 0], "knave": [1, 0, 0, 1]}
+NO_QUOTAS = {"max_vectors": None, "max_requests_per_second": None, "max_concurrent_queries": None}
 LONG = 128 << 10  # bytes, beyond which a request target is refused
 
 
@@ -54,8 +55,12 @@ def own(server):
 
 
 def seed(client):
-    """What the examples speak of."""
+    """What the examples speak of; no namespace but `default`."""
     client.before_seed()
+    for name in ("shop", "frozen", "narrow"):
+        client.request("DELETE", f"/admin/namespaces/{name}?now=true")
+    client.request("PUT", "/admin/namespaces/default/status", {"status": "active"})
+    client.request("PUT", "/admin/namespaces/default/quotas", NO_QUOTAS)
     conftest.empty(client)
     records = [
         {"id": name, "vector": vector, "metadata": {"rank": 10 * place, "first": name[0]}}
@@ -161,6 +166,8 @@ def too_weak(operation, server):
 
 
 def no_such_namespace(operation, server):
+    if "{name}" in operation.path:
+        return send(operation, server.client, target=operation.target("no-such-namespace"))
     return send(operation, server.client, target=operation.target(namespace="no-such-namespace"))
 
 
@@ -197,6 +204,33 @@ def beyond_the_newest(operation, server):
 
 def not_json(operation, server):
     return send(operation, server.client, b"<a/>", "text/xml")
+
+
+def frozen_namespace(operation, server):
+    server.client.ok("POST", "/admin/namespaces", {"name": "frozen"})
+    server.client.ok("PUT", "/admin/namespaces/frozen/status", {"status": "read_only"})
+    return send(operation, server.client, target=operation.target(namespace="frozen"))
+
+
+def more_results(**body):
+    """Than the namespace may have."""
+
+    def provoke(operation, server):
+        server.client.ok("POST", "/admin/namespaces", {"name": "narrow", "quota": {"max_results_per_query": 1}})
+        return server.client.request(operation.method, operation.target(namespace="narrow"), body)
+
+    return provoke
+
+
+def twice_at_once(operation, server):
+    server.client.ok("POST", "/admin/namespaces", {"name": "narrow", "quota": {"max_requests_per_second": 1}})
+    send(operation, server.client, target=operation.target(namespace="narrow"))
+    return send(operation, server.client, target=operation.target(namespace="narrow"))
+
+
+def again(operation, server):
+    send(operation, server.client)
+    return send(operation, server.client)
 
 
 def without_waiting(operation, server):
@@ -244,13 +278,20 @@ PROVOCATIONS = {
     401: unknown_key,
     403: too_weak,
     404: no_such_namespace,
+    409: again,
     412: other_version,
     413: long_target,
     415: not_json,
+    429: twice_at_once,
     431: long_header,
 }
 # (operation, code): the same where it comes about in another way
 SPECIAL = {
+    **{(name, 403): frozen_namespace for name in OPERATIONS if "namespace_read_only" in str(OPERATIONS[name].answers.get(403))},
+    ("query", 403): more_results(id="king", limit=2),
+    ("queryExplain", 403): more_results(id="king", limit=2),
+    ("batchQuery", 403): more_results(queries=[{"id": "king", "limit": 2}]),
+    ("recommend", 403): more_results(positive=["king"], limit=2),
     ("batchUpsert", 412): other_version_in("records"),
     ("batchExecute", 412): other_version_in("operations"),
     ("listChanges", 410): beyond_the_newest,
@@ -283,6 +324,9 @@ def test_described_answer_is_given(request, name, code):
         server = request.getfixturevalue("seeded")
         seed(server.client)
         replies = [provoke(operation, server)]
+        if code == 403:
+            replies.append(too_weak(operation, server))
+            assert replies[1].status == 403, replies[1]
     for reply in replies:
         operation.check(reply)
     assert code in [reply.status for reply in replies], f"{name} describes {code}, which was not given: {replies}"
@@ -321,12 +365,12 @@ def prepared(**options):
 def broken():
     """operation -> its answers when a file of truth is damaged and openapi.json is gone."""
     for server in prepared(env={"VECSTORE_SHARE": "/nonexistent"}):
-        path = harness.generation(server.data) / "meta.db"
-        path.write_bytes(b"no database " * (path.stat().st_size // 12))
         with sqlite3.connect(server.data / "catalog.db") as db:
             db.execute("UPDATE job SET progress = 7")
         db.close()
         launch(server)
+        path = harness.generation(server.data) / "meta.db"
+        path.write_bytes(b"no database " * (path.stat().st_size // 12))
         for blind in blinded():
             yield lambda operation: [send(operation, server.client), send(operation, blind.client)]
 
@@ -353,7 +397,11 @@ def refusing():
             seed_key(server.data)
             replies[name] = send(operation, server.client)
         for name, reply in replies.items():
-            needs_it = (404 in OPERATIONS[name].answers or name == "ready") and "Job" not in name and "Key" not in name
+            admin = "admin" in OPERATIONS[name].node["tags"]
+            needs_it = (404 in OPERATIONS[name].answers and not admin and "Job" not in name) or name in (
+                "ready",
+                "getNamespaceStats",
+            )
             assert reply.status == (503 if needs_it else 200), f"{name}: {reply}"
         server.socket().rename(server.run_dir / "away")
         yield lambda operation: [replies[operation.name], send(operation, server.client)]

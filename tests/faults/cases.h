@@ -58,6 +58,9 @@ static const struct fault_case cases[] = {
 	{ "job", "default", 6, false, 0, { { WORK_UPSERT, 0, 40, 0 }, { WORK_UPSERT, 10, 15, 1 } }, { WORK_JOB, 0, 0, 0 } },
 	{ "repair", "default", 4, false, 1,
 	  { { WORK_UPSERT, 0, 2000, 0 }, { WORK_INDEX, 0, 0, 0 }, { WORK_SPOIL, 0, 0, 0 } }, { WORK_REPAIR, 0, 0, 0 } },
+	{ "bound", "default", 6, false, 0, { { WORK_UPSERT, 0, 20, 0 } }, { WORK_BOUND, 0, 0, 0 } },
+	{ "bounded", "default", 6, false, 0, { { WORK_UPSERT, 0, 20, 0 }, { WORK_BOUND, 0, 0, 0 } }, { WORK_UPSERT, 10, 60, 2 } },
+	{ "aside", "default", 6, false, 0, { { WORK_UPSERT, 0, 20, 0 } }, { WORK_SIDE, 0, 0, 0 } },
 	{ "namespace", "other", 6, true, 0, { { 0 } }, { WORK_UPSERT, 0, 1, 0 } },
 };
 #define CASES (sizeof(cases) / sizeof(cases[0]))

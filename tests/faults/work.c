@@ -363,6 +363,30 @@ static int change_keys(struct work *work, struct vs_error *error)
 	return rc;
 }
 
+static int bound(struct work *work, struct vs_error *error)
+{
+	struct vs_namespace_change change = VS_NAMESPACE_CHANGE;
+	struct vs_quota quota = vs_quota_none();
+
+	quota.most[VS_QUOTA_VECTORS] = WORK_RECORDS;
+	quota.most[VS_QUOTA_STORAGE] = 1 << 30;
+	change.quota = &quota;
+	change.description = "bounded";
+	return vs_store_change(work->store, work->name, &change, error);
+}
+
+static int make_aside(struct work *work, struct vs_error *error)
+{
+	struct vs_namespace_change change = VS_NAMESPACE_CHANGE;
+	int rc = vs_store_create(work->store, "aside", NULL, NULL, error);
+
+	change.status = VS_PENDING_DELETION;
+	change.delete_at = 1;
+	if (rc == 0)
+		rc = vs_store_change(work->store, "aside", &change, error);
+	return rc == 0 ? vs_store_reap(work->store, NULL, error) : rc;
+}
+
 /* Those that were cut off, too. */
 static int work_off(struct work *work, struct vs_error *error)
 {
@@ -421,6 +445,10 @@ int work_perform(struct work *work, const struct work_op *op, struct vs_error *e
 		return spoil(work);
 	case WORK_REPAIR:
 		return repair(work, error);
+	case WORK_BOUND:
+		return bound(work, error);
+	case WORK_SIDE:
+		return make_aside(work, error);
 	case WORK_COMPACT:
 		return vs_namespace_compact(work->ns, &one_thread, &compacted, error);
 	case WORK_KEYS:

@@ -39,6 +39,8 @@ enum work_kind {
 	WORK_REPAIR,     /* mends them, by the handle that is open */
 	WORK_COMPACT,    /* by the handle that is open */
 	WORK_KEYS,       /* keys made, rotated and revoked, each with its event */
+	WORK_BOUND,      /* sets quotas that allow all that there is */
+	WORK_SIDE,       /* makes another namespace, and deletes it at once */
 	WORK_JOB,        /* the same as a job, made and worked off */
 };
 

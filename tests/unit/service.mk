@@ -9,7 +9,8 @@ unit_tests += \
 	tests/unit/test_batch_query \
 	tests/unit/test_metrics \
 	tests/unit/test_service \
-	tests/unit/test_service_records
+	tests/unit/test_service_records \
+	tests/unit/test_tenants
 tests_unit_test_target_SOURCES = tests/unit/test_target.c
 tests_unit_test_target_LDADD = $(service_libs) $(CMOCKA_LIBS)
 tests_unit_test_codec_SOURCES = tests/unit/test_codec.c
@@ -30,3 +31,5 @@ tests_unit_test_auth_matrix_SOURCES = tests/unit/test_auth_matrix.c tests/unit/s
 tests_unit_test_auth_matrix_LDADD = $(service_libs) $(CMOCKA_LIBS)
 tests_unit_test_jwt_SOURCES = tests/unit/test_jwt.c tests/unit/service_fixture.h
 tests_unit_test_jwt_LDADD = $(service_libs) $(CMOCKA_LIBS)
+tests_unit_test_tenants_SOURCES = tests/unit/test_tenants.c tests/unit/service_fixture.h
+tests_unit_test_tenants_LDADD = $(service_libs) $(CMOCKA_LIBS)

@@ -31,7 +31,9 @@ static int reopen(bool create)
 
 static int append(const char *name)
 {
-	return vs_catalog_append(catalog, name, VS_DOT, 12, NULL, NULL, &entry, &error);
+	const struct vs_catalog_fresh fresh = { name, VS_DOT, 12, vs_quota_none(), "", "{}" };
+
+	return vs_catalog_append(catalog, &fresh, NULL, NULL, &entry, &error);
 }
 
 static void execute(const char *sql)
@@ -114,11 +116,11 @@ static void entries(void **state)
 	assert_int_equal(append("b"), 0);
 	assert_string_not_equal(entry.folder, found.folder);
 	assert_int_equal(append("z"), 0);
-	assert_int_equal(vs_catalog_each(catalog, note, list, &error), 0);
+	assert_int_equal(vs_catalog_each(catalog, NULL, note, list, &error), 0);
 	assert_string_equal(list, "bmz");
 	assert_int_equal(append("stop"), 0);
 	list[0] = '\0';
-	assert_int_equal(vs_catalog_each(catalog, note, list, &error), 7);
+	assert_int_equal(vs_catalog_each(catalog, NULL, note, list, &error), 7);
 	assert_string_equal(list, "bmstop");
 	assert_int_equal(reopen(false), 0);
 	assert_int_equal(vs_catalog_find(catalog, "m", &entry, &error), 0);
@@ -134,9 +136,10 @@ static int make_fails(void *context, const struct vs_catalog_entry *one, struct 
 
 static void make_can_refuse(void **state)
 {
+	const struct vs_catalog_fresh fresh = { "n", VS_COSINE, 0, vs_quota_none(), "", "{}" };
 	(void)state;
 	assert_int_equal(reopen(true), 0);
-	assert_int_equal(vs_catalog_append(catalog, "n", VS_COSINE, 0, make_fails, &entry, &entry, &error), VS_ENOSPC);
+	assert_int_equal(vs_catalog_append(catalog, &fresh, make_fails, &entry, &entry, &error), VS_ENOSPC);
 	assert_int_equal(vs_catalog_find(catalog, "n", &entry, &error), VS_ENOTFOUND);
 	assert_int_equal(append("n"), 0);
 }
@@ -162,7 +165,7 @@ static void created_by_many_at_once(void **state)
 		assert_int_equal(status, 0);
 	}
 	assert_int_equal(reopen(false), 0);
-	assert_int_equal(vs_catalog_each(catalog, note, list, &error), 0);
+	assert_int_equal(vs_catalog_each(catalog, NULL, note, list, &error), 0);
 	assert_string_equal(list, "abcdefgh");
 }
 
@@ -218,6 +221,9 @@ static void hostile_rows(void **state)
 		"UPDATE namespace SET folder = '0123456789ABCDEF'",
 		"UPDATE namespace SET folder = '0123456789abcdef', metric = 77",
 		"UPDATE namespace SET metric = 1, dimension = -1",
+		"UPDATE namespace SET dimension = 1, status = 0",
+		"UPDATE namespace SET status = 99",
+		"UPDATE namespace SET status = 1, quota = 'max_frobs=1'",
 	};
 	(void)state;
 
@@ -270,12 +276,72 @@ static void its_log_is_copied_back(void **state)
 	vs_catalog_close(other);
 }
 
+static int change(void *context, struct vs_catalog_entry *row, struct vs_error *where)
+{
+	(void)where;
+	if (context == NULL)
+		return vs_error_set(where, VS_ECONFLICT, "no");
+	assert_string_equal(row->description, "");
+	row->status = VS_PENDING_DELETION;
+	row->delete_at = 77;
+	row->quota.most[VS_QUOTA_BATCH] = 5;
+	row->description = "what for";
+	return 0;
+}
+
+static void changes(void **state)
+{
+	struct vs_catalog *other;
+	struct vs_catalog_entry found;
+	uint64_t before, after, elsewhere;
+	char list[100] = "";
+	(void)state;
+
+	assert_int_equal(reopen(true), 0);
+	assert_int_equal(append("a"), 0);
+	assert_int_equal(append("b"), 0);
+	assert_int_equal(vs_catalog_open(path_of("data"), false, &other, &error), 0);
+	assert_int_equal(vs_catalog_version(other, &elsewhere, &error), 0);
+	assert_int_equal(vs_catalog_version(catalog, &before, &error), 0);
+	assert_int_equal(vs_catalog_version(catalog, &after, &error), 0);
+	assert_int_equal(before, after);
+	assert_int_equal(vs_catalog_update(catalog, "c", change, list, &found, &error), VS_ENOTFOUND);
+	assert_int_equal(vs_catalog_update(catalog, "b", change, NULL, &found, &error), VS_ECONFLICT);
+	assert_int_equal(vs_catalog_version(other, &after, &error), 0);
+	assert_int_equal(elsewhere, after);
+	assert_int_equal(vs_catalog_update(catalog, "b", change, list, &found, &error), 0);
+	assert_string_equal(found.description, "what for");
+	assert_true(found.updated_at >= found.created_at);
+	/* Seen by both. */
+	assert_int_equal(vs_catalog_version(catalog, &after, &error), 0);
+	assert_int_not_equal(before, after);
+	assert_int_equal(vs_catalog_version(other, &after, &error), 0);
+	assert_int_not_equal(elsewhere, after);
+	assert_int_equal(vs_catalog_show(other, "b", &found, &error), 0);
+	assert_int_equal(found.status, VS_PENDING_DELETION);
+	assert_int_equal(found.delete_at, 77);
+	assert_int_equal(found.quota.most[VS_QUOTA_BATCH], 5);
+	assert_int_equal(found.quota.most[VS_QUOTA_VECTORS], VS_QUOTA_DEFAULT);
+	assert_string_equal(found.description, "what for");
+	assert_string_equal(found.metadata, "{}");
+	assert_int_equal(vs_catalog_each(other, "a", note, list, &error), 0);
+	assert_string_equal(list, "b");
+	/* A row goes only with its own folder. */
+	found.folder[0] = found.folder[0] == '0' ? '1' : '0';
+	assert_int_equal(vs_catalog_remove(catalog, &found, &error), 0);
+	assert_int_equal(vs_catalog_show(catalog, "b", &found, &error), 0);
+	assert_int_equal(vs_catalog_remove(catalog, &found, &error), 0);
+	assert_int_equal(vs_catalog_find(other, "b", &found, &error), VS_ENOTFOUND);
+	vs_catalog_close(other);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(opens, folder_make, teardown),
 		cmocka_unit_test_setup_teardown(names, folder_make, teardown),
 		cmocka_unit_test_setup_teardown(entries, folder_make, teardown),
+		cmocka_unit_test_setup_teardown(changes, folder_make, teardown),
 		cmocka_unit_test_setup_teardown(make_can_refuse, folder_make, teardown),
 		cmocka_unit_test_setup_teardown(created_by_many_at_once, folder_make, teardown),
 		cmocka_unit_test_setup_teardown(leftovers, folder_make, teardown),

@@ -7,10 +7,12 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -130,6 +132,47 @@ static void reserves_and_maps(void **state)
 	vs_file_unmap(NULL, 8192);
 	assert_int_equal(vs_file_map(&file, 0, false, &map, &error), 0);
 	assert_null(map);
+	vs_file_close(&file);
+}
+
+/* A map of file "a", of which nothing is in memory. False: this file system keeps it there. */
+static bool map_cold(struct vs_file *file, unsigned char **map, size_t len)
+{
+	unsigned char cached;
+	assert_int_equal(posix_fadvise(file->fd, 0, 0, POSIX_FADV_DONTNEED), 0);
+	assert_int_equal(vs_file_map(file, len, false, (void **)map, &error), 0);
+	assert_int_equal(mincore(*map, 1, &cached), 0);
+	return !(cached & 1);
+}
+
+static void cold_is_seen(void **state)
+{
+	(void)state;
+	static char data[65536];
+	struct vs_file file = VS_FILE_INIT;
+	struct vs_file_cold cold = { 0, 0 };
+	unsigned char *map;
+	memset(data, 'x', sizeof(data));
+	make(&file, "a");
+	assert_int_equal(vs_file_write(&file, data, sizeof(data), 0, &error), 0);
+	assert_int_equal(vs_file_sync(&file, &error), 0);
+	bool drops = map_cold(&file, &map, sizeof(data));
+	if (drops) {
+		assert_true(vs_file_map_cold(&cold, map + 100));
+		assert_true(vs_file_map_cold(&cold, map + 100));
+	}
+	vs_file_map_want(map + 100, 4096);
+	assert_int_equal(map[100] + map[4195], 2 * 'x');
+	assert_false(vs_file_map_cold(&cold, map + 100));
+	assert_false(vs_file_map_cold(&cold, map + 100));
+	vs_file_unmap(map, sizeof(data));
+	/* Found in memory twice, it is taken for granted once. */
+	if (map_cold(&file, &map, sizeof(data)) && drops) {
+		assert_false(vs_file_map_cold(&cold, map + 100));
+		assert_true(vs_file_map_cold(&cold, map + 100));
+	}
+	vs_file_unmap(map, sizeof(data));
+	assert_false(vs_file_map_cold(&cold, map + 100)); /* nobody can tell */
 	vs_file_close(&file);
 }
 
@@ -335,6 +378,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(opens, setup, teardown),
 		cmocka_unit_test_setup_teardown(reads_and_writes, setup, teardown),
 		cmocka_unit_test_setup_teardown(reserves_and_maps, setup, teardown),
+		cmocka_unit_test_setup_teardown(cold_is_seen, setup, teardown),
 		cmocka_unit_test_setup_teardown(unlinked_is_seen, setup, teardown),
 		cmocka_unit_test_setup_teardown(locks, setup, teardown),
 		cmocka_unit_test_setup_teardown(replaces_and_loads, setup, teardown),

@@ -106,17 +106,19 @@ static void test_dead(void **state)
 /* Few are accepted: at random, and all in one place, where a walk from elsewhere may not find them. */
 static void test_accepted_alone(void **state)
 {
-	static const uint32_t every[] = { 2, 5, 10, 50 };
-	static const enum vs_metric metrics[] = { VS_COSINE, VS_MANHATTAN };
+	static const uint32_t every[] = { 1, 2, 5, 10, 50 };
+	/* Codes of one cache line, of two, whose length a scan knows, and none. */
+	static const enum vs_metric metrics[] = { VS_COSINE, VS_EUCLIDEAN, VS_MANHATTAN };
+	static const uint32_t dims[] = { 24, 100, 24 };
 
 	(void)state;
-	for (size_t m = 0; m < 2; m++) {
+	for (size_t m = 0; m < 3; m++) {
 		struct vs_graph *graph;
 		struct fixture f;
-		fixture_init(&f, metrics[m], 24, 4000);
+		fixture_init(&f, metrics[m], dims[m], 4000);
 		graph = fixture_writer(&f);
 		fixture_link(&f, graph, 4000);
-		for (size_t i = 0; i < 4; i++) {
+		for (size_t i = 0; i < 5; i++) {
 			for (uint32_t slot = 0; slot < 4000; slot++)
 				if (slot % every[i] == 0)
 					vs_bitmap_set(&f.present, slot);

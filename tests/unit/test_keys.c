@@ -122,23 +122,35 @@ static void grants(void **state)
 static void revocation_is_seen_at_once_and_stays(void **state)
 {
 	struct vs_key found;
-	int64_t before, after;
+	uint64_t before, after;
+	int64_t when;
 	(void)state;
 
 	assert_int_equal(append(VS_ROLE_READER, "films", "", 0), 0);
-	assert_int_equal(vs_keys_version(other, &before, &error), 0);
-	assert_int_equal(vs_keys_version(other, &after, &error), 0);
+	assert_int_equal(vs_catalog_version(other, &before, &error), 0);
+	assert_int_equal(vs_catalog_version(other, &after, &error), 0);
 	assert_true(before == after);
 	assert_int_equal(vs_keys_revoke(catalog, key.id, &event, &error), 0);
-	assert_int_equal(vs_keys_version(other, &after, &error), 0);
+	assert_int_equal(vs_catalog_version(other, &after, &error), 0);
 	assert_true(before != after);
 	assert_int_equal(find(other, secret, &found), 0);
 	assert_true(found.revoked_at != 0);
-	before = found.revoked_at;
+	when = found.revoked_at;
 	assert_int_equal(vs_keys_revoke(other, key.id, &event, &error), 0);
 	assert_int_equal(find(catalog, secret, &found), 0);
-	assert_true(found.revoked_at == before);
+	assert_true(found.revoked_at == when);
 	assert_int_equal(vs_keys_revoke(catalog, "nobody", &event, &error), VS_ENOTFOUND);
+	/* With a namespace go its keys, and no others. */
+	struct vs_catalog_entry entry = { .name = "films", .folder = "0123456789abcdef" };
+	struct vs_key kept;
+	assert_int_equal(append(VS_ROLE_READER, "books", "", 0), 0);
+	kept = key;
+	assert_int_equal(append(VS_ROLE_READER, "films", "", 0), 0);
+	assert_int_equal(vs_catalog_remove(other, &entry, &error), 0);
+	assert_int_equal(vs_keys_get(catalog, key.id, &found, &error), 0);
+	assert_true(found.revoked_at != 0);
+	assert_int_equal(vs_keys_get(catalog, kept.id, &found, &error), 0);
+	assert_true(found.revoked_at == 0);
 }
 
 static void rotation_overlaps(void **state)

@@ -116,7 +116,7 @@ static struct vs_rows *reader_open(uint32_t next_slot)
 }
 
 /* All that is found is as the model says; returns how much is. */
-static uint32_t compare(const struct vs_rows *rows, uint32_t slots)
+static uint32_t compare(struct vs_rows *rows, uint32_t slots)
 {
 	uint32_t found = 0;
 

@@ -181,6 +181,12 @@ static int upsert(struct vs_batch *batch, struct vs_namespace *ns, size_t count,
 	return rc;
 }
 
+/* Of a record; a quota that no single one breaks names no field. */
+static bool is_refusal(int rc, const struct vs_error *error)
+{
+	return rc == VS_EINVAL || rc == VS_ETOOBIG || (rc == VS_EQUOTA && error->field[0] != '\0');
+}
+
 /* Commits the batch. When a record in it is refused, those before it are stored all the same. */
 static int store_until(struct vs_batch *batch, struct vs_namespace *ns, const struct vs_batch_options *options,
                        size_t *stored, struct vs_batch_result *result, struct vs_error *error)
@@ -188,7 +194,7 @@ static int store_until(struct vs_batch *batch, struct vs_namespace *ns, const st
 	size_t bad = 0;
 	int rc = upsert(batch, ns, batch->count, options, NULL, result, error);
 	*stored = rc ? 0 : batch->count;
-	if (rc != VS_EINVAL && rc != VS_ETOOBIG)
+	if (!is_refusal(rc, error))
 		return rc;
 	if (sscanf(error->field, "records[%zu]", &bad) != 1 && batch->count != 1)
 		return rc;
@@ -261,7 +267,7 @@ int vs_batch_store(struct vs_batch *batch, struct vs_namespace *ns, const struct
 		return rc;
 	if (options->stop) {
 		rc = store_until(batch, ns, options, &stored, result, error);
-		if ((rc == VS_EINVAL || rc == VS_ETOOBIG) && stored < batch->count)
+		if (rc && is_refusal(rc, error) && stored < batch->count)
 			refuse(options, &batch->items[stored], error, result);
 	} else {
 		rc = store_good(batch, ns, options, result, error);

@@ -91,7 +91,7 @@ static void check_namespace(struct check *check)
 static int each(void *context, const struct vs_namespace_info *info)
 {
 	struct check *check = context;
-	if (check->only && strcmp(check->only, info->name) != 0)
+	if (info->status == VS_DELETING || (check->only && strcmp(check->only, info->name) != 0))
 		return 0;
 	check->name = info->name;
 	check_namespace(check);
@@ -129,7 +129,7 @@ int vs_command_check(struct vs_args *args)
 	if (!rc && !check.only)
 		rc = check_store(&check, &error);
 	if (!rc)
-		rc = vs_store_each(check.store, each, &check, &error);
+		rc = vs_store_each(check.store, NULL, each, &check, &error);
 	vs_store_close(check.store);
 	if (!rc && check.only && check.namespaces == 0)
 		rc = vs_error_set(&error, VS_ENOTFOUND, "there is no namespace %s", check.only);

@@ -308,7 +308,13 @@ static int open_namespace(struct import *import, struct vs_error *error)
 	options.flags = import->dry ? 0 : VS_CREATE;
 	options.metric = import->metric = vs_args_metric(args);
 	options.quantization = vs_args_quantization(args);
-	int rc = vs_store_open(vs_args_text(args, VS_FLAG_DATA), options.flags, &import->store, error);
+	const char *quota_text = vs_args_text(args, VS_FLAG_DEFAULT_QUOTA);
+	struct vs_quota quota = vs_quota_none();
+	int rc = quota_text ? vs_quota_parse(quota_text, &quota, error) : 0;
+	if (!rc)
+		rc = vs_store_open(vs_args_text(args, VS_FLAG_DATA), options.flags, &import->store, error);
+	if (!rc)
+		vs_store_set_quota(import->store, &quota);
 	if (!rc)
 		rc = vs_namespace_open(import->store, name, &options, &import->ns, error);
 	if (rc == VS_ENOTFOUND && import->dry)

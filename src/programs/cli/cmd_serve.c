@@ -22,6 +22,7 @@
 #include "programs/cli/preflight.h"
 #include "programs/cli/supervisor.h"
 #include "service/jwt.h"
+#include "store/policy.h"
 #include "service/metrics.h"
 #include "service/users.h"
 
@@ -52,10 +53,10 @@ static int set_variable(const char *name, const char *value, struct vs_error *er
 }
 
 /* Nobody uses its bytes again: the first worker of the next server makes another. */
-static void remove_cache(const struct serve *serve)
+static void remove_shared(const struct serve *serve, const char *name)
 {
 	char path[256];
-	snprintf(path, sizeof path, "%s/cache.shm", serve->run_dir);
+	snprintf(path, sizeof path, "%s/%s", serve->run_dir, name);
 	vs_file_remove(path, NULL);
 }
 
@@ -80,6 +81,8 @@ static int export_settings(struct serve *serve, struct vs_error *error)
 		{ "VECSTORE_LOG_LEVEL", vs_args_text(args, VS_FLAG_LOG_LEVEL) },
 		{ "VECSTORE_INDEX_THREADS", vs_args_text(args, VS_FLAG_INDEX_THREADS) },
 		{ "VECSTORE_MAX_UNINDEXED", vs_args_text(args, VS_FLAG_MAX_UNINDEXED) },
+		{ "VECSTORE_DEFAULT_QUOTA", vs_args_text(args, VS_FLAG_DEFAULT_QUOTA) },
+		{ "VECSTORE_DELETE_GRACE", vs_args_text(args, VS_FLAG_DELETE_GRACE) },
 		{ "VECSTORE_COMPACT_AT", vs_args_text(args, VS_FLAG_COMPACT_AT) },
 		{ "VECSTORE_CHANGES_KEPT", vs_args_text(args, VS_FLAG_CHANGES_KEPT) },
 	};
@@ -87,7 +90,7 @@ static int export_settings(struct serve *serve, struct vs_error *error)
 	for (size_t i = 0; !rc && i < sizeof variables / sizeof variables[0]; i++)
 		rc = set_variable(variables[i].name, variables[i].value, error);
 	if (!rc && strcmp(vs_args_text(args, VS_FLAG_CACHE), "0") == 0)
-		remove_cache(serve);
+		remove_shared(serve, "cache.shm");
 	vs_log_init("vecstore", NULL, -1);
 	return rc;
 }
@@ -118,6 +121,16 @@ static int check_credentials(const struct vs_args *args, struct vs_error *error)
 	return rc;
 }
 
+static int check_quota(const struct vs_args *args, struct vs_error *error)
+{
+	const char *text = vs_args_text(args, VS_FLAG_DEFAULT_QUOTA);
+	struct vs_quota quota = vs_quota_none();
+	struct vs_error why;
+	if (!text || vs_quota_parse(text, &quota, &why) == 0)
+		return 0;
+	return vs_error_set(error, VS_EINVAL, "--default-quota: %.250s", why.text);
+}
+
 static int check_settings(struct serve *serve, struct vs_error *error)
 {
 	const struct vs_args *args = serve->args;
@@ -126,6 +139,8 @@ static int check_settings(struct serve *serve, struct vs_error *error)
 	int rc = check_tls(args, error);
 	if (!rc)
 		rc = check_credentials(args, error);
+	if (!rc)
+		rc = check_quota(args, error);
 	if (rc || !http)
 		return rc;
 	rc = vs_address_parse(http, &web->address, error);
@@ -227,7 +242,8 @@ static int take_lock(struct serve *serve, struct vs_error *error)
 static void leave(struct serve *serve)
 {
 	if (serve->lock.fd >= 0) {
-		remove_cache(serve);
+		remove_shared(serve, "cache.shm");
+		remove_shared(serve, "tenants.shm"); /* the indexer has brought its counts home */
 		if (serve->bound)
 			vs_file_remove(serve->socket, NULL);
 		vs_file_remove(serve->lock.path, NULL);
@@ -260,6 +276,8 @@ static int reload(void *context, struct vs_supervisor *sup, bool *web_changed, s
 		rc = check_tls(serve->args, error);
 	if (!rc)
 		rc = check_credentials(serve->args, error);
+	if (!rc)
+		rc = check_quota(serve->args, error);
 	if (rc)
 		return rc;
 	for (size_t i = 0; i < FIXED_FLAGS; i++) {

@@ -11,6 +11,7 @@ vecstore_SOURCES = \
 	src/programs/cli/cmd_compact.c \
 	src/programs/cli/cmd_export.c \
 	src/programs/cli/cmd_import.c \
+	src/programs/cli/cmd_ns.c \
 	src/programs/cli/cmd_jobs.c \
 	src/programs/cli/cmd_key.c src/programs/cli/local.h \
 	src/programs/cli/cmd_query.c \
@@ -18,6 +19,7 @@ vecstore_SOURCES = \
 	src/programs/cli/query_print.c src/programs/cli/query_print.h \
 	src/programs/cli/cmd_serve.c \
 	src/programs/cli/cmd_token.c \
+	src/programs/cli/cmd_usage.c \
 	src/programs/cli/cmd_version.c \
 	src/programs/cli/commands.tbl \
 	src/programs/cli/csv.c src/programs/cli/csv.h \

@@ -11,6 +11,8 @@
 #include "programs/fcgi/worker.h"
 
 #define CACHE_MIB 64ul /* as --cache of `vecstore serve` */
+#define GRACE_HOURS 168ul /* as --delete-grace */
+#define GRACE_HOURS_MAX 87600ul
 #define CACHE_MIB_MAX 4096ul
 
 static const char help[] =
@@ -26,6 +28,10 @@ static const char help[] =
     "  VECSTORE_CACHE_MB   MiB of answers kept for all workers; 0: none (64)\n"
     "  VECSTORE_MAX_UNINDEXED  vectors that may wait for the indexer before writes are\n"
     "                      refused; 0: any number (what 256 MiB hold)\n"
+    "  VECSTORE_DEFAULT_QUOTA\n"
+    "                      quotas of namespaces that have none of their own: max_vectors=N,...\n"
+    "  VECSTORE_DELETE_GRACE\n"
+    "                      hours for which a deleted namespace can be called back (168)\n"
     "  VECSTORE_METRIC     distance of a new namespace: cosine, euclidean, dot, ... (cosine)\n"
     "  VECSTORE_QUANTIZATION\n"
     "                      how vectors of a new namespace are walked: int8 or none (int8)\n"
@@ -76,6 +82,29 @@ static int get_tail(uint32_t *most)
 	return -1;
 }
 
+static int get_grace(int64_t *grace_ms)
+{
+	const char *text = get_setting("VECSTORE_DELETE_GRACE");
+	char *end = NULL;
+	unsigned long hours = text ? strtoul(text, &end, 10) : GRACE_HOURS;
+	*grace_ms = (int64_t)hours * 3600000;
+	if (!text || (text[0] >= '0' && text[0] <= '9' && !*end && hours <= GRACE_HOURS_MAX))
+		return 0;
+	vs_log(VS_LOG_ERROR, "VECSTORE_DELETE_GRACE: '%s' is no number from 0 to %lu", text, GRACE_HOURS_MAX);
+	return -1;
+}
+
+static int get_quota(struct vs_quota *quota)
+{
+	const char *text = get_setting("VECSTORE_DEFAULT_QUOTA");
+	struct vs_error error;
+	*quota = vs_quota_none();
+	if (!text || vs_quota_parse(text, quota, &error) == 0)
+		return 0;
+	vs_log(VS_LOG_ERROR, "VECSTORE_DEFAULT_QUOTA: %s", error.text);
+	return -1;
+}
+
 static int get_options(bool listening, struct vs_service_options *options)
 {
 	const char *metric = get_setting("VECSTORE_METRIC");
@@ -103,6 +132,8 @@ static int get_options(bool listening, struct vs_service_options *options)
 		vs_log(VS_LOG_ERROR, "VECSTORE_QUANTIZATION: there is none called %s", quantization);
 		return -1;
 	}
+	if (get_quota(&options->quota) || get_grace(&options->grace_ms))
+		return -1;
 	return get_tail(&options->tail_most) ? -1 : get_cache(listening, &options->cache_bytes);
 }
 
@@ -137,7 +168,7 @@ int main(int argc, char **argv)
 		return EXIT_FAILURE;
 	}
 	if (error.code)
-		vs_log(VS_LOG_WARN, "metrics are not shared: %s", error.text);
+		vs_log(VS_LOG_WARN, "figures and rates are not shared: %s", error.text);
 	int rc = 0;
 	if (listening)
 		rc = vs_fcgi_serve(&worker, STDIN_FILENO, &error);

@@ -156,6 +156,7 @@ static const char *reason(int status)
 		{ 412, "Precondition Failed" },
 		{ 413, "Content Too Large" },
 		{ 415, "Unsupported Media Type" },
+		{ 429, "Too Many Requests" },
 		{ 500, "Internal Server Error" },
 		{ 503, "Service Unavailable" },
 		{ 507, "Insufficient Storage" },
@@ -195,6 +196,7 @@ static void send(struct vs_worker *worker, const struct vs_wire *wire, bool with
 		taken = wire->write(wire->context, response->body.data, response->body.len);
 	while (with_body && taken && vs_service_more(&worker->response))
 		taken = wire->write(wire->context, response->body.data, response->body.len);
+	vs_service_end(&worker->response);
 }
 
 static void finish(struct vs_worker *worker, const struct vs_wire *wire, const struct vs_request *request)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "base/clock.h"
@@ -14,12 +15,20 @@
 #include "programs/indexer/compactor.h"
 #include "programs/indexer/runner.h"
 #include "programs/indexer/watch.h"
+#include "service/tenants.h"
 
 #define MS UINT64_C(1000000)
 #define BUSY_RETRY (100 * MS) /* another indexer has the namespace: soon it may not */
 #define FIRST_RETRY (100 * MS)
 #define LAST_RETRY (5000 * MS)
 #define SETTLE (1200 * MS) /* the engine puts off what would otherwise be done too often: at most a second */
+#define FLUSH (60000 * MS) /* counts of usage: a machine that loses its power loses as much of them */
+#define FIRST_LOOKS 32     /* of namespaces never seen, in one pass: what has changed goes on between them */
+#define SECOND_LOOKS 8     /* of those at rest, in case events were lost, each time that everything is suspected */
+#define OPEN_MOST 64       /* handles; fewer where descriptors are few: */
+#define DESCRIPTORS_KEPT 64
+#define DESCRIPTORS_EACH 32
+#define OPEN_LEAST 4
 #define LOOK_FOR_JOBS (500 * MS) /* so often while a namespace is linked */
 #define LOG_LINKED 1000    /* slots linked at once that are worth a line */
 
@@ -34,7 +43,9 @@ struct kept {
 	struct kept *next;
 	char name[64];
 	char folder[17];
-	struct vs_namespace *ns; /* NULL: to be opened */
+	struct vs_namespace *ns; /* NULL: to be opened when there is something to do */
+	uint64_t used;           /* the keeper's clock when there was */
+	bool known;              /* it was looked at once */
 	char watched[512];       /* the generation's folder */
 	int watch;               /* -1: not watched */
 	bool dirty;              /* something may be to do */
@@ -59,8 +70,24 @@ struct vs_keeper {
 	int data_watch;
 	bool data_dirty;
 	struct trouble trouble;
-	struct kept *first;
+	struct kept *first; /* in order of names */
+	struct kept **at;   /* while the catalogue is read, in the same order: where it is */
+	unsigned open, open_most;
+	uint64_t clock;
+	char second_look[64]; /* the name after which to look again */
+	struct vs_tenants *tenants; /* NULL: none are counted */
+	uint64_t flush_at;
+	bool reap; /* some namespace is to be deleted */
 };
+
+static unsigned open_most(void)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < DESCRIPTORS_KEPT)
+		return OPEN_LEAST;
+	rlim_t most = (limit.rlim_cur - DESCRIPTORS_KEPT) / DESCRIPTORS_EACH;
+	return most < OPEN_LEAST ? OPEN_LEAST : most > OPEN_MOST ? OPEN_MOST : (unsigned)most;
+}
 
 int vs_keeper_open(const struct vs_keeper_settings *settings, int watch, const volatile sig_atomic_t *stop,
                    struct vs_keeper **keeper, struct vs_error *error)
@@ -73,6 +100,9 @@ int vs_keeper_open(const struct vs_keeper_settings *settings, int watch, const v
 	(*keeper)->stop = stop;
 	(*keeper)->data_watch = -1;
 	(*keeper)->data_dirty = true;
+	(*keeper)->open_most = open_most();
+	if (settings->run_dir && vs_tenants_open(settings->run_dir, &(*keeper)->tenants, error))
+		vs_log(VS_LOG_ERROR, "usage is not counted: %s", error->text);
 	int rc = vs_compactor_open(settings, stop, &(*keeper)->compactor, error);
 	if (!rc)
 		rc = vs_runner_open(settings, stop, &(*keeper)->runner, error);
@@ -107,13 +137,33 @@ static void end_trouble(struct trouble *trouble, const char *who)
 
 /* ---- handles ---------------------------------------------------------------------------------------------- */
 
-static void close_kept(struct vs_keeper *keeper, struct kept *kept)
+/* It goes on being watched. */
+static void rest_kept(struct vs_keeper *keeper, struct kept *kept)
 {
+	keeper->open -= kept->ns != NULL;
 	vs_namespace_close(kept->ns);
 	kept->ns = NULL;
+}
+
+static void close_kept(struct vs_keeper *keeper, struct kept *kept)
+{
+	rest_kept(keeper, kept);
 	vs_watch_remove(keeper->watch, kept->watch);
 	kept->watch = -1;
 	kept->watched[0] = '\0';
+}
+
+/* Before another is opened: the one for which there was nothing to do the longest gives way. */
+static void make_room(struct vs_keeper *keeper)
+{
+	struct kept *oldest = NULL;
+	if (keeper->open < keeper->open_most)
+		return;
+	for (struct kept *kept = keeper->first; kept; kept = kept->next)
+		if (kept->ns && (!oldest || kept->used < oldest->used))
+			oldest = kept;
+	if (oldest)
+		rest_kept(keeper, oldest);
 }
 
 static void close_store(struct vs_keeper *keeper)
@@ -130,30 +180,58 @@ static void close_store(struct vs_keeper *keeper)
 	keeper->data_watch = -1;
 }
 
+static void flush_usage(struct vs_keeper *keeper)
+{
+	struct vs_error error;
+	keeper->flush_at = vs_clock_mono_ns() + FLUSH;
+	if (keeper->tenants && keeper->store && vs_tenants_flush(keeper->tenants, keeper->store, &error))
+		vs_log(VS_LOG_ERROR, "usage: %s", error.text);
+}
+
 void vs_keeper_close(struct vs_keeper *keeper)
 {
 	if (!keeper)
 		return;
 	vs_runner_close(keeper->runner);
 	vs_compactor_close(keeper->compactor);
+	flush_usage(keeper);
 	close_store(keeper);
+	vs_tenants_close(keeper->tenants);
 	free(keeper);
 }
 
 /* ---- what changed ----------------------------------------------------------------------------------------- */
 
-void vs_keeper_suspect_all(struct vs_keeper *keeper)
+/* Events were lost. */
+static void suspect_all(struct vs_keeper *keeper)
 {
 	keeper->data_dirty = true;
 	for (struct kept *kept = keeper->first; kept; kept = kept->next)
 		kept->dirty = true;
 }
 
+void vs_keeper_sweep(struct vs_keeper *keeper)
+{
+	unsigned looks = 0;
+	keeper->data_dirty = true;
+	for (struct kept *kept = keeper->first; kept; kept = kept->next)
+		kept->dirty = kept->dirty || kept->ns;
+	for (struct kept *kept = keeper->first; kept && looks < SECOND_LOOKS; kept = kept->next) {
+		if (kept->ns || strcmp(kept->name, keeper->second_look) <= 0)
+			continue;
+		kept->dirty = true;
+		looks++;
+		memcpy(keeper->second_look, kept->name, sizeof keeper->second_look);
+	}
+	if (looks == 0)
+		keeper->second_look[0] = '\0';
+}
+
 static void on_change(void *context, int folder, bool gone)
 {
 	struct vs_keeper *keeper = context;
 	if (folder < 0) {
-		vs_keeper_suspect_all(keeper);
+		suspect_all(keeper);
 		return;
 	}
 	if (folder == keeper->data_watch) {
@@ -209,14 +287,36 @@ static void watch_kept(struct vs_keeper *keeper, struct kept *kept)
 	snprintf(kept->watched, sizeof kept->watched, "%s", folder);
 }
 
+/* So small that it has no graph, and its log is copied back: as its last indexer left it. Thousands of them cost little at
+ * a start. */
+static bool is_settled(const struct kept *kept)
+{
+	const char *folder = vs_namespace_folder(kept->ns);
+	char path[600];
+	struct stat st;
+	snprintf(path, sizeof path, "%s/graph.hnsw", folder);
+	if (stat(path, &st) == 0)
+		return false;
+	snprintf(path, sizeof path, "%s/meta.db-wal", folder);
+	return stat(path, &st) != 0 || st.st_size == 0;
+}
+
 /* Until nothing is left to do, or something fails. */
 static int index_kept(struct vs_keeper *keeper, struct kept *kept, struct vs_error *error)
 {
 	struct vs_index_options options = { keeper->settings->threads, progress, kept, keeper->settings->changes_kept };
 	bool worked = true;
 	int rc = 0;
-	if (!kept->ns)
+	if (!kept->ns) {
+		make_room(keeper);
 		rc = vs_namespace_open(keeper->store, kept->name, NULL, &kept->ns, error);
+		keeper->open += rc == 0;
+	}
+	kept->used = ++keeper->clock;
+	if (!rc && !kept->known)
+		watch_kept(keeper, kept);
+	if (!rc && !kept->known && is_settled(kept))
+		return 0;
 	while (!rc && worked && !*keeper->stop) {
 		uint64_t begin = vs_clock_mono_ns();
 		watch_kept(keeper, kept);
@@ -229,6 +329,15 @@ static int index_kept(struct vs_keeper *keeper, struct kept *kept, struct vs_err
 			       (double)(vs_clock_mono_ns() - begin) / 1e9);
 	}
 	return rc > 0 ? 0 : rc; /* stopped by progress */
+}
+
+/* What usage counts by time. */
+static void measure(struct vs_keeper *keeper, struct kept *kept)
+{
+	struct vs_use use;
+	if (keeper->tenants && vs_namespace_use(kept->ns, &use, NULL) == 0)
+		vs_tenant_measure(vs_tenants_find(keeper->tenants, vs_namespace_number(kept->ns), kept->name), use.vectors,
+		                  use.storage_bytes);
 }
 
 static void tend(struct vs_keeper *keeper, struct kept *kept, uint64_t now)
@@ -247,10 +356,13 @@ static void tend(struct vs_keeper *keeper, struct kept *kept, uint64_t now)
 		close_kept(keeper, kept);
 		rc = index_kept(keeper, kept, &error);
 	}
+	kept->known = true;
 	if (rc == 0) {
 		end_trouble(&kept->trouble, who);
-		if (kept->ns)
+		if (kept->ns) {
+			measure(keeper, kept);
 			vs_compactor_offer(keeper->compactor, kept->ns, kept->name);
+		}
 	} else if (rc == VS_EBUSY) {
 		note_trouble(&kept->trouble, who, &error, BUSY_RETRY);
 	} else {
@@ -264,11 +376,17 @@ static void tend(struct vs_keeper *keeper, struct kept *kept, uint64_t now)
 static int list(void *context, const struct vs_namespace_info *info)
 {
 	struct vs_keeper *keeper = context;
-	for (struct kept *kept = keeper->first; kept; kept = kept->next) {
-		if (strcmp(kept->folder, info->folder) == 0 && strcmp(kept->name, info->name) == 0) {
-			kept->listed = true;
-			return 0;
-		}
+	/* What is to be deleted now is let go of. */
+	if (info->status == VS_DELETING || (info->status == VS_PENDING_DELETION && info->delete_at <= vs_clock_wall_ms())) {
+		keeper->reap = true;
+		return 0;
+	}
+	while (*keeper->at && strcmp((*keeper->at)->name, info->name) < 0)
+		keeper->at = &(*keeper->at)->next;
+	struct kept *there = *keeper->at;
+	if (there && strcmp(there->name, info->name) == 0 && strcmp(there->folder, info->folder) == 0) {
+		there->listed = true;
+		return 0;
 	}
 	struct kept *kept = calloc(1, sizeof *kept);
 	if (!kept)
@@ -278,8 +396,8 @@ static int list(void *context, const struct vs_namespace_info *info)
 	kept->watch = -1;
 	kept->dirty = kept->listed = true;
 	kept->keeper = keeper;
-	kept->next = keeper->first;
-	keeper->first = kept;
+	kept->next = *keeper->at;
+	*keeper->at = kept;
 	return 0;
 }
 
@@ -295,6 +413,15 @@ static void drop_unlisted(struct vs_keeper *keeper)
 		close_kept(keeper, kept);
 		free(kept);
 	}
+}
+
+static int reap(struct vs_keeper *keeper, struct vs_error *error)
+{
+	unsigned removed = 0;
+	int rc = vs_store_reap(keeper->store, &removed, error);
+	if (removed > 0)
+		vs_log(VS_LOG_INFO, "%u namespace%s deleted", removed, removed == 1 ? "" : "s");
+	return rc;
 }
 
 /* Opens the store, or again when another folder took the place of the one that is open, and reads the catalogue. */
@@ -319,7 +446,9 @@ static int look_at_data(struct vs_keeper *keeper, struct vs_error *error)
 	keeper->inode = st.st_ino;
 	for (struct kept *kept = keeper->first; kept; kept = kept->next)
 		kept->listed = false;
-	rc = vs_store_each(keeper->store, list, keeper, error);
+	keeper->reap = false;
+	keeper->at = &keeper->first;
+	rc = vs_store_each(keeper->store, NULL, list, keeper, error);
 	if (rc == VS_ENOMEM)
 		return vs_error_set(error, rc, "no memory for the list of namespaces");
 	/* Namespaces need not wait until the catalogue's log can be copied back. */
@@ -329,6 +458,8 @@ static int look_at_data(struct vs_keeper *keeper, struct vs_error *error)
 		drop_unlisted(keeper);
 	else
 		close_store(keeper);
+	if (rc == 0 && keeper->reap)
+		rc = reap(keeper, error);
 	return rc;
 }
 
@@ -352,13 +483,22 @@ uint64_t vs_keeper_pass(struct vs_keeper *keeper)
 			note_trouble(&keeper->trouble, keeper->settings->data, &error, 0);
 	}
 	sooner(&when, keeper->trouble.retry_at);
+	unsigned looks = 0;
 	if (keeper->store && (look || (keeper->jobs_at > 0 && keeper->jobs_at <= now)))
 		offer_jobs(keeper);
 	sooner(&when, keeper->jobs_at);
 	for (struct kept *kept = keeper->first; kept && !*keeper->stop; kept = kept->next) {
+		if (!kept->known && looks++ >= FIRST_LOOKS) {
+			when = now;
+			continue;
+		}
 		tend(keeper, kept, now);
 		sooner(&when, kept->trouble.retry_at);
 		sooner(&when, kept->settle_at);
 	}
+	if (keeper->tenants && keeper->flush_at <= now)
+		flush_usage(keeper);
+	if (keeper->tenants)
+		sooner(&when, keeper->flush_at);
 	return when;
 }

@@ -17,6 +17,7 @@ struct vs_keeper_settings {
 	unsigned threads;      /* for linking; 0: one per core */
 	unsigned compact_at;   /* per cent of the slots that are dead; 0: never */
 	unsigned changes_kept; /* of each change log; 0: as many as the library says */
+	const char *run_dir;   /* where tenants.shm lies; NULL: nothing is counted */
 };
 
 /* Settings and stop must live as long as the keeper. *stop non-zero ends work soon, cleanly. watch: of vs_watch_open. */
@@ -26,8 +27,8 @@ void vs_keeper_close(struct vs_keeper *keeper); /* NULL allowed */
 
 /* Notes what changed, from the watch's events. */
 void vs_keeper_notice(struct vs_keeper *keeper);
-/* Looks at everything at the next pass, as if it had changed. */
-void vs_keeper_suspect_all(struct vs_keeper *keeper);
+/* Looks again, at the next pass, at what is open, at the catalogue, and at a few of the namespaces that are at rest. */
+void vs_keeper_sweep(struct vs_keeper *keeper);
 
 /* Does what there is to do. Returns when (vs_clock_mono_ns) to come again if nothing changes before; UINT64_MAX:
  * never. */

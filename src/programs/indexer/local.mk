@@ -6,5 +6,5 @@ vecstore_indexer_SOURCES = \
 	src/programs/indexer/main.c \
 	src/programs/indexer/runner.c src/programs/indexer/runner.h \
 	src/programs/indexer/watch.c src/programs/indexer/watch.h
-vecstore_indexer_LDADD = $(core_libs)
+vecstore_indexer_LDADD = $(service_libs)
 EXTRA_DIST += src/programs/indexer/README.md

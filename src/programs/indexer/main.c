@@ -65,6 +65,7 @@ static int usage(FILE *out, int status)
 	    "  --data DIR  the data folder (default: $VECSTORE_DATA, else ./data)\n"
 	    "  --version   print the version\n"
 	    "  --help      print this\n\n"
+	    "VECSTORE_RUN_DIR is the run folder, whose counts of usage it keeps.\n"
 	    "VECSTORE_INDEX_THREADS limits its threads (default: one per core).\n"
 	    "VECSTORE_COMPACT_AT is the share of dead slots in per cent at which it compacts (default: 25; 0: never).\n"
 	    "VECSTORE_CHANGES_KEPT says how many changes of a namespace are kept at least (default: 100000).\n",
@@ -98,7 +99,7 @@ static int read_settings(int argc, char **argv, struct vs_keeper_settings *setti
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
-	*settings = (struct vs_keeper_settings){ getenv("VECSTORE_DATA"), 0, COMPACT_AT, 0 };
+	*settings = (struct vs_keeper_settings){ getenv("VECSTORE_DATA"), 0, COMPACT_AT, 0, getenv("VECSTORE_RUN_DIR") };
 	opterr = 0;
 	for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
 		if (c == 'h')
@@ -120,6 +121,8 @@ static int read_settings(int argc, char **argv, struct vs_keeper_settings *setti
 	}
 	if (!settings->data || !*settings->data)
 		settings->data = "./data";
+	if (settings->run_dir && !*settings->run_dir)
+		settings->run_dir = NULL;
 	if (read_number("VECSTORE_INDEX_THREADS", 1, THREADS_MAX, &settings->threads) ||
 	    read_number("VECSTORE_COMPACT_AT", 0, 100, &settings->compact_at) ||
 	    read_number("VECSTORE_CHANGES_KEPT", 1, CHANGES_KEPT_MAX, &settings->changes_kept))
@@ -147,7 +150,7 @@ static void loop(struct vs_keeper *keeper, int watch)
 	while (!stopping) {
 		vs_keeper_notice(keeper);
 		if (vs_clock_mono_ns() >= sweep) {
-			vs_keeper_suspect_all(keeper);
+			vs_keeper_sweep(keeper);
 			sweep = vs_clock_mono_ns() + SWEEP;
 		}
 		uint64_t when = vs_keeper_pass(keeper);

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the administrator allows, held to in every process: a write looks at the catalogue while it has the writer lock, and
+ * who changes something there takes that lock once afterwards (vs_store_change). So a write is either over before the
+ * change is acknowledged, or knows of it.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/write.h"
+
+int vs_namespace_refresh(struct vs_namespace *ns, struct vs_error *error)
+{
+	struct vs_catalog *catalog = ns->store->catalog;
+	struct vs_catalog_entry entry;
+	uint64_t version;
+	int rc = vs_catalog_version(catalog, &version, error);
+
+	if (rc < 0 || version == ns->entry_version)
+		return rc;
+	rc = vs_catalog_find(catalog, ns->entry.name, &entry, error);
+	if (rc == VS_ENOTFOUND || (rc == 0 && strcmp(entry.folder, ns->entry.folder) != 0))
+		return vs_error_set(error, VS_ESTALE, "namespace %s has been deleted", ns->entry.name);
+	if (rc < 0)
+		return rc;
+	ns->entry = entry;
+	ns->entry_version = version;
+	return 0;
+}
+
+enum vs_status vs_namespace_status(const struct vs_namespace *ns)
+{
+	return ns->entry.status;
+}
+
+uint64_t vs_namespace_most(const struct vs_namespace *ns, enum vs_quota_kind kind)
+{
+	return (uint64_t)vs_quota_most(&ns->entry.quota, &ns->store->quota, kind);
+}
+
+uint64_t vs_namespace_number(const struct vs_namespace *ns)
+{
+	return strtoull(ns->entry.folder, NULL, 16);
+}
+
+void vs_store_set_quota(struct vs_store *store, const struct vs_quota *quota)
+{
+	store->quota = *quota;
+}
+
+/* ---- sizes ---------------------------------------------------------------------------------------------- */
+
+/* As vectors.f32 keeps them. */
+static uint64_t row_bytes(uint32_t dimension)
+{
+	return dimension != 0 ? ((uint64_t)dimension * sizeof(float) + 8 + 63) / 64 * 64 : 0;
+}
+
+/* Inside a transaction. slots: used, those to be appended among them. */
+static int measure(struct vs_meta *meta, const struct vs_meta_state *state, uint64_t slots, uint64_t *bytes,
+                   struct vs_error *error)
+{
+	int rc = vs_meta_used(meta, bytes, error);
+
+	*bytes += slots * row_bytes(state->dimension);
+	return rc;
+}
+
+int vs_namespace_use(struct vs_namespace *ns, struct vs_use *use, struct vs_error *error)
+{
+	struct vs_meta_state state;
+	int rc = vs_namespace_begin(ns, &state, error);
+
+	if (rc < 0)
+		return rc;
+	use->vectors = state.active + state.deleted;
+	use->dimension = state.dimension;
+	rc = measure(ns->generation.meta, &state, state.next_slot, &use->storage_bytes, error);
+	vs_namespace_end(ns);
+	return rc;
+}
+
+/* ---- writes --------------------------------------------------------------------------------------------- */
+
+static int check_status(const struct vs_namespace *ns, struct vs_error *error)
+{
+	switch (ns->entry.status) {
+	case VS_READ_ONLY:
+		return vs_error_set(error, VS_EFROZEN, "namespace %s is read-only", ns->entry.name);
+	case VS_PENDING_DELETION:
+	case VS_DELETING:
+		return vs_error_set(error, VS_EFROZEN, "namespace %s is to be deleted", ns->entry.name);
+	default:
+		return 0;
+	}
+}
+
+int vs_write_begin_allowed(struct vs_write *write, struct vs_namespace *ns, size_t cap, struct vs_error *error)
+{
+	int rc = vs_write_begin(write, ns, cap, error);
+
+	if (rc < 0)
+		return rc;
+	rc = vs_namespace_refresh(ns, error);
+	if (rc == 0)
+		rc = check_status(ns, error);
+	if (rc < 0)
+		vs_write_rollback(write);
+	return rc;
+}
+
+int vs_write_admit_record(const struct vs_write *write, struct vs_place *place, struct vs_error *error)
+{
+	uint64_t most = vs_namespace_most(write->ns, VS_QUOTA_VECTORS);
+
+	if (most == 0 || write->state.active + write->state.deleted < most)
+		return 0;
+	return vs_error_at(error, VS_EQUOTA, vs_place_field(place, "id"), -1,
+	                   "the namespace may have %llu records (max_vectors), and has them", (unsigned long long)most);
+}
+
+int vs_write_admit_dimension(const struct vs_write *write, struct vs_place *place, uint32_t dimension,
+                             struct vs_error *error)
+{
+	uint64_t most = vs_namespace_most(write->ns, VS_QUOTA_DIMENSION);
+
+	if (most == 0 || dimension <= most)
+		return 0;
+	return vs_error_at(error, VS_EQUOTA, vs_place_field(place, "vector"), -1,
+	                   "%u numbers; the namespace may have %llu (max_dimension)", dimension, (unsigned long long)most);
+}
+
+int vs_write_admit_bytes(const struct vs_write *write, struct vs_error *error)
+{
+	uint64_t most = vs_namespace_most(write->ns, VS_QUOTA_STORAGE);
+	uint64_t bytes;
+	int rc;
+
+	if (most == 0 || write->count == 0)
+		return 0;
+	rc = measure(write->meta, &write->state, (uint64_t)write->first + write->count, &bytes, error);
+	if (rc < 0 || bytes <= most)
+		return rc;
+	return vs_error_set(error, VS_EQUOTA,
+	                    "the namespace would have %llu bytes of records and vectors; it may have %llu (max_storage_bytes)",
+	                    (unsigned long long)bytes, (unsigned long long)most);
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* vecstore usage: the table usage as CSV, whether a server runs or not. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* strptime */
+#endif
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/error.h"
+#include "engine/vecstore.h"
+#include "programs/cli/args.h"
+
+static int read_day(const struct vs_args *args, enum vs_flag flag, const char *name, int32_t *day, struct vs_error *error)
+{
+	const char *text = vs_args_text(args, flag);
+	struct tm tm = { .tm_mday = 1 };
+	char again[16];
+	if (!text)
+		return 0;
+	const char *end = strptime(text, "%Y-%m-%d", &tm);
+	time_t when = end && !*end ? timegm(&tm) : -1;
+	if (when < 0 || strftime(again, sizeof again, "%Y-%m-%d", &tm) != 10 || strcmp(again, text) != 0)
+		return vs_error_set(error, VS_EINVAL, "%s: '%.40s' is no day such as 2026-01-31", name, text);
+	*day = (int32_t)(when / 86400);
+	return 0;
+}
+
+/* Names need no quotes: they hold a-z, 0-9, - and _. */
+static int print_row(void *context, const struct vs_usage_row *row)
+{
+	time_t when = (time_t)row->day * 86400;
+	struct tm tm;
+	char day[16];
+	(void)context;
+	gmtime_r(&when, &tm);
+	strftime(day, sizeof day, "%Y-%m-%d", &tm);
+	printf("%s,%s,%s", day, row->name, row->folder);
+	for (int kind = 0; kind < VS_USAGES; kind++)
+		if (kind != VS_USAGE_VECTOR_MS)
+			printf(",%" PRIu64, row->counts[kind]);
+	printf(",%.6f\n", (double)row->counts[VS_USAGE_VECTOR_MS] / 3600000.0);
+	return 0;
+}
+
+static void print_head(void)
+{
+	fputs("day,namespace,namespace_id", stdout);
+	for (int kind = 0; kind < VS_USAGES; kind++)
+		if (kind != VS_USAGE_VECTOR_MS)
+			printf(",%s", vs_usage_name((enum vs_usage_kind)kind));
+	fputs(",vector_hours\n", stdout);
+}
+
+int vs_command_usage(struct vs_args *args)
+{
+	const char *name = vs_args_text(args, VS_FLAG_ONLY_NAMESPACE);
+	struct vs_usage_row from = { .day = 0 };
+	int32_t to_day = INT32_MAX;
+	struct vs_store *store = NULL;
+	struct vs_error error;
+	int rc = read_day(args, VS_FLAG_FROM, "--from", &from.day, &error);
+	if (!rc)
+		rc = read_day(args, VS_FLAG_TO, "--to", &to_day, &error);
+	snprintf(from.name, sizeof from.name, "%s", name ? name : "");
+	if (!rc)
+		rc = vs_store_open(vs_args_text(args, VS_FLAG_DATA), 0, &store, &error);
+	if (!rc) {
+		print_head();
+		rc = vs_store_usage(store, &from, to_day, print_row, NULL, &error);
+	}
+	if (rc)
+		fprintf(stderr, "vecstore: %s\n", error.text);
+	vs_store_close(store);
+	return rc ? 1 : 0;
+}

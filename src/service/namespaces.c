@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Handlers of /admin/namespaces and /admin/stats. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "service/base64.h"
+#include "service/handles.h"
+#include "service/json_out.h"
+#include "service/namespace_in.h"
+#include "service/namespace_out.h"
+#include "service/tenants.h"
+
+#define PAGE_DEFAULT 100
+#define PAGE_MAX 1000
+#define CURSOR_MAX 128
+#define CURSOR_VERSION 1 /* first byte of a cursor; the last name of the page follows */
+
+static const char *const no_parameters[] = { NULL };
+
+/* ---- one, as it is now ------------------------------------------------------------------------------------ */
+
+static void put_one(struct vs_call *call, const struct vs_namespace_info *info)
+{
+	struct vs_handles *handles = vs_call_handles(call);
+	struct vs_namespace_now now = { .defaults = &handles->quota };
+	struct vs_namespace *ns = NULL;
+	struct vs_use use;
+	if (vs_handles_find(handles, info->name, false, &ns, &(struct vs_error){ 0 }) == 0 && vs_namespace_use(ns, &use, NULL) == 0)
+		now.use = &use;
+	if (ns)
+		now.at_work = vs_tenants_at_work(call->tenants, vs_tenants_find(call->tenants, vs_namespace_number(ns), info->name));
+	vs_namespace_encode(&call->response->body, info, &now);
+}
+
+/* Texts are copied: opening the namespace asks the store again. */
+static int keep(struct vs_call *call, struct vs_namespace_info *info, struct vs_error *error)
+{
+	struct vs_arena *arena = call->request->arena;
+	info->description = vs_arena_dup(arena, info->description, strlen(info->description));
+	info->metadata = vs_arena_dup(arena, info->metadata, strlen(info->metadata));
+	if (!info->description || !info->metadata)
+		return vs_error_set(error, VS_ENOMEM, "no memory for the description of a namespace");
+	return 0;
+}
+
+static int show(struct vs_call *call, const char *name, struct vs_error *error)
+{
+	struct vs_store *store;
+	struct vs_namespace_info info;
+	int rc = vs_call_store(call, &store, error);
+	if (!rc)
+		rc = vs_store_find(store, name, &info, error);
+	if (!rc)
+		rc = keep(call, &info, error);
+	if (rc)
+		return rc;
+	put_one(call, &info);
+	vs_buf_putc(&call->response->body, '\n');
+	return 0;
+}
+
+int vs_handle_namespace(struct vs_call *call, struct vs_error *error)
+{
+	int rc = vs_target_check(&call->target, no_parameters, error);
+	return rc ? rc : show(call, call->id.data, error);
+}
+
+/* ---- create and change ------------------------------------------------------------------------------------ */
+
+int vs_handle_namespace_create(struct vs_call *call, struct vs_error *error)
+{
+	struct vs_setup setup = { .options = *vs_call_fresh(call) };
+	struct vs_store *store;
+	int rc = vs_target_check(&call->target, no_parameters, error);
+	if (!rc)
+		rc = vs_setup_decode(call, &setup, error);
+	call->ns = setup.name.data;
+	if (!rc)
+		rc = vs_call_store(call, &store, error);
+	if (!rc)
+		rc = vs_store_create(store, setup.name.data, &setup.options, &setup.change, error);
+	return rc ? rc : show(call, setup.name.data, error);
+}
+
+static int change(struct vs_call *call, int (*decode)(struct vs_call *, struct vs_setup *, struct vs_error *),
+                  struct vs_error *error)
+{
+	struct vs_setup setup = { .name = { NULL, 0 } };
+	struct vs_store *store;
+	int rc = vs_target_check(&call->target, no_parameters, error);
+	if (!rc)
+		rc = decode(call, &setup, error);
+	if (setup.change.status == VS_PENDING_DELETION)
+		setup.change.delete_at = vs_clock_wall_ms() + vs_call_grace(call);
+	if (!rc)
+		rc = vs_call_store(call, &store, error);
+	if (!rc)
+		rc = vs_store_change(store, call->id.data, &setup.change, error);
+	return rc ? rc : show(call, call->id.data, error);
+}
+
+int vs_handle_namespace_change(struct vs_call *call, struct vs_error *error)
+{
+	return change(call, vs_setup_decode_change, error);
+}
+
+int vs_handle_namespace_quota(struct vs_call *call, struct vs_error *error)
+{
+	return change(call, vs_setup_decode_quota, error);
+}
+
+int vs_handle_namespace_status(struct vs_call *call, struct vs_error *error)
+{
+	return change(call, vs_setup_decode_status, error);
+}
+
+/* ---- delete ----------------------------------------------------------------------------------------------- */
+
+/* What is left to do when this fails, the indexer does. */
+static int delete_now(struct vs_call *call, struct vs_store *store, struct vs_error *error)
+{
+	struct vs_namespace_info info;
+	vs_handles_forget(vs_call_handles(call), call->id.data);
+	(void)vs_store_reap(store, NULL, NULL);
+	int rc = vs_store_find(store, call->id.data, &info, error);
+	if (rc == 0)
+		return show(call, call->id.data, error);
+	if (rc != VS_ENOTFOUND)
+		return rc;
+	vs_buf_puts(&call->response->body, "{\"name\":");
+	vs_json_text(&call->response->body, call->id.data, call->id.len);
+	vs_buf_puts(&call->response->body, ",\"status\":\"deleted\"}\n");
+	return 0;
+}
+
+int vs_handle_namespace_delete(struct vs_call *call, struct vs_error *error)
+{
+	static const char *const parameters[] = { "now", NULL };
+	struct vs_namespace_change change = VS_NAMESPACE_CHANGE;
+	struct vs_store *store;
+	bool now = false;
+	int rc = vs_target_check(&call->target, parameters, error);
+	if (!rc)
+		rc = vs_target_bool(&call->target, "now", &now, error);
+	if (!rc)
+		rc = vs_call_store(call, &store, error);
+	change.status = VS_PENDING_DELETION;
+	change.delete_at = vs_clock_wall_ms() + (now ? 0 : vs_call_grace(call));
+	if (!rc)
+		rc = vs_store_change(store, call->id.data, &change, error);
+	if (rc)
+		return rc;
+	return now ? delete_now(call, store, error) : show(call, call->id.data, error);
+}
+
+/* ---- list ------------------------------------------------------------------------------------------------- */
+
+/* What the page begins after, in name[CURSOR_MAX]: "" for the first. */
+static int decode_cursor(const struct vs_call *call, char *name, struct vs_error *error)
+{
+	const struct vs_text *cursor = vs_target_param(&call->target, "cursor");
+	char bytes[CURSOR_MAX];
+	name[0] = '\0';
+	if (!cursor)
+		return 0;
+	int64_t len = cursor->len < CURSOR_MAX ? vs_base64_decode(cursor->data, cursor->len, bytes) : -1;
+	if (len < 2 || bytes[0] != CURSOR_VERSION || memchr(bytes, '\0', (size_t)len))
+		return vs_error_at(error, VS_EINVAL, "cursor", -1, "is not the next_cursor of an earlier page");
+	memcpy(name, bytes + 1, (size_t)len - 1);
+	name[len - 1] = '\0';
+	return 0;
+}
+
+static void put_cursor(struct vs_buf *out, const char *name)
+{
+	char bytes[sizeof(((struct vs_namespace_info *)0)->name) + 1] = { CURSOR_VERSION };
+	char cursor[VS_BASE64_LEN(sizeof(bytes)) + 1];
+	size_t len = strlen(name);
+	memcpy(bytes + 1, name, len);
+	vs_json_text(out, cursor, vs_base64_encode(bytes, len + 1, cursor));
+}
+
+struct listing {
+	struct vs_call *call;
+	struct vs_namespace_info *infos;
+	unsigned long count;
+	unsigned long limit;
+	bool more;
+	struct vs_error *error;
+};
+
+static int note(void *context, const struct vs_namespace_info *info)
+{
+	struct listing *listing = context;
+	listing->more = listing->count == listing->limit;
+	if (listing->more)
+		return 1;
+	listing->infos[listing->count] = *info;
+	return keep(listing->call, &listing->infos[listing->count++], listing->error);
+}
+
+int vs_handle_namespaces(struct vs_call *call, struct vs_error *error)
+{
+	static const char *const parameters[] = { "limit", "cursor", NULL };
+	struct listing listing = { .call = call, .limit = PAGE_DEFAULT, .error = error };
+	char after[CURSOR_MAX];
+	struct vs_buf *out = &call->response->body;
+	struct vs_store *store;
+	int rc = vs_target_check(&call->target, parameters, error);
+	if (!rc)
+		rc = vs_target_number(&call->target, "limit", 1, PAGE_MAX, &listing.limit, error);
+	if (!rc)
+		rc = decode_cursor(call, after, error);
+	if (!rc)
+		rc = vs_call_store(call, &store, error);
+	if (rc)
+		return rc;
+	listing.infos = vs_arena_calloc(call->request->arena, listing.limit, sizeof(*listing.infos));
+	if (!listing.infos)
+		return vs_error_set(error, VS_ENOMEM, "no memory for a list of namespaces");
+	rc = vs_store_each(store, after, note, &listing, error);
+	if (rc < 0)
+		return rc;
+	vs_buf_puts(out, "{\"namespaces\":[");
+	for (unsigned long i = 0; i < listing.count; i++) {
+		vs_buf_puts(out, i > 0 ? "," : "");
+		put_one(call, &listing.infos[i]);
+	}
+	vs_buf_puts(out, "],\"next_cursor\":");
+	if (listing.more)
+		put_cursor(out, listing.infos[listing.count - 1].name);
+	else
+		vs_buf_puts(out, "null");
+	vs_buf_puts(out, "}\n");
+	return 0;
+}

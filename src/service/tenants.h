@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * service/tenants: RUN/tenants.shm, what all workers share of namespaces and may be lost: buckets of requests, places of
+ * requests at work, counts for the table usage. Atomics alone: a process may die at any instruction and holds nothing
+ * longer than it takes to see that it is dead (I7).
+ */
+#ifndef VS_SERVICE_TENANTS_H
+#define VS_SERVICE_TENANTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "store/usage.h"
+
+struct vs_error;
+struct vs_store;
+struct vs_tenants;
+struct vs_tenant; /* one namespace in there */
+
+#define VS_TENANTS_MAX 16384 /* namespaces that were used since the file was made; more are neither bounded nor counted */
+
+/* run_dir NULL: private memory. The file is made when missing; one of another version is replaced. */
+int vs_tenants_open(const char *run_dir, struct vs_tenants **tenants, struct vs_error *error);
+void vs_tenants_close(struct vs_tenants *tenants); /* NULL allowed */
+
+/* number: of vs_namespace_number. NULL when there are too many. Valid until close. */
+struct vs_tenant *vs_tenants_find(struct vs_tenants *tenants, uint64_t number, const char *name);
+
+/* Takes one request out of a bucket that is filled with `rate` a second and holds as many; else false, and *wait_ns is when
+ * there will be one. now_ns: of vs_clock_mono_ns. */
+bool vs_tenant_take(struct vs_tenant *tenant, uint64_t rate, uint64_t now_ns, uint64_t *wait_ns);
+
+/* This process works on a request of the namespace, unless `most` processes do (0: no bound). One at a time; leave ends it. */
+bool vs_tenants_enter(struct vs_tenants *tenants, const struct vs_tenant *tenant, uint64_t most);
+void vs_tenants_leave(struct vs_tenants *tenants);
+/* Living processes that do so now. */
+uint64_t vs_tenants_at_work(const struct vs_tenants *tenants, const struct vs_tenant *tenant);
+
+void vs_tenant_count(struct vs_tenant *tenant, enum vs_usage_kind kind, uint64_t n); /* NULL allowed */
+/* What there is now: it counts by time from here on. */
+void vs_tenant_measure(struct vs_tenant *tenant, uint64_t vectors, uint64_t storage_bytes);
+/* Sums of the last measures. */
+void vs_tenants_sum(const struct vs_tenants *tenants, uint64_t *vectors, uint64_t *storage_bytes);
+
+/* Moves all counts into the store's table usage, under the day of now. Killed in it, what was counted since the last time is
+ * lost; nothing is ever there twice. Does nothing for private memory. */
+int vs_tenants_flush(struct vs_tenants *tenants, struct vs_store *store, struct vs_error *error);
+
+#endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* store/usage: what namespaces were used for, by day (table usage of catalog.db). This header is public. */
+#ifndef VS_STORE_USAGE_H
+#define VS_STORE_USAGE_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum vs_usage_kind {
+#define VS_USAGE(id, column, what) VS_USAGE_##id,
+#include "usage.tbl"
+#undef VS_USAGE
+	VS_USAGES
+};
+const char *vs_usage_name(enum vs_usage_kind kind); /* "bytes_in". Static string. */
+
+struct vs_usage_row {
+	char name[64];   /* of the namespace, as it was called last */
+	char folder[17]; /* tells namespaces of the same name apart; "" in a question: any */
+	int32_t day;     /* since 1970-01-01, UTC */
+	uint64_t counts[VS_USAGES];
+};
+
+#ifdef __cplusplus
+}
+#endif
+#endif
