@@ -7,8 +7,6 @@
 #include <string.h>
 
 #include "base/fault.h"
-#include "store/audit.h"
-#include "store/keys.h"
 
 #define AFTER (WORK_RECORDS - 1) /* the record that is written to see whether writing works */
 
@@ -111,7 +109,7 @@ void work_apply(struct work_model *model, const struct work_op *op)
 			break;
 		case WORK_SCOPED:
 			if (i < op->from + op->count / 2)
-				model->records[i].version = 0;
+				apply_delete(model, i, false);
 			break;
 		case WORK_SOFT_DELETE:
 			model->records[i].deleted = model->records[i].version > 0;
@@ -318,75 +316,6 @@ static int repair(struct work *work, struct vs_error *error)
 	return rc;
 }
 
-static void trail_problem(void *context, const char *problem)
-{
-	(void)problem;
-	++*(int *)context;
-}
-
-/* What was acknowledged is there, and the trail is whole. */
-static int see_keys(struct vs_catalog *catalog, const struct vs_key *old, const char *secret, struct vs_error *error)
-{
-	unsigned char hash[VS_KEY_HASH];
-	struct vs_key first, second;
-	int problems = 0;
-	int rc = vs_keys_get(catalog, old->id, &first, error);
-
-	if (rc == 0)
-		rc = vs_key_hash(secret, VS_KEY_SECRET_LEN, hash, error);
-	if (rc == 0)
-		rc = vs_keys_find(catalog, hash, &second, error);
-	if (rc == 0)
-		rc = vs_audit_check(catalog, trail_problem, &problems, error);
-	if (rc == 0 && (strcmp(first.replaced_by, second.id) != 0 || second.revoked_at == 0 || problems > 0))
-		rc = vs_error_set(error, VS_EINTERNAL, "a key is not what it was made");
-	return rc;
-}
-
-static int change_keys(struct work *work, struct vs_error *error)
-{
-	struct vs_audit_event event = { .actor = "work", .action = "keys" };
-	struct vs_key key = { .grant = { .role = VS_ROLE_READER, .ns = "default" } }, next;
-	char secret[VS_KEY_SECRET_LEN + 1];
-	struct vs_catalog *catalog;
-	int rc = vs_catalog_open(work->data, false, &catalog, error);
-
-	if (rc == 0)
-		rc = vs_keys_append(catalog, &key, secret, &event, error);
-	if (rc == 0)
-		rc = vs_keys_rotate(catalog, key.id, 1000, 0, &next, secret, &event, error);
-	if (rc == 0)
-		rc = vs_keys_revoke(catalog, next.id, &event, error);
-	if (rc == 0)
-		rc = see_keys(catalog, &key, secret, error);
-	vs_catalog_close(catalog);
-	return rc;
-}
-
-static int bound(struct work *work, struct vs_error *error)
-{
-	struct vs_namespace_change change = VS_NAMESPACE_CHANGE;
-	struct vs_quota quota = vs_quota_none();
-
-	quota.most[VS_QUOTA_VECTORS] = WORK_RECORDS;
-	quota.most[VS_QUOTA_STORAGE] = 1 << 30;
-	change.quota = &quota;
-	change.description = "bounded";
-	return vs_store_change(work->store, work->name, &change, error);
-}
-
-static int make_aside(struct work *work, struct vs_error *error)
-{
-	struct vs_namespace_change change = VS_NAMESPACE_CHANGE;
-	int rc = vs_store_create(work->store, "aside", NULL, NULL, error);
-
-	change.status = VS_PENDING_DELETION;
-	change.delete_at = 1;
-	if (rc == 0)
-		rc = vs_store_change(work->store, "aside", &change, error);
-	return rc == 0 ? vs_store_reap(work->store, NULL, error) : rc;
-}
-
 /* Those that were cut off, too. */
 static int work_off(struct work *work, struct vs_error *error)
 {
@@ -445,14 +374,12 @@ int work_perform(struct work *work, const struct work_op *op, struct vs_error *e
 		return spoil(work);
 	case WORK_REPAIR:
 		return repair(work, error);
+	case WORK_KEYS:
 	case WORK_BOUND:
-		return bound(work, error);
 	case WORK_SIDE:
-		return make_aside(work, error);
+		return work_administer(work, op->kind, error);
 	case WORK_COMPACT:
 		return vs_namespace_compact(work->ns, &one_thread, &compacted, error);
-	case WORK_KEYS:
-		return change_keys(work, error);
 	case WORK_JOB:
 		return work_off(work, error);
 	default:

@@ -78,6 +78,8 @@ struct work {
 int work_open(struct work *work, const char *data, const char *name, unsigned dim, struct vs_error *error);
 void work_close(struct work *work);
 int work_perform(struct work *work, const struct work_op *op, struct vs_error *error);
+/* Of these WORK_KEYS, WORK_BOUND and WORK_SIDE. */
+int work_administer(struct work *work, enum work_kind kind, struct vs_error *error);
 
 #define WORK_WHY 400
 
