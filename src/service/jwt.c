@@ -8,6 +8,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include <openssl/err.h>
+
 #include "base/buf.h"
 #include "base/error.h"
 #include "engine/json.h"
@@ -128,6 +130,8 @@ static bool is_signed(const struct vs_jwt_key *key, const char *token)
 	bool good = key->len > 0 && jwt_decode(&decoded, token, key->bytes, (int)key->len) == 0 && decoded &&
 	            jwt_get_alg(decoded) == key->alg;
 	jwt_free(decoded);
+	if (!good)
+		ERR_clear_error(); /* libcrypto notes its faults, and keeps the notes */
 	return good;
 }
 

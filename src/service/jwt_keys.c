@@ -10,6 +10,7 @@
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/ec.h>
+#include <openssl/err.h>
 #include <openssl/param_build.h>
 #include <openssl/pem.h>
 
@@ -75,6 +76,8 @@ static bool is_pem(const struct vs_jwt_key *key, bool sign)
 	bool good = pkey && suits(pkey, key->alg);
 	EVP_PKEY_free(pkey);
 	BIO_free(bio);
+	if (!good)
+		ERR_clear_error(); /* libcrypto notes its faults, and keeps the notes */
 	return good;
 }
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <openssl/err.h>
 #include <openssl/evp.h>
 
 #include "base/clock.h"
@@ -90,6 +91,8 @@ static int hash_event(const struct vs_audit_event *event, const unsigned char be
 		good = add(digest, text_of(fields[i]), length_of(fields[i]));
 	good = good && add_number(digest, event->count) && EVP_DigestFinal_ex(digest, hash, NULL) == 1;
 	EVP_MD_CTX_free(digest);
+	if (!good)
+		ERR_clear_error(); /* libcrypto notes its faults, and keeps the notes */
 	return good ? 0 : vs_error_set(error, VS_ENOMEM, "no memory for a hash");
 }
 

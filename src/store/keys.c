@@ -5,6 +5,7 @@
 #include <sys/random.h>
 
 #include <openssl/crypto.h>
+#include <openssl/err.h>
 #include <openssl/sha.h>
 
 #include "base/clock.h"
@@ -97,6 +98,7 @@ int vs_key_hash(const char *secret, size_t len, unsigned char hash[VS_KEY_HASH],
 {
 	if (SHA256((const unsigned char *)secret, len, hash) != NULL)
 		return 0;
+	ERR_clear_error(); /* libcrypto notes its faults, and keeps the notes */
 	return vs_error_set(error, VS_ENOMEM, "no memory for a hash");
 }
 
