@@ -126,7 +126,7 @@ static void import(struct bench *bench)
 
 static void open_data(struct bench *bench)
 {
-	struct vs_namespace_options options = { VS_CREATE, bench->metric, 0, VS_QUANTIZATION_INT8 };
+	struct vs_namespace_options options = { VS_CREATE, bench->metric, 0, VS_QUANTIZATION_INT8, VS_TOKENIZER_UNICODE61 };
 	struct vs_namespace_stats stats;
 	struct vs_error error;
 	bool worked = true;

@@ -91,7 +91,7 @@ static void read_file(struct bench *bench, const char *path)
 
 static void open_store(struct bench *bench, const char *data)
 {
-	struct vs_namespace_options options = { VS_CREATE, VS_COSINE, 0, VS_QUANTIZATION_INT8 };
+	struct vs_namespace_options options = { VS_CREATE, VS_COSINE, 0, VS_QUANTIZATION_INT8, VS_TOKENIZER_UNICODE61 };
 	struct vs_error error;
 
 	bench->data = data;
@@ -153,7 +153,7 @@ static void *write_on(void *context)
 {
 	struct writer *writer = context;
 	struct bench own = *writer->bench;
-	struct vs_namespace_options options = { 0, VS_COSINE, 0, VS_QUANTIZATION_INT8 };
+	struct vs_namespace_options options = { 0, VS_COSINE, 0, VS_QUANTIZATION_INT8, VS_TOKENIZER_UNICODE61 };
 	struct vs_error error;
 
 	must(vs_store_open(own.data, 0, &own.store, &error), &error);

@@ -163,7 +163,7 @@ static void import(struct bench *bench)
 
 static void open_data(struct bench *bench)
 {
-	struct vs_namespace_options options = { VS_CREATE, VS_COSINE, 0, VS_QUANTIZATION_INT8 };
+	struct vs_namespace_options options = { VS_CREATE, VS_COSINE, 0, VS_QUANTIZATION_INT8, VS_TOKENIZER_UNICODE61 };
 	struct vs_error error;
 
 	need(vs_store_open(bench->data, VS_CREATE, &bench->store, &error), "open", &error);

@@ -95,7 +95,7 @@ static void read_file(struct bench *bench, const char *path, uint32_t rows)
 
 static void open_store(struct bench *bench)
 {
-	struct vs_namespace_options options = { VS_CREATE, VS_COSINE, 0, VS_QUANTIZATION_INT8 };
+	struct vs_namespace_options options = { VS_CREATE, VS_COSINE, 0, VS_QUANTIZATION_INT8, VS_TOKENIZER_UNICODE61 };
 	struct vs_error error;
 
 	must(vs_store_open(bench->data, VS_CREATE, &bench->store, &error), &error);

@@ -45,6 +45,11 @@ EXTRA_PROGRAMS += bench/batch
 bench_batch_SOURCES = bench/batch.c
 bench_batch_LDADD = $(core_libs)
 
+# Queries by vector, by words and by both; by `make bench/hybrid`.
+EXTRA_PROGRAMS += bench/hybrid
+bench_hybrid_SOURCES = bench/hybrid.c
+bench_hybrid_LDADD = $(core_libs) -lm
+
 # Many queries beside a few rows, beside OpenBLAS; by `make bench/tiles`, needs libopenblas-dev. Nothing else of vecstore does.
 EXTRA_PROGRAMS += bench/tiles
 bench_tiles_SOURCES = bench/tiles.c
@@ -65,7 +70,7 @@ EXTRA_PROGRAMS += bench/ingest
 bench_ingest_SOURCES = bench/ingest.c
 bench_ingest_LDADD = $(core_libs)
 
-EXTRA_DIST += bench/README.md bench/http.py bench/query.lua bench/peers.py bench/make-768
+EXTRA_DIST += bench/README.md bench/http.py bench/query.lua bench/peers.py bench/make-768 bench/make-texts
 
 # Admission, and namespaces that are not open; by `make bench/tenants`.
 EXTRA_PROGRAMS += bench/tenants

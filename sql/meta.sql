@@ -17,7 +17,9 @@ CREATE TABLE state (
   active      INTEGER NOT NULL DEFAULT 0, -- records that are not soft-deleted
   deleted     INTEGER NOT NULL DEFAULT 0, -- soft-deleted records
   expiry      INTEGER NOT NULL DEFAULT 0, -- no record expires before; 0: none expires
-  past_version INTEGER NOT NULL DEFAULT 0 -- the greatest version of a record that is gone: new ones begin above it
+  past_version INTEGER NOT NULL DEFAULT 0, -- the greatest version of a record that is gone: new ones begin above it
+  tokenizer   INTEGER NOT NULL,           -- enum vs_tokenizer: of text_index
+  texts       INTEGER NOT NULL DEFAULT 0  -- rows of record_text
 ) STRICT;
 
 -- A slot's vector and metadata never change: an update takes a new slot.
@@ -33,6 +35,13 @@ CREATE TABLE record (
 ) STRICT;
 
 CREATE INDEX record_expires ON record (expires_at) WHERE expires_at IS NOT NULL;
+
+-- The texts of those records that have one, soft-deleted ones too. Beside it stands text_index, a table of FTS5 with this
+-- one as its external content, which follows from it and is made by src/store/text.c, since it names the tokenizer.
+CREATE TABLE record_text (
+  slot INTEGER PRIMARY KEY,
+  body TEXT NOT NULL
+) STRICT;
 
 -- What happened to which slot, in order: readers bring their liveness bitmap forward from it, and those outside follow it
 -- (GET /v1/changes). Where a slot has no row any more, a later change tells what became of the id.

@@ -4,10 +4,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 #include <unistd.h>
 
 #include "base/file.h"
+
+#define ROOM_KEPT 64 /* descriptors for all else */
+#define ROOM_LEAST 4u
 
 /* 0: there is none. */
 static uint64_t identify(pid_t pid)
@@ -35,4 +39,13 @@ uint64_t vs_process_self(void)
 bool vs_process_lives(uint64_t process)
 {
 	return process != 0 && identify((pid_t)(process >> 32)) == process;
+}
+
+unsigned vs_process_room(unsigned descriptors, unsigned most)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < ROOM_KEPT)
+		return ROOM_LEAST;
+	rlim_t room = (limit.rlim_cur - ROOM_KEPT) / descriptors;
+	return room < ROOM_LEAST ? ROOM_LEAST : room > most ? most : (unsigned)room;
 }

@@ -134,18 +134,24 @@ static void merge_quota(struct vs_quota *quota, const struct vs_quota *change)
 
 struct making {
 	const struct vs_store *store;
-	enum vs_quantization quantization;
+	const struct vs_namespace_options *options;
 };
 
 static int make_folder(void *context, const struct vs_catalog_entry *entry, struct vs_error *error)
 {
 	const struct making *making = context;
+	const struct vs_namespace_options *asked = making->options;
+	const struct vs_meta_options options = {
+		.generation = 1,
+		.dimension = entry->dimension,
+		.metric = entry->metric,
+		.quantization = asked->quantization != 0 ? asked->quantization : VS_QUANTIZATION_INT8,
+		.tokenizer = asked->tokenizer != 0 ? asked->tokenizer : VS_TOKENIZER_UNICODE61,
+	};
 	char folder[VS_GENERATION_PATH];
 	int rc = vs_namespace_path(making->store, entry->folder, folder, error);
 
-	if (rc == 0)
-		rc = vs_generation_create(folder, entry->metric, making->quantization, entry->dimension, error);
-	return rc;
+	return rc < 0 ? rc : vs_generation_create(folder, &options, error);
 }
 
 static int check_options(const struct vs_store *store, const struct vs_namespace_options *options,
@@ -162,6 +168,8 @@ static int check_options(const struct vs_store *store, const struct vs_namespace
 		return vs_error_at(error, VS_EINVAL, "metric", -1, "%d is no metric", (int)options->metric);
 	if (options->quantization != 0 && vs_quantization_name(options->quantization) == NULL)
 		return vs_error_at(error, VS_EINVAL, "quantization", -1, "%d is no quantization", (int)options->quantization);
+	if (options->tokenizer != 0 && vs_tokenizer_name(options->tokenizer) == NULL)
+		return vs_error_at(error, VS_EINVAL, "tokenizer", -1, "%d is no tokenizer", (int)options->tokenizer);
 	return 0;
 }
 
@@ -170,12 +178,12 @@ int vs_store_create(struct vs_store *store, const char *name, const struct vs_na
 {
 	static const struct vs_namespace_options default_options = VS_NAMESPACE_OPTIONS;
 	static const struct vs_namespace_change none = VS_NAMESPACE_CHANGE;
-	struct making making = { store, VS_QUANTIZATION_INT8 };
+	struct making making = { store, options != NULL ? options : &default_options };
 	struct vs_catalog_fresh fresh = { .name = name, .quota = vs_quota_none(), .description = "", .metadata = "{}" };
 	struct vs_catalog_entry entry;
 	int rc;
 
-	options = options != NULL ? options : &default_options;
+	options = making.options;
 	change = change != NULL ? change : &none;
 	rc = check_change(change, error);
 	if (rc == 0)
@@ -188,7 +196,6 @@ int vs_store_create(struct vs_store *store, const char *name, const struct vs_na
 	fresh.dimension = options->dimension;
 	fresh.description = change->description != NULL ? change->description : fresh.description;
 	fresh.metadata = change->metadata != NULL ? change->metadata : fresh.metadata;
-	making.quantization = options->quantization != 0 ? options->quantization : making.quantization;
 	return vs_catalog_append(store->catalog, &fresh, make_folder, &making, &entry, error);
 }
 

@@ -134,6 +134,21 @@ static int check_row(void *context, const struct vs_meta_row *row)
 	return check->run->progress(check->run->context, row->slot, check->state.next_slot);
 }
 
+/* Its tables are of meta.db, but follow from the texts. */
+static int check_texts(struct check *check, struct vs_error *error)
+{
+	bool same;
+	int rc;
+
+	if (check->state.texts == 0)
+		return 0;
+	rc = vs_text_check(check->ns->generation.meta, &same, error);
+	if (rc == 0 && !same)
+		finding(check, VS_DAMAGE_TEXTS | VS_DAMAGE_WRONG,
+		        "meta.db: the index of texts is not what the texts say: searches for words fail or miss records");
+	return rc;
+}
+
 static int check_truth(struct check *check, struct vs_error *error)
 {
 	struct vs_meta *meta = check->ns->generation.meta;
@@ -309,6 +324,8 @@ static int run_inside(struct check *check, uint32_t *claimed, struct vs_error *e
 	rc = open_columns(check, error);
 	if (rc == 0)
 		rc = check_truth(check, error);
+	if (rc == 0)
+		rc = check_texts(check, error);
 	if (rc == 0)
 		rc = check_live(check);
 	if (rc == 0)

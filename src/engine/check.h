@@ -14,6 +14,7 @@ enum vs_damage {
 	VS_DAMAGE_COLUMNS = 16,   /* columns/ */
 	VS_DAMAGE_LEFTOVERS = 32, /* folders of generations that are not live */
 	VS_DAMAGE_COPIES = 64,    /* rows.idx, rows.dat */
+	VS_DAMAGE_TEXTS = 256,    /* the index of texts in meta.db */
 	VS_DAMAGE_WRONG = 128,     /* with another bit: its checksums are right, so readers believe it: a problem, that can be mended */
 };
 

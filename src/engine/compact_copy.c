@@ -40,7 +40,8 @@ int vs_compact_make(struct vs_compaction *compaction, const struct vs_meta_state
 {
 	struct vs_namespace *ns = compaction->ns;
 	struct vs_namespace *fresh = calloc(1, sizeof(*fresh));
-	struct vs_meta_options options = { old->generation + 1, old->dimension, old->metric, old->quantization };
+	struct vs_meta_options options = { old->generation + 1, old->dimension, old->metric, old->quantization,
+		                           old->tokenizer };
 	uint64_t records = old->active + old->deleted;
 	int rc;
 
@@ -97,6 +98,9 @@ static int put_row(struct vs_compaction *compaction, const struct vs_meta_row *r
 	int rc;
 
 	copy.slot = slot;
+	rc = vs_text_find(compaction->ns->generation.meta, row->slot, &copy.text, &copy.text_len, error);
+	if (rc < 0)
+		return rc;
 	rc = vs_meta_put(fresh->meta, &copy, error);
 	if (rc < 0)
 		return rc;

@@ -68,10 +68,8 @@ int vs_generation_switch(const char *folder, const char *name, struct vs_error *
 	return vs_file_replace(path, text, VS_GENERATION_NAME, error);
 }
 
-int vs_generation_create(const char *folder, enum vs_metric metric, enum vs_quantization quantization, uint32_t dimension,
-                         struct vs_error *error)
+int vs_generation_create(const char *folder, const struct vs_meta_options *options, struct vs_error *error)
 {
-	struct vs_meta_options options = { 1, dimension, metric, quantization };
 	char path[VS_GENERATION_PATH];
 	int rc;
 
@@ -81,7 +79,7 @@ int vs_generation_create(const char *folder, enum vs_metric metric, enum vs_quan
 	if (rc == 0)
 		rc = vs_dir_create(path, error);
 	if (rc == 0)
-		rc = vs_meta_create(path, &options, error);
+		rc = vs_meta_create(path, options, error);
 	if (rc == 0)
 		rc = vs_generation_switch(folder, "g000001", error);
 	return rc;

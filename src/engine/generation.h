@@ -50,9 +50,8 @@ struct vs_generation {
 	struct vs_scope_view scoped;
 };
 
-/* Makes folder/g000001 with an empty meta.db, then folder/CURRENT. Durable when it returns. */
-int vs_generation_create(const char *folder, enum vs_metric metric, enum vs_quantization quantization, uint32_t dimension,
-                         struct vs_error *error);
+/* Makes folder/g000001 with an empty meta.db (options: of generation 1), then folder/CURRENT. Durable when it returns. */
+int vs_generation_create(const char *folder, const struct vs_meta_options *options, struct vs_error *error);
 
 /* The name of a generation's folder; VS_ETOOBIG past the last. */
 int vs_generation_name(uint32_t number, char name[VS_GENERATION_NAME], struct vs_error *error);

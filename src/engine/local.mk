@@ -19,4 +19,5 @@ libvecstore_core_la_SOURCES += \
 	src/engine/columns_tree.c src/engine/columns_tree.h src/engine/columns_check.c src/engine/columns_check.h \
 	src/engine/upkeep.c src/engine/check.c src/engine/check.h src/engine/repair.c src/engine/folders.c \
 	src/engine/jobs.tbl src/engine/jobs.h src/engine/jobs.c src/engine/job_compact.c \
+	src/engine/words.h src/engine/words.c src/engine/hybrid.c src/engine/highlight.h src/engine/highlight.c \
 	src/engine/tail.c src/engine/changes.c src/engine/admin.c src/engine/policy.c src/engine/reap.c

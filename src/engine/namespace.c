@@ -190,6 +190,20 @@ int vs_namespace_check_id(const char *field, const char *id, size_t len, struct 
 	return 0;
 }
 
+int vs_namespace_check_text(const char *field, const char *text, size_t len, struct vs_error *error)
+{
+	int64_t bad;
+
+	if (len > VS_RECORD_TEXT_MAX)
+		return vs_error_at(error, VS_ETOOBIG, field, -1, "%zu bytes; at most %d are allowed", len, VS_RECORD_TEXT_MAX);
+	bad = vs_utf8_check(text, len);
+	if (bad >= 0)
+		return vs_error_at(error, VS_EINVAL, field, bad, "no valid UTF-8");
+	if (memchr(text, '\0', len) != NULL)
+		return vs_error_at(error, VS_EINVAL, field, -1, "a text holds no NUL character");
+	return 0;
+}
+
 int vs_namespace_check_vector(enum vs_metric metric, const char *field, const float *vector, uint32_t dimension,
                               struct vs_error *error)
 {
@@ -221,11 +235,15 @@ int vs_namespace_record(struct vs_namespace *ns, const struct vs_meta_row *row, 
 		.updated_at = row->updated_at,
 		.deleted_at = row->deleted_at,
 		.expires_at = row->expires_at,
+		.text = row->text,
+		.text_len = row->text_len,
 	};
 	if (copy) {
 		record->id = vs_arena_dup(&ns->arena, row->id, row->id_len);
 		record->metadata = vs_arena_dup(&ns->arena, record->metadata, record->metadata_len);
-		if (record->id == NULL || record->metadata == NULL)
+		if (row->text != NULL)
+			record->text = vs_arena_dup(&ns->arena, row->text, row->text_len);
+		if (record->id == NULL || record->metadata == NULL || (row->text != NULL && record->text == NULL))
 			return vs_error_set(error, VS_ENOMEM, "no memory for a record");
 	}
 	if (!generation->has_vectors)
@@ -237,6 +255,18 @@ int vs_namespace_record(struct vs_namespace *ns, const struct vs_meta_row *row, 
 	if (with_vector)
 		record->vector = vs_view_row(&view, row->slot);
 	return 0;
+}
+
+int vs_namespace_text(struct vs_namespace *ns, uint32_t slot, struct vs_record *record, struct vs_error *error)
+{
+	const char *text;
+	int rc = vs_text_find(ns->generation.meta, slot, &text, &record->text_len, error);
+
+	record->text = NULL;
+	if (rc < 0 || text == NULL)
+		return rc;
+	record->text = vs_arena_dup(&ns->arena, text, record->text_len);
+	return record->text != NULL ? 0 : vs_error_set(error, VS_ENOMEM, "no memory for a text");
 }
 
 static int read_stats(struct vs_namespace *ns, struct vs_namespace_stats *stats, struct vs_error *error)
@@ -253,6 +283,8 @@ static int read_stats(struct vs_namespace *ns, struct vs_namespace_stats *stats,
 		.dimension = state.dimension,
 		.metric = state.metric,
 		.quantization = state.quantization,
+		.tokenizer = state.tokenizer,
+		.texts = state.texts,
 		.slots = state.next_slot,
 		.generation = state.generation,
 		.seq = state.seq,

@@ -7,6 +7,7 @@
 #include "engine/generation.h"
 #include "engine/vecstore.h"
 #include "store/catalog.h"
+#include "store/text.h"
 
 struct vs_upkeep;
 struct vs_json;
@@ -50,12 +51,18 @@ struct vs_mark vs_namespace_mark_of(const struct vs_namespace *ns, const struct 
 int vs_namespace_record(struct vs_namespace *ns, const struct vs_meta_row *row, bool with_metadata, bool with_vector,
                         bool copy, struct vs_record *record, struct vs_error *error);
 
+/* The text of a slot's record, copied into ns->arena; NULL when it has none. What the store has lent of the row stays. */
+int vs_namespace_text(struct vs_namespace *ns, uint32_t slot, struct vs_record *record, struct vs_error *error);
+
 /* VS_EINVAL with field and index unless every number is finite and, under cosine, one is not zero. */
 int vs_namespace_check_vector(enum vs_metric metric, const char *field, const float *vector, uint32_t dimension,
                               struct vs_error *error);
 
 /* VS_EINVAL with field unless it is an id: 1 to 512 bytes of UTF-8 without NUL. */
 int vs_namespace_check_id(const char *field, const char *id, size_t len, struct vs_error *error);
+
+/* The same for a text: at most VS_RECORD_TEXT_MAX bytes of UTF-8 without NUL; VS_ETOOBIG. */
+int vs_namespace_check_text(const char *field, const char *text, size_t len, struct vs_error *error);
 
 /* Takes the role of the namespace's indexer, unless this handle has it already. VS_EBUSY when another process has it. */
 int vs_upkeep_open(struct vs_namespace *ns, struct vs_error *error);

@@ -59,12 +59,14 @@ static int page_slot(struct paging *paging, uint32_t slot)
 		paging->more = true;
 		return PAGE_FULL;
 	}
+	if (rc == 0 && paging->options->with_text)
+		rc = vs_text_find(paging->ns->generation.meta, slot, &row.text, &row.text_len, paging->error);
 	if (rc == 0)
 		rc = vs_namespace_record(paging->ns, &row, true, paging->options->with_vector, false, &record, paging->error);
 	if (rc < 0)
 		return rc;
 	paging->count++;
-	paging->bytes += row.id_len + row.metadata_len + (record.vector != NULL ? record.dimension * sizeof(float) : 0);
+	paging->bytes += row.id_len + row.metadata_len + row.text_len + (record.vector != NULL ? record.dimension * sizeof(float) : 0);
 	paging->each(paging->context, &record);
 	return 0;
 }

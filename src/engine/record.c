@@ -20,6 +20,8 @@ int vs_record_get(struct vs_namespace *ns, const char *id, size_t id_len, bool w
 		rc = vs_error_set(error, VS_ENOTFOUND, "there is no such record");
 	if (rc == 0)
 		rc = vs_namespace_record(ns, &row, true, with_vector, true, record, error);
+	if (rc == 0)
+		rc = vs_namespace_text(ns, row.slot, record, error);
 	vs_namespace_end(ns);
 	return rc;
 }

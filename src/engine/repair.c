@@ -52,6 +52,21 @@ static int clear_graph(const struct repair *repair, const struct vs_meta_state *
 	return rc == VS_ENOTFOUND ? 0 : rc;
 }
 
+/* Under the writer lock for as long as it takes, about a second for 100,000 texts of a paragraph: writers wait or are told to. */
+static int rebuild_texts(const struct repair *repair, struct vs_error *error)
+{
+	struct vs_meta_state state;
+	int rc = vs_namespace_begin_write(repair->ns, &state, error);
+
+	if (rc < 0)
+		return rc;
+	rc = vs_text_rebuild(repair->ns->generation.meta, error);
+	if (rc == 0)
+		return vs_meta_commit(repair->ns->generation.meta, &state, error);
+	vs_meta_rollback(repair->ns->generation.meta);
+	return rc;
+}
+
 /* Takes away what is damaged. Readers and the indexer do without it from now on. */
 static int clear(struct repair *repair, bool indexer, struct vs_error *error)
 {
@@ -69,6 +84,8 @@ static int clear(struct repair *repair, bool indexer, struct vs_error *error)
 	if (rc == 0 && (repair->damage & VS_DAMAGE_COPIES))
 		rc = remove_file(repair, "rows.idx", error); /* without it the other means nothing */
 	VS_POINT("repair-columns");
+	if (rc == 0 && (repair->damage & VS_DAMAGE_TEXTS))
+		rc = rebuild_texts(repair, error);
 	if (rc == 0)
 		rc = clear_graph(repair, &state, error);
 	if (rc == 0 && indexer && (repair->damage & VS_DAMAGE_LEFTOVERS))

@@ -88,7 +88,8 @@ int vs_search_record(const struct search *search, uint32_t slot, struct vs_recor
 		return rc;
 	if (search->explanation != NULL)
 		vs_explanation_hydrated(search->explanation, copied);
-	return vs_namespace_record(ns, &row, search->query->with_metadata, search->query->with_vector, !copied, record, error);
+	rc = vs_namespace_record(ns, &row, search->query->with_metadata, search->query->with_vector, !copied, record, error);
+	return rc < 0 || !search->query->with_text ? rc : vs_namespace_text(ns, slot, record, error);
 }
 
 void vs_search_expect(const struct search *search, const struct vs_hit *hits, uint32_t count)

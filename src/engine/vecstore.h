@@ -21,6 +21,7 @@
 #include "math/metric.h"
 #include "math/quantization.h"
 #include "store/job.h"
+#include "store/tokenizer.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -60,8 +61,9 @@ struct vs_namespace_options {
 	enum vs_metric metric; /* for a new one */
 	uint32_t dimension;    /* for a new one; 0: the first record fixes it */
 	enum vs_quantization quantization; /* for a new one; 0: int8 */
+	enum vs_tokenizer tokenizer;       /* for a new one; 0: unicode61 */
 };
-#define VS_NAMESPACE_OPTIONS { 0, VS_COSINE, 0, VS_QUANTIZATION_INT8 }
+#define VS_NAMESPACE_OPTIONS { 0, VS_COSINE, 0, VS_QUANTIZATION_INT8, VS_TOKENIZER_UNICODE61 }
 
 /* options NULL: the defaults, which open and do not create. The store must outlive the namespace. */
 int vs_namespace_open(struct vs_store *store, const char *name, const struct vs_namespace_options *options,
@@ -87,6 +89,7 @@ int vs_namespace_mark(struct vs_namespace *ns, struct vs_mark *mark, struct vs_e
 
 #define VS_RECORD_ID_MAX 512
 #define VS_RECORD_METADATA_MAX (1 << 20)
+#define VS_RECORD_TEXT_MAX (1 << 20)
 #define VS_VECTOR_DIM_MAX 8192
 
 /* A record as given: nothing is kept of the pointers after the call. */
@@ -99,6 +102,8 @@ struct vs_record_input {
 	size_t metadata_len;
 	int64_t if_version; /* 0: in any case; else only when the record has this version, or see below */
 	int64_t expires_at; /* milliseconds since 1970, from when on it is as good as deleted; 0: never */
+	const char *text;   /* UTF-8 without NUL, for searches by words; NULL: none */
+	size_t text_len;
 };
 /* Conditions besides a version: there is no record with this id; there is one. */
 enum { VS_IF_MISSING = -1, VS_IF_PRESENT = -2 };
@@ -188,9 +193,11 @@ struct vs_record {
 	int64_t updated_at;
 	int64_t deleted_at; /* 0: live, else soft-deleted then */
 	int64_t expires_at; /* 0: never */
+	const char *text;   /* NUL-terminated; NULL: it has none, or it was not asked for */
+	size_t text_len;
 };
 
-/* VS_ENOTFOUND when there is none, or it has expired. Soft-deleted records are found. */
+/* With its text. VS_ENOTFOUND when there is none, or it has expired. Soft-deleted records are found. */
 int vs_record_get(struct vs_namespace *ns, const char *id, size_t id_len, bool with_vector, struct vs_record *record,
                   struct vs_error *error);
 
@@ -203,7 +210,7 @@ struct vs_patch {
 	bool with_vector;
 };
 /* Merges a patch into the metadata of a live record, whose version goes up by one; what it does not name stays as it was
- * written, and so does the vector. *record (NULL allowed) is what was stored. VS_ENOTFOUND, VS_EVERSION; VS_ETOOBIG when
+ * written, and so do vector and text. *record (NULL allowed) is what was stored. VS_ENOTFOUND, VS_EVERSION; VS_ETOOBIG when
  * the metadata become too large. */
 int vs_record_patch(struct vs_namespace *ns, const struct vs_patch *patch, struct vs_record *record,
                     struct vs_error *error);
@@ -216,6 +223,7 @@ struct vs_page_options {
 	bool with_vector;
 	bool with_deleted; /* also soft-deleted ones */
 	size_t bytes;      /* the page ends early once its records have so many; 0: no bound */
+	bool with_text;
 };
 /* Live records in order of their ids' bytes, from one snapshot. What stays from page to page is in exactly one of them,
  * whatever is written meanwhile. A page costs the same wherever it begins. each is called per record (valid during the call; it
@@ -318,14 +326,15 @@ struct vs_query {
 	 * are not in order of their scores. 0: none. */
 	float diversity;
 	uint32_t candidates; /* limit + offset to 1,000; 0: chosen from these */
+	bool with_text;
 };
-#define VS_QUERY { NULL, 0, NULL, 0, 10, 0, 0, false, NULL, false, 0.0f, true, false, 0, 0, false, 0.0f, 0.0f, 0 }
+#define VS_QUERY { NULL, 0, NULL, 0, 10, 0, 0, false, NULL, false, 0.0f, true, false, 0, 0, false, 0.0f, 0.0f, 0, false }
 #define VS_RESCORE_MAX 100
 #define VS_RESCORE_NONE (-1)
 #define VS_CANDIDATES_MAX 1000
 
 struct vs_result {
-	struct vs_record record; /* metadata "" and vector NULL unless asked for */
+	struct vs_record record; /* metadata "", vector and text NULL unless asked for */
 	float score;             /* see enum vs_metric */
 };
 
@@ -410,6 +419,52 @@ struct vs_groups {
  * grouping->groups, and in each as many results, up to group_size. query's limit is not used; offset and diversity must be 0. */
 int vs_namespace_search_groups(struct vs_namespace *ns, const struct vs_query *query, const struct vs_grouping *grouping,
                                struct vs_groups *groups, struct vs_error *error);
+
+/* ---- words ---- */
+
+#define VS_TEXT_QUERY_MAX (64 << 10) /* bytes */
+#define VS_TEXT_WORDS_MAX 256        /* different ones */
+#define VS_HIGHLIGHT_WORDS_MAX 64
+
+enum vs_fusion {
+	VS_FUSION_ALPHA, /* alpha * vector + (1 - alpha) * text, both made numbers from 0 to 1: see vs_namespace_search_hybrid */
+	VS_FUSION_RRF,   /* reciprocal rank fusion (Cormack, Clarke and Büttcher, 2009): the sum of 1 / (60 + rank) */
+};
+
+struct vs_highlight { /* a passage of a result's text around what was found */
+	const char *before, *after; /* marks around each term, put in as they are */
+	uint32_t words;             /* of the passage, 1 to VS_HIGHLIGHT_WORDS_MAX */
+	bool html;                  /* & < > " ' of the text become character references */
+};
+#define VS_HIGHLIGHT { "<em>", "</em>", 24, true }
+
+struct vs_text_query {
+	const char *words; /* what to look for: see engine/words.h and openapi.yaml; NULL: nothing */
+	size_t words_len;
+	bool all;          /* every word must be there, not just one */
+	enum vs_fusion fusion;
+	float alpha;         /* 0 to 1: what the vector counts for */
+	uint32_t candidates; /* of each half, limit + offset to VS_CANDIDATES_MAX (or to these, if they are more); 0: chosen */
+	const struct vs_highlight *highlight; /* NULL: none */
+};
+#define VS_TEXT_QUERY { NULL, 0, false, VS_FUSION_ALPHA, 0.7f, 0, NULL }
+
+struct vs_hybrid_part { /* what a result's score is made of */
+	bool has_vector, has_text; /* there was a vector to compare with; the text matches */
+	float vector_score, text_score; /* text: BM25, see store/text.h */
+	uint32_t vector_rank, text_rank; /* among the candidates of each half, from 1; 0: it is none of them */
+	const char *highlight; /* NULL: the text does not match, or none was asked for */
+	size_t highlight_len;
+};
+
+/* Records that are near the query's vector (or id), or whose texts hold its words, or both; without a vector and an id,
+ * those by words alone. Candidates of both halves are scored by both, exactly, and fused. For alpha, the text's part is
+ * its BM25 over the best of all candidates (0 where it does not match), the vector's is 1 for the nearest candidate, 0 for the
+ * farthest, and linear in the distance between. Of one half only, its score is the result's. (*parts)[i] belongs to results->items[i]. The query has no min_score, max_distance and diversity. I6: count is min(limit, matches -
+ * offset), where all that the filter accepts match if there is a vector, else those whose text does. VS_EBUSY when the search for
+ * words takes more than ten seconds. */
+int vs_namespace_search_hybrid(struct vs_namespace *ns, const struct vs_query *query, const struct vs_text_query *text,
+                               struct vs_results *results, const struct vs_hybrid_part **parts, struct vs_error *error);
 
 /* ---- explanation ---- */
 
@@ -501,6 +556,8 @@ struct vs_namespace_stats {
 	uint32_t dimension;
 	enum vs_metric metric;
 	enum vs_quantization quantization;
+	enum vs_tokenizer tokenizer;
+	uint64_t texts;    /* records that have a text, soft-deleted ones too */
 	uint32_t slots;    /* used up to now, dead ones too */
 	uint32_t generation; /* 1, and one more after each compaction */
 	uint32_t indexed;  /* slots the graph has passed */

@@ -197,6 +197,8 @@ int vs_write_put(struct vs_write *write, struct vs_place *place, const struct vs
 	row.expires_at = record->expires_at;
 	row.metadata = record->metadata != NULL ? record->metadata : "{}";
 	row.metadata_len = record->metadata != NULL ? record->metadata_len : 2;
+	row.text = record->text;
+	row.text_len = record->text_len;
 	if (!is_within(write, &row))
 		return out_of_scope(place, "metadata", error);
 	if (found == NULL && old.expires_at != 0)
@@ -261,6 +263,17 @@ static int merge_metadata(struct vs_write *write, struct vs_place *place, const 
 	return rc;
 }
 
+/* Of the record in row's slot, into row. */
+static int keep_text(struct vs_write *write, struct vs_meta_row *row, struct vs_error *error)
+{
+	int rc = vs_text_find(write->meta, row->slot, &row->text, &row->text_len, error);
+
+	if (rc < 0 || row->text == NULL)
+		return rc;
+	row->text = vs_arena_dup(&write->ns->arena, row->text, row->text_len);
+	return row->text != NULL ? 0 : vs_error_set(error, VS_ENOMEM, "no memory for a text");
+}
+
 int vs_write_patch(struct vs_write *write, struct vs_place *place, const struct vs_record_input *record,
                    struct vs_meta_row *row, struct vs_error *error)
 {
@@ -280,6 +293,8 @@ int vs_write_patch(struct vs_write *write, struct vs_place *place, const struct 
 		rc = find_vector(write, old_slot, &vector, error);
 	if (rc == 0)
 		rc = merge_metadata(write, place, record, &patched, error);
+	if (rc == 0)
+		rc = keep_text(write, &patched, error);
 	if (rc < 0)
 		return rc;
 	patched.id = record->id;

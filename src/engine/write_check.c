@@ -57,5 +57,7 @@ int vs_write_check(struct vs_namespace *ns, struct vs_place *place, const struct
 		rc = check_vector(place, ns->entry.metric, record, error);
 	if (rc == 0)
 		rc = vs_write_check_metadata(ns, place, record, error);
+	if (rc == 0 && record->text != NULL)
+		rc = vs_namespace_check_text(vs_place_field(place, "text"), record->text, record->text_len, error);
 	return rc;
 }

@@ -41,8 +41,9 @@ static int take_place(struct vs_call *call, const struct vs_namespace *ns, struc
 	if (vs_tenants_enter(call->tenants, call->tenant, most))
 		return 0;
 	call->retry_after = 1;
-	return vs_error_set(error, VS_ERATE, "%" PRIu64 " requests to this namespace are at work, as many as there may be at once (%s)",
-	                    most, vs_quota_name(VS_QUOTA_CONCURRENT));
+	return vs_error_set(error, VS_ERATE,
+	                    "%" PRIu64 " requests to this namespace are at work, as many as there may be at once (%s)", most,
+	                    vs_quota_name(VS_QUOTA_CONCURRENT));
 }
 
 static int take_request(struct vs_call *call, const struct vs_namespace *ns, struct vs_error *error)

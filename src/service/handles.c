@@ -3,26 +3,16 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
-#define DESCRIPTORS_KEPT 64 /* for all that is no namespace */
-#define DESCRIPTORS_EACH 24 /* that a large one may take */
-#define LEAST 4
+#include "base/process.h"
 
-/* As many as the limit of descriptors bears. */
-static unsigned places(void)
-{
-	struct rlimit limit;
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < DESCRIPTORS_KEPT)
-		return LEAST;
-	rlim_t most = (limit.rlim_cur - DESCRIPTORS_KEPT) / DESCRIPTORS_EACH;
-	return most < LEAST ? LEAST : most > VS_HANDLES_MAX ? VS_HANDLES_MAX : (unsigned)most;
-}
+#define DESCRIPTORS 24 /* that a large namespace may take */
 
 int vs_handles_init(struct vs_handles *handles, const char *data, const struct vs_namespace_options *fresh,
                     struct vs_error *error)
 {
-	*handles = (struct vs_handles){ .data = strdup(data), .fresh = *fresh, .quota = vs_quota_none(), .most = places() };
+	*handles = (struct vs_handles){ .data = strdup(data), .fresh = *fresh, .quota = vs_quota_none() };
+	handles->most = vs_process_room(DESCRIPTORS, VS_HANDLES_MAX);
 	if (!handles->data)
 		return vs_error_set(error, VS_ENOMEM, "no memory for the service");
 	return 0;

@@ -229,6 +229,10 @@ static void put_record(struct vs_buf *out, const struct vs_record *record)
 		vs_buf_puts(out, ",\"metadata\":");
 		vs_buf_append(out, record->metadata, record->metadata_len);
 	}
+	if (record->text) {
+		vs_buf_puts(out, ",\"text\":");
+		vs_json_text(out, record->text, record->text_len);
+	}
 	vs_buf_printf(out, ",\"version\":%" PRId64 ",\"created_at\":", record->version);
 	vs_json_time(out, record->created_at);
 	vs_buf_puts(out, ",\"updated_at\":");

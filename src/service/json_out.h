@@ -24,7 +24,7 @@ void vs_json_time(struct vs_buf *out, int64_t wall_ms);
 void vs_json_value(struct vs_buf *out, struct json_object *value);
 void vs_json_bool(struct vs_buf *out, bool value);
 
-/* {"id", "vector" (if there), "metadata", "version", "created_at", "updated_at", "deleted_at", "expires_at" (if there)} */
+/* {"id", "vector" (if there), "metadata", "text" (if there), "version", "created_at", "updated_at", "deleted_at", "expires_at" (if there)} */
 void vs_json_record(struct vs_buf *out, const struct vs_record *record);
 /* {"seq", "op", and what vs_json_record puts, metadata if there; of a deletion the id alone} */
 void vs_json_change(struct vs_buf *out, const struct vs_record_change *change);

@@ -15,6 +15,7 @@ libvecstore_service_la_SOURCES += \
 	src/service/admit.c src/service/admit.h \
 	src/service/changes.c \
 	src/service/handles.c src/service/handles.h \
+	src/service/hybrid.c \
 	src/service/jobs.c src/service/jobs.h \
 	src/service/json_in.c src/service/json_in.h \
 	src/service/json_vectors.c src/service/json_vectors.h \

@@ -101,6 +101,7 @@ static int decode_options(const struct vs_fields *fields, struct vs_namespace_op
 {
 	struct vs_text metric = { NULL, 0 };
 	struct vs_text quantization = { NULL, 0 };
+	struct vs_text tokenizer = { NULL, 0 };
 	int rc = vs_fields_number(fields, "dimension", 1, VS_VECTOR_DIM_MAX, &options->dimension, error);
 	if (!rc)
 		rc = vs_fields_text(fields, "metric", &metric, error);
@@ -110,13 +111,17 @@ static int decode_options(const struct vs_fields *fields, struct vs_namespace_op
 		rc = vs_fields_text(fields, "quantization", &quantization, error);
 	if (!rc && quantization.data && !vs_quantization_find(quantization.data, &options->quantization))
 		rc = vs_fields_fault(fields, "quantization", "must be int8 or none", error);
+	if (!rc)
+		rc = vs_fields_text(fields, "tokenizer", &tokenizer, error);
+	if (!rc && tokenizer.data && !vs_tokenizer_find(tokenizer.data, &options->tokenizer))
+		rc = vs_fields_fault(fields, "tokenizer", "must be unicode61 or porter", error);
 	return rc;
 }
 
 int vs_setup_decode(struct vs_call *call, struct vs_setup *setup, struct vs_error *error)
 {
 	static const char *const known[] = { "name",     "description", "dimension", "metric", "quantization",
-		                                 "metadata", "quota",       "quotas",    NULL };
+		                                 "tokenizer", "metadata",   "quota",     "quotas", NULL };
 	int rc = vs_call_json(call, error);
 	struct vs_fields fields = { call->body, "" };
 	if (rc || (rc = vs_fields_check(&fields, known, error)) || (rc = vs_fields_text(&fields, "name", &setup->name, error)))

@@ -54,8 +54,8 @@ static int decode_cursor(const struct vs_call *call, struct vs_page_options *opt
 
 static int decode_page(const struct vs_call *call, struct page *page, struct vs_error *error)
 {
-	static const char *const parameters[] = { "namespace",      "filter",          "limit",  "cursor",
-		                                      "include_vector", "include_deleted", "fields", NULL };
+	static const char *const parameters[] = { "namespace",      "filter",          "limit",        "cursor",
+		                                      "include_vector", "include_deleted", "include_text", "fields", NULL };
 	const struct vs_text *filter = vs_target_param(&call->target, "filter");
 	struct vs_page_options *options = &page->options;
 	int rc = vs_target_check(&call->target, parameters, error);
@@ -63,6 +63,7 @@ static int decode_page(const struct vs_call *call, struct page *page, struct vs_
 	if (rc || (rc = vs_target_number(&call->target, "limit", 1, page->lines ? UINT32_MAX : PAGE_MAX, &page->left, error)) ||
 	    (rc = vs_target_bool(&call->target, "include_vector", &options->with_vector, error)) ||
 	    (rc = vs_target_bool(&call->target, "include_deleted", &options->with_deleted, error)) ||
+	    (rc = vs_target_bool(&call->target, "include_text", &options->with_text, error)) ||
 	    (rc = vs_shape_decode(call, &page->shape, error)) || (rc = decode_cursor(call, options, error)))
 		return rc;
 	options->bytes = page->lines ? PIECE_BYTES : PAGE_BYTES;

@@ -3,7 +3,6 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "service/query.h"
-#include "service/query_cache.h"
 
 static void encode_end(struct vs_buf *out, const struct vs_answer *answer, uint64_t duration_ns, bool cache_hit)
 {
@@ -25,8 +24,7 @@ void vs_query_observe(struct vs_call *call, const struct vs_query_stats *stats, 
 	vs_metrics_observe(call->metrics, VS_HISTOGRAM_DISTANCES, (double)stats->distances);
 }
 
-/* An answer of before that is still right: the request is not even decoded. */
-static bool repeat(struct vs_call *call, struct vs_bytes key)
+bool vs_query_repeat(struct vs_call *call, struct vs_bytes key)
 {
 	uint64_t start = vs_clock_mono_ns();
 	struct vs_buf *out = &call->response->body;
@@ -41,10 +39,8 @@ static bool repeat(struct vs_call *call, struct vs_bytes key)
 	return true;
 }
 
-/* What is kept and repeated: all before the stats. ns: what the namespace is called; NULL: there is none yet, and nothing to
- * keep. */
-static int finish(struct vs_call *call, const struct vs_query_stats *stats, size_t count, const struct vs_mark *mark,
-                  const char *ns, struct vs_bytes key)
+int vs_query_finish(struct vs_call *call, const struct vs_query_stats *stats, size_t count, const struct vs_mark *mark,
+                    const char *ns, struct vs_bytes key)
 {
 	struct vs_buf *out = &call->response->body;
 	struct vs_answer answer = {
@@ -76,7 +72,7 @@ static int search_plain(struct vs_call *call, const struct vs_ask *ask, struct v
 	if (rc)
 		return rc;
 	const char *name = ns ? vs_call_namespace_name(call, &ask->name) : NULL;
-	return finish(call, &results.stats, results.count, &results.mark, name, key);
+	return vs_query_finish(call, &results.stats, results.count, &results.mark, name, key);
 }
 
 static int search_groups(struct vs_call *call, const struct vs_ask *ask, struct vs_namespace *ns, struct vs_bytes key,
@@ -95,7 +91,7 @@ static int search_groups(struct vs_call *call, const struct vs_ask *ask, struct 
 	for (size_t i = 0; i < groups.count; i++)
 		count += groups.items[i].count;
 	const char *name = ns ? vs_call_namespace_name(call, &ask->name) : NULL;
-	return finish(call, &groups.stats, count, &groups.mark, name, key);
+	return vs_query_finish(call, &groups.stats, count, &groups.mark, name, key);
 }
 
 static int search(struct vs_call *call, struct vs_bytes key, struct vs_error *error)
@@ -123,7 +119,7 @@ static int search(struct vs_call *call, struct vs_bytes key, struct vs_error *er
 int vs_handle_query(struct vs_call *call, struct vs_error *error)
 {
 	struct vs_bytes key = vs_query_cache_key(call);
-	int rc = repeat(call, key) ? 0 : search(call, key, error);
+	int rc = vs_query_repeat(call, key) ? 0 : search(call, key, error);
 	vs_call_count(call, rc ? VS_COUNT_QUERY_ERRORS : VS_COUNT_QUERIES, 1);
 	return rc;
 }

@@ -28,7 +28,7 @@ static void set_rescore(struct vs_query *query, uint32_t given)
 
 static const char *const options[] = { "limit",     "offset",       "filter",    "namespace",  "ef",     "rescore",  "exact",
 	                                   "min_score", "max_distance", "diversity", "candidates", "fields", "group_by", "groups",
-	                                   "group_size", "include_vector", "include_metadata" };
+	                                   "group_size", "include_vector", "include_metadata", "include_text" };
 #define OPTIONS (sizeof(options) / sizeof(options[0]))
 
 /* What was given, where that cannot be seen from the value. */
@@ -64,12 +64,12 @@ static int check_groups(const struct vs_ask *ask, const struct given *given, str
 	return 0;
 }
 
-static int check_diversity(const struct vs_query *query, const struct given *given, struct vs_error *error)
+static int check_diversity(const struct vs_query *query, bool hybrid, const struct given *given, struct vs_error *error)
 {
 	uint32_t wanted = query->limit + query->offset;
 	if (given->diversity && !(query->diversity >= 0.0f && query->diversity <= 1.0f))
 		return fault(given->prefix, "diversity", "must be a number from 0 to 1", error);
-	if (query->candidates > 0 && query->diversity == 0.0f)
+	if (query->candidates > 0 && query->diversity == 0.0f && !hybrid)
 		return fault(given->prefix, "candidates", "is for diversity, which is missing or 0", error);
 	if (query->candidates > 0 && query->candidates < wanted)
 		return fault(given->prefix, "candidates", "must be at least limit and offset together", error);
@@ -94,7 +94,7 @@ static int check_together(struct vs_ask *ask, const struct given *given, struct 
 		return fault(given->prefix, "max_distance", "min_score bounds the results already: give one of the two", error);
 	if (ask->fields && !query->with_metadata)
 		return fault(given->prefix, "fields", "chooses among the metadata, which include_metadata leaves out", error);
-	return check_diversity(query, given, error);
+	return check_diversity(query, ask->hybrid, given, error);
 }
 
 /* ---- fields --------------------------------------------------------------------------------------------- */
@@ -201,7 +201,7 @@ int vs_ask_decode_options(const struct vs_fields *fields, const char *const *mor
 	query->limit = 0;
 	if ((rc = check_names(fields, query->vector || query->id, more, error)) ||
 	    (rc = vs_fields_number(fields, "limit", 1, RESULTS_MAX, &query->limit, error)) ||
-	    (rc = vs_fields_number(fields, "offset", 0, RESULTS_MAX, &query->offset, error)) ||
+	    (rc = vs_fields_number(fields, "offset", 0, RESULTS_MAX - 1, &query->offset, error)) ||
 	    (rc = vs_fields_number(fields, "ef", 0, EF_MAX, &query->ef, error)) ||
 	    (rc = vs_fields_number(fields, "rescore", 0, VS_RESCORE_MAX, &rescore, error)) ||
 	    (rc = vs_fields_number(fields, "candidates", 1, VS_CANDIDATES_MAX, &query->candidates, error)) ||
@@ -212,6 +212,7 @@ int vs_ask_decode_options(const struct vs_fields *fields, const char *const *mor
 	    (rc = vs_fields_float(fields, "diversity", &given.diversity, &query->diversity, error)) ||
 	    (rc = vs_fields_bool(fields, "include_vector", &query->with_vector, error)) ||
 	    (rc = vs_fields_bool(fields, "include_metadata", &query->with_metadata, error)) ||
+	    (rc = vs_fields_bool(fields, "include_text", &query->with_text, error)) ||
 	    (rc = take_projection(fields, arena, ask, error)) || (rc = take_groups(fields, ask, &given, error)) ||
 	    (rc = vs_fields_text(fields, "namespace", &ask->name, error)))
 		return rc;
@@ -220,18 +221,28 @@ int vs_ask_decode_options(const struct vs_fields *fields, const char *const *mor
 	return check_together(ask, &given, error);
 }
 
+int vs_ask_decode_aim(const struct vs_fields *fields, struct vs_arena *arena, struct vs_ask *ask, struct vs_error *error)
+{
+	struct vs_query *query = &ask->query;
+	struct vs_text id = { NULL, 0 };
+	int rc = vs_fields_text(fields, "id", &id, error);
+	if (!rc)
+		rc = vs_fields_vector(fields, "vector", arena, &query->vector, &query->dimension, error);
+	query->id = id.data;
+	query->id_len = id.len;
+	if (!rc && query->id && query->vector)
+		rc = fault(fields->prefix, "vector", "a query has either a vector or an id", error);
+	return rc;
+}
+
 int vs_ask_decode(const struct vs_fields *fields, const char *const *more, struct vs_arena *arena, struct vs_ask *ask,
                   struct vs_error *error)
 {
 	struct vs_query *query = &ask->query;
-	struct vs_text id = { NULL, 0 };
 	int rc;
-	if ((rc = check_names(fields, true, more, error)) || (rc = vs_fields_text(fields, "id", &id, error)) ||
-	    (rc = vs_fields_vector(fields, "vector", arena, &query->vector, &query->dimension, error)))
+	if ((rc = check_names(fields, true, more, error)) || (rc = vs_ask_decode_aim(fields, arena, ask, error)))
 		return rc;
-	query->id = id.data;
-	query->id_len = id.len;
-	if (!id.data == !query->vector)
+	if (!query->id == !query->vector)
 		return fault(fields->prefix, "vector", "a query has either a vector or an id", error);
 	return vs_ask_decode_options(fields, more, arena, ask, error);
 }
@@ -325,7 +336,7 @@ int vs_ask_decode_octets(struct vs_call *call, struct vs_ask *ask, struct vs_err
 	query->limit = 0;
 	if ((rc = vs_target_check(target, parameters, error)) ||
 	    (rc = take_number(call, "limit", 1, RESULTS_MAX, &query->limit, error)) ||
-	    (rc = take_number(call, "offset", 0, RESULTS_MAX, &query->offset, error)) ||
+	    (rc = take_number(call, "offset", 0, RESULTS_MAX - 1, &query->offset, error)) ||
 	    (rc = take_number(call, "ef", 0, EF_MAX, &query->ef, error)) ||
 	    (rc = take_number(call, "rescore", 0, VS_RESCORE_MAX, &rescore, error)) ||
 	    (rc = take_number(call, "candidates", 1, VS_CANDIDATES_MAX, &query->candidates, error)) ||
@@ -334,6 +345,7 @@ int vs_ask_decode_octets(struct vs_call *call, struct vs_ask *ask, struct vs_err
 	    (rc = vs_target_bool(target, "exact", &query->exact, error)) ||
 	    (rc = vs_target_bool(target, "include_vector", &query->with_vector, error)) ||
 	    (rc = vs_target_bool(target, "include_metadata", &query->with_metadata, error)) ||
+	    (rc = vs_target_bool(target, "include_text", &query->with_text, error)) ||
 	    (rc = take_float(call, "min_score", &query->has_min_score, &query->min_score, error)) ||
 	    (rc = take_float(call, "max_distance", &query->has_max_distance, &query->max_distance, error)) ||
 	    (rc = take_float(call, "diversity", &given.diversity, &query->diversity, error)) ||

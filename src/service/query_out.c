@@ -37,6 +37,10 @@ int vs_ask_encode(struct vs_buf *out, const struct vs_query *query, const struct
 			if (rc)
 				return rc;
 		}
+		if (result->record.text) {
+			vs_buf_puts(out, ",\"text\":");
+			vs_json_text(out, result->record.text, result->record.text_len);
+		}
 		if (query->with_vector && result->record.vector) {
 			vs_buf_puts(out, ",\"vector\":");
 			vs_json_vector(out, result->record.vector, result->record.dimension);
@@ -65,6 +69,37 @@ int vs_ask_encode_groups(struct vs_buf *out, const struct vs_ask *ask, const str
 	}
 	vs_buf_putc(out, ']');
 	return 0;
+}
+
+static void put_rank(struct vs_buf *out, const char *name, uint32_t rank)
+{
+	if (rank > 0)
+		vs_buf_printf(out, ",\"%s\":%" PRIu32, name, rank);
+	else
+		vs_buf_printf(out, ",\"%s\":null", name);
+}
+
+void vs_ask_encode_part(void *context, struct vs_buf *out, size_t i)
+{
+	const struct vs_ask_hybrid *hybrid = context;
+	const struct vs_hybrid_part *part = &hybrid->parts[i];
+	if (part->has_vector) {
+		vs_buf_puts(out, ",\"vector_score\":");
+		vs_json_float(out, part->vector_score);
+		put_rank(out, "vector_rank", part->vector_rank);
+	}
+	if (hybrid->text.words) {
+		vs_buf_puts(out, ",\"text_score\":");
+		if (part->has_text)
+			vs_json_float(out, part->text_score);
+		else
+			vs_buf_puts(out, "null");
+		put_rank(out, "text_rank", part->text_rank);
+	}
+	if (part->highlight) {
+		vs_buf_puts(out, ",\"highlight\":");
+		vs_json_text(out, part->highlight, part->highlight_len);
+	}
 }
 
 void vs_query_encode_stats(struct vs_buf *out, uint64_t total_candidates, uint64_t filtered_count, uint64_t duration_ns,

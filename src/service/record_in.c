@@ -8,9 +8,10 @@
 int vs_record_decode(const struct vs_fields *fields, const char *more, struct vs_arena *arena,
                      struct vs_record_input *record, struct vs_error *error)
 {
-	const char *known[] = { "id", "vector", "metadata", "if_version", "expires_at", "ttl_seconds", more, NULL };
+	const char *known[] = { "id", "vector", "metadata", "if_version", "expires_at", "ttl_seconds", "text", more, NULL };
 	struct vs_text id = { NULL, 0 };
 	struct vs_text metadata;
+	struct vs_text text = { NULL, 0 };
 	int rc = vs_fields_check(fields, known, error);
 	if (!rc)
 		rc = vs_fields_text(fields, "id", &id, error);
@@ -25,6 +26,8 @@ int vs_record_decode(const struct vs_fields *fields, const char *more, struct vs
 	if (!rc)
 		rc = vs_condition_field(fields, &record->if_version, error);
 	if (!rc)
+		rc = vs_fields_text(fields, "text", &text, error);
+	if (!rc)
 		rc = vs_lifetime_decode(fields, &record->expires_at, error);
 	if (rc)
 		return rc;
@@ -32,5 +35,7 @@ int vs_record_decode(const struct vs_fields *fields, const char *more, struct vs
 	record->id_len = id.len;
 	record->metadata = metadata.data;
 	record->metadata_len = metadata.len;
+	record->text = text.data;
+	record->text_len = text.len;
 	return 0;
 }

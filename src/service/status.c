@@ -21,7 +21,8 @@ static const char *const namespace_parameter[] = { "namespace", NULL };
 int vs_handle_stats(struct vs_call *call, struct vs_error *error)
 {
 	const struct vs_namespace_options *fresh = vs_call_fresh(call);
-	struct vs_namespace_stats stats = { .metric = fresh->metric, .quantization = fresh->quantization };
+	struct vs_namespace_stats stats = { .metric = fresh->metric, .quantization = fresh->quantization,
+		                            .tokenizer = fresh->tokenizer };
 	struct vs_cache_stats cache = { 0 };
 	struct vs_namespace *ns = NULL;
 	struct vs_buf *out = &call->response->body;
@@ -35,14 +36,16 @@ int vs_handle_stats(struct vs_call *call, struct vs_error *error)
 	const char *name = vs_call_namespace_name(call, NULL);
 	const char *metric = vs_metric_name(stats.metric);
 	const char *quantization = vs_quantization_name(stats.quantization);
+	const char *tokenizer = vs_tokenizer_name(stats.tokenizer);
 	vs_buf_puts(out, "{\"namespace\":");
 	vs_json_text(out, name, strlen(name));
 	vs_buf_printf(out,
 	              ",\"total_vectors\":%" PRIu64 ",\"active_vectors\":%" PRIu64 ",\"deleted_vectors\":%" PRIu64
-	              ",\"dimension\":%" PRIu32 ",\"metric\":\"%s\",\"quantization\":\"%s\",\"storage_bytes\":%" PRIu64
+	              ",\"dimension\":%" PRIu32 ",\"metric\":\"%s\",\"quantization\":\"%s\",\"tokenizer\":\"%s\",\"texts\":%" PRIu64
+	              ",\"storage_bytes\":%" PRIu64
 	              ",\"indexed_vectors\":%" PRIu32 ",\"unindexed_vectors\":%" PRIu32 ",\"cache_stats\":{",
 	              stats.total, stats.active, stats.deleted, stats.dimension, metric ? metric : "",
-	              quantization ? quantization : "", stats.storage_bytes,
+	              quantization ? quantization : "", tokenizer ? tokenizer : "", stats.texts, stats.storage_bytes,
 	              stats.indexed, stats.unindexed);
 	if (call->cache)
 		vs_cache_stats(call->cache, &cache);

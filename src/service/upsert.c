@@ -174,7 +174,9 @@ static int keep_record(struct batch *batch, struct vs_record_input *record, stru
 	record->id = vs_arena_dup(arena, record->id, record->id_len);
 	if (record->metadata)
 		record->metadata = vs_arena_dup(arena, record->metadata, record->metadata_len);
-	if (!record->id || (record->metadata_len > 0 && !record->metadata))
+	if (record->text)
+		record->text = vs_arena_dup(arena, record->text, record->text_len);
+	if (!record->id || (record->metadata_len > 0 && !record->metadata) || (record->text_len > 0 && !record->text))
 		return vs_error_set(error, VS_ENOMEM, "no memory for records");
 	return 0;
 }

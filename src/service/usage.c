@@ -1,15 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Handlers that tell what namespaces were used for: by day, one in sum, all together. */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* strptime */
-#endif
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/buf.h"
-#include "base/clock.h"
 #include "service/call.h"
 #include "service/handles.h"
 #include "service/json_out.h"
@@ -20,20 +15,13 @@
 
 /* ---- by day ----------------------------------------------------------------------------------------------- */
 
-/* "2026-11-25" as a day since 1970; *day is left alone when the parameter is missing. */
+/* *day is left alone when the parameter is missing. */
 static int decode_day(const struct vs_call *call, const char *name, int32_t *day, struct vs_error *error)
 {
 	const struct vs_text *text = vs_target_param(&call->target, name);
-	struct tm tm = { .tm_mday = 1 };
-	char again[11];
-	if (!text)
+	if (!text || vs_usage_parse_day(text->data, day))
 		return 0;
-	const char *end = text->len == 10 ? strptime(text->data, "%Y-%m-%d", &tm) : NULL;
-	time_t when = end && !*end ? timegm(&tm) : -1;
-	if (when < 0 || strftime(again, sizeof(again), "%Y-%m-%d", &tm) != 10 || strcmp(again, text->data) != 0)
-		return vs_error_at(error, VS_EINVAL, name, -1, "must be a day such as 2026-01-31");
-	*day = (int32_t)(when / 86400);
-	return 0;
+	return vs_error_at(error, VS_EINVAL, name, -1, "must be a day such as 2026-01-31");
 }
 
 static void put_counts(struct vs_buf *out, const uint64_t *counts)
@@ -52,13 +40,10 @@ struct rows {
 static int put_row(void *context, const struct vs_usage_row *row)
 {
 	struct rows *rows = context;
-	time_t when = (time_t)row->day * 86400;
-	struct tm tm;
-	char day[16];
+	char day[VS_USAGE_DAY];
 	if (rows->count == ROWS_MAX)
 		return 1;
-	gmtime_r(&when, &tm);
-	strftime(day, sizeof(day), "%Y-%m-%d", &tm);
+	vs_usage_format_day(row->day, day);
 	vs_buf_printf(rows->out, "%s{\"day\":\"%s\",\"namespace\":", rows->count++ > 0 ? "," : "", day);
 	vs_json_text(rows->out, row->name, strlen(row->name));
 	vs_buf_printf(rows->out, ",\"namespace_id\":\"%s\",", row->folder);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The table usage: rows that counters are added to, and that outlive their namespaces. */
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -19,17 +18,6 @@ static const char *const texts[STATEMENTS] = {
 	[EACH] = "SELECT day, folder, name, requests, queries, upserts, deletes, bytes_in, bytes_out, vector_ms FROM usage "
 	         "WHERE day >= ?1 AND day <= ?2 AND (?3 = '' OR name = ?3) AND (?4 = '' OR folder = ?4) ORDER BY day, folder",
 };
-
-static const char *const names[VS_USAGES] = {
-#define VS_USAGE(id, column, what) column,
-#include "store/usage.tbl"
-#undef VS_USAGE
-};
-
-const char *vs_usage_name(enum vs_usage_kind kind)
-{
-	return names[kind];
-}
 
 static int add(struct vs_catalog *catalog, sqlite3_stmt *statement, const struct vs_usage_row *row,
                struct vs_error *error)

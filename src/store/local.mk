@@ -2,7 +2,7 @@
 libvecstore_core_la_SOURCES += \
 	src/store/audit.c src/store/audit.h \
 	src/store/catalog.c src/store/catalog.h src/store/catalog_impl.h src/store/catalog_admin.c \
-	src/store/catalog_usage.c src/store/usage.h src/store/usage.tbl \
+	src/store/catalog_usage.c src/store/usage.c src/store/usage.h src/store/usage.tbl \
 	src/store/columns.h src/store/columns_impl.h \
 	src/store/columns_file.c src/store/columns_read.c src/store/columns_write.c \
 	src/store/job.h src/store/jobs.c src/store/jobs.h \
@@ -12,6 +12,8 @@ libvecstore_core_la_SOURCES += \
 	src/store/policy.c src/store/policy.h src/store/quota.tbl \
 	src/store/rows.c src/store/rows.h src/store/rows_impl.h src/store/rows_write.c \
 	src/store/sql.c src/store/sql.h \
+	src/store/text.c src/store/text.h src/store/text_impl.h src/store/text_search.c src/store/text_check.c \
+	src/store/tokenizer.c src/store/tokenizer.h \
 	src/store/vectors.c src/store/vectors.h \
 	src/store/vfs_fault.c src/store/vfs_fault.h
 

@@ -22,10 +22,10 @@ static const char *const texts[VS_META_STATEMENTS] = {
 	[VS_META_ROLLBACK] = "ROLLBACK",
 	[VS_META_STATE] =
 	    "SELECT generation, dimension, metric, next_slot, seq, trimmed, active, deleted, expiry, quantization,"
-	    " past_version FROM state WHERE id = 1",
+	    " past_version, tokenizer, texts FROM state WHERE id = 1",
 	[VS_META_SET_STATE] =
 	    "UPDATE state SET dimension = ?1, next_slot = ?2, seq = ?3, trimmed = ?4, active = ?5, deleted = ?6,"
-	    " expiry = ?7, past_version = ?8 WHERE id = 1",
+	    " expiry = ?7, past_version = ?8, texts = ?9 WHERE id = 1",
 	[VS_META_FIND] = "SELECT " ROW " FROM record WHERE id = ?1",
 	[VS_META_GET] = "SELECT " ROW " FROM record WHERE slot = ?1",
 	[VS_META_SCAN] = "SELECT " ROW " FROM record WHERE slot >= ?1 AND slot < ?2 ORDER BY slot",
@@ -56,13 +56,16 @@ static const char *const texts[VS_META_STATEMENTS] = {
 static int fill(struct vs_sql *sql, const void *context, struct vs_error *error)
 {
 	const struct vs_meta_options *options = context;
-	char text[160];
+	char text[200];
+	int rc;
 
 	snprintf(text, sizeof(text),
-	         "INSERT INTO state (id, generation, dimension, metric, quantization)"
-	         " VALUES (1, %" PRIu32 ", %" PRIu32 ", %d, %d)",
-	         options->generation, options->dimension, (int)options->metric, (int)options->quantization);
-	return vs_sql_exec(sql, text, error);
+	         "INSERT INTO state (id, generation, dimension, metric, quantization, tokenizer)"
+	         " VALUES (1, %" PRIu32 ", %" PRIu32 ", %d, %d, %d)",
+	         options->generation, options->dimension, (int)options->metric, (int)options->quantization,
+	         (int)options->tokenizer);
+	rc = vs_sql_exec(sql, text, error);
+	return rc < 0 ? rc : vs_text_create(sql, options->tokenizer, error);
 }
 
 int vs_meta_create(const char *dir, const struct vs_meta_options *options, struct vs_error *error)
@@ -104,6 +107,7 @@ void vs_meta_close(struct vs_meta *meta)
 	if (meta->sql.db != NULL)
 		vs_meta_rollback(meta);
 	vs_sql_finalize(meta->statements, VS_META_STATEMENTS);
+	vs_text_release(&meta->text);
 	vs_sql_close(&meta->sql);
 	free(meta);
 }
@@ -118,7 +122,7 @@ void vs_meta_set_deadline(struct vs_meta *meta, uint64_t deadline_ns)
 static bool state_plausible(sqlite3_stmt *row)
 {
 	/* generation, dimension, metric and next_slot are 32-bit; then come counts. */
-	for (int i = 0; i < 11; i++) {
+	for (int i = 0; i < 13; i++) {
 		int64_t value = sqlite3_column_int64(row, i);
 
 		if (value < 0 || (i < 4 && value > UINT32_MAX))
@@ -126,7 +130,8 @@ static bool state_plausible(sqlite3_stmt *row)
 	}
 	return sqlite3_column_int64(row, 2) <= INT32_MAX &&
 	       vs_metric_name((enum vs_metric)sqlite3_column_int(row, 2)) != NULL &&
-	       vs_quantization_name((enum vs_quantization)sqlite3_column_int(row, 9)) != NULL;
+	       vs_quantization_name((enum vs_quantization)sqlite3_column_int(row, 9)) != NULL &&
+	       vs_tokenizer_name((enum vs_tokenizer)sqlite3_column_int(row, 11)) != NULL;
 }
 
 static int read_state(struct vs_meta *meta, struct vs_meta_state *state, struct vs_error *error)
@@ -152,9 +157,13 @@ static int read_state(struct vs_meta *meta, struct vs_meta_state *state, struct 
 		.expiry = sqlite3_column_int64(row, 8),
 		.quantization = (enum vs_quantization)sqlite3_column_int(row, 9),
 		.past_version = sqlite3_column_int64(row, 10),
+		.tokenizer = (enum vs_tokenizer)sqlite3_column_int(row, 11),
+		.texts = (uint64_t)sqlite3_column_int64(row, 12),
 	};
 	meta->trimmed = state->trimmed;
 	meta->put_expiry = 0;
+	meta->text.kind = state->tokenizer;
+	meta->text.count = state->texts;
 	sqlite3_reset(row);
 	return 0;
 }
@@ -213,6 +222,7 @@ int vs_meta_commit(struct vs_meta *meta, const struct vs_meta_state *state, stru
 	sqlite3_bind_int64(set, 6, (int64_t)state->deleted);
 	sqlite3_bind_int64(set, 7, sooner(state->expiry, meta->put_expiry));
 	sqlite3_bind_int64(set, 8, state->past_version);
+	sqlite3_bind_int64(set, 9, (int64_t)meta->text.count);
 	rc = vs_sql_run(&meta->sql, set, error);
 	VS_POINT("meta-before-commit");
 	if (rc == 0)
@@ -264,8 +274,10 @@ static int read_number(struct vs_meta *meta, enum vs_meta_statement which, uint6
 int vs_meta_used(struct vs_meta *meta, uint64_t *bytes, struct vs_error *error)
 {
 	uint64_t pages = 0, unused = 0, page = 0;
-	int rc = read_number(meta, VS_META_PAGES, &pages, error);
+	int rc = vs_text_flush(meta, error);
 
+	if (rc == 0)
+		rc = read_number(meta, VS_META_PAGES, &pages, error);
 	if (rc == 0)
 		rc = read_number(meta, VS_META_FREE_PAGES, &unused, error);
 	if (rc == 0)
@@ -296,6 +308,7 @@ static int check_counts(struct vs_meta *meta, const struct listener *listener, s
 	    "                  coalesce(min(slot), 0) AS bottom, min(expires_at) AS first FROM record),"
 	    "     c AS (SELECT count(*) AS n, coalesce(min(seq), 0) AS low, coalesce(max(seq), 0) AS high,"
 	    "                  coalesce(max(slot), -1) AS top FROM change),"
+	    "     t AS (SELECT count(*) AS n, coalesce(sum(slot NOT IN (SELECT slot FROM record)), 0) AS lost FROM record_text),"
 	    "     p(holds, problem) AS ("
 	    "  SELECT active = r.n - r.gone, printf('state says %lld live records, there are %lld', active, r.n - r.gone)"
 	    "    FROM state, r UNION ALL"
@@ -308,7 +321,9 @@ static int check_counts(struct vs_meta *meta, const struct listener *listener, s
 	    "         printf('the change log should hold %lld to %lld, it holds %lld changes from %lld to %lld',"
 	    "                trimmed + 1, seq, c.n, c.low, c.high) FROM state, c UNION ALL"
 	    "  SELECT r.first IS NULL OR (expiry > 0 AND expiry <= r.first),"
-	    "         printf('a record expires at %lld, the state says none does before %lld', r.first, expiry) FROM state, r)"
+	    "         printf('a record expires at %lld, the state says none does before %lld', r.first, expiry) FROM state, r UNION ALL"
+	    "  SELECT texts = t.n, printf('state says %lld texts, there are %lld', texts, t.n) FROM state, t UNION ALL"
+	    "  SELECT t.lost = 0, printf('%lld texts belong to no record', t.lost) FROM t)"
 	    " SELECT problem FROM p WHERE NOT holds";
 	sqlite3_stmt *statement = NULL;
 	int rc = sqlite3_prepare_v2(meta->sql.db, text, -1, &statement, NULL);

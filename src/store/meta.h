@@ -19,6 +19,7 @@
 
 #include "math/metric.h"
 #include "math/quantization.h"
+#include "store/tokenizer.h"
 
 struct vs_meta;
 struct vs_error;
@@ -37,6 +38,8 @@ struct vs_meta_state {
 	uint64_t deleted;   /* soft-deleted records */
 	int64_t expiry;     /* no record expires before, milliseconds since 1970; 0: none expires */
 	int64_t past_version; /* the greatest version of a record that is gone */
+	enum vs_tokenizer tokenizer;
+	uint64_t texts;     /* records that have a text, soft-deleted ones too; counted by vs_meta_put and vs_meta_remove */
 };
 
 struct vs_meta_row {
@@ -50,6 +53,8 @@ struct vs_meta_row {
 	const char *metadata;
 	size_t metadata_len;
 	int64_t expires_at; /* 0: never */
+	const char *text;   /* for vs_meta_put: NULL: none. Rows that are lent do not have it: vs_text_find gets it */
+	size_t text_len;
 };
 
 /* Values are stored: never renumber. */
@@ -71,6 +76,7 @@ struct vs_meta_options {
 	uint32_t dimension; /* 0: the first record fixes it */
 	enum vs_metric metric;
 	enum vs_quantization quantization;
+	enum vs_tokenizer tokenizer;
 };
 
 /* Makes dir/meta.db with its state row. VS_ECONFLICT when it exists. Durable when it returns. */
@@ -128,8 +134,8 @@ struct vs_feed_row {
 int vs_meta_feed(struct vs_meta *meta, uint64_t after, int (*each)(void *context, const struct vs_feed_row *row),
                  void *context, struct vs_error *error);
 
-/* Inside the write transaction. put inserts, or replaces the row of the same id (whatever its slot); VS_ECONFLICT
- * when another id has the slot (I2). remove and set_deleted: VS_ENOTFOUND when the slot has no row. */
+/* Inside the write transaction. put inserts, or replaces the row of the same id (whatever its slot) and its text;
+ * VS_ECONFLICT when another id has the slot (I2). remove and set_deleted: VS_ENOTFOUND when the slot has no row. */
 int vs_meta_put(struct vs_meta *meta, const struct vs_meta_row *row, struct vs_error *error);
 int vs_meta_remove(struct vs_meta *meta, uint32_t slot, struct vs_error *error);
 int vs_meta_set_deleted(struct vs_meta *meta, uint32_t slot, int64_t deleted_at /* 0: restore */,

@@ -5,6 +5,7 @@
 
 #include "store/meta.h"
 #include "store/sql.h"
+#include "store/text_impl.h"
 
 enum vs_meta_statement {
 	VS_META_BEGIN,
@@ -38,6 +39,7 @@ struct vs_meta {
 	sqlite3_stmt *borrowed; /* stands on the row that was handed out last; reset by the next call */
 	uint64_t trimmed;       /* of the open transaction */
 	int64_t put_expiry;     /* the soonest of rows put in it; 0: none */
+	struct vs_text text;
 };
 
 static inline void vs_meta_return_borrowed(struct vs_meta *meta)
@@ -45,6 +47,7 @@ static inline void vs_meta_return_borrowed(struct vs_meta *meta)
 	if (meta->borrowed != NULL)
 		sqlite3_reset(meta->borrowed);
 	meta->borrowed = NULL;
+	vs_text_return_borrowed(&meta->text);
 }
 
 #endif

@@ -288,6 +288,8 @@ int vs_meta_put(struct vs_meta *meta, const struct vs_meta_row *row, struct vs_e
 	int rc = enter(meta, error);
 
 	if (rc == 0)
+		rc = vs_text_remove_id(meta, row->id, row->id_len, error);
+	if (rc == 0)
 		rc = vs_sql_bind_text(&meta->sql, put, 2, row->id, row->id_len, error);
 	if (rc == 0)
 		rc = vs_sql_bind_text(&meta->sql, put, 7, row->metadata, row->metadata_len, error);
@@ -307,13 +309,16 @@ int vs_meta_put(struct vs_meta *meta, const struct vs_meta_row *row, struct vs_e
 		sqlite3_bind_null(put, 8);
 	if (row->expires_at != 0 && (meta->put_expiry == 0 || row->expires_at < meta->put_expiry))
 		meta->put_expiry = row->expires_at;
-	return vs_sql_run(&meta->sql, put, error);
+	rc = vs_sql_run(&meta->sql, put, error);
+	return rc < 0 || row->text == NULL ? rc : vs_text_put(meta, row->slot, row->text, row->text_len, error);
 }
 
 int vs_meta_remove(struct vs_meta *meta, uint32_t slot, struct vs_error *error)
 {
 	int rc = enter(meta, error);
 
+	if (rc == 0)
+		rc = vs_text_remove(meta, slot, error);
 	return rc < 0 ? rc : run_on_slot(meta, meta->statements[VS_META_REMOVE], slot, error);
 }
 

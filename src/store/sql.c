@@ -132,9 +132,9 @@ int vs_sql_error(struct vs_sql *sql, int code, struct vs_error *error)
 
 /* ---- waiting -------------------------------------------------------------------------------------------- */
 
-static bool past(uint64_t deadline_ns)
+bool vs_sql_is_late(const struct vs_sql *sql)
 {
-	return deadline_ns != 0 && vs_clock_mono_ns() >= deadline_ns;
+	return sql->deadline_ns != 0 && vs_clock_mono_ns() >= sql->deadline_ns;
 }
 
 /* Called by SQLite while another process holds the lock that is wanted. Short naps, because sqlite3_busy_timeout's
@@ -148,7 +148,7 @@ static int on_busy(void *context, int times)
 
 	if (times == 0)
 		sql->busy_since_ns = now;
-	if (now - sql->busy_since_ns >= (uint64_t)sql->busy_ms * 1000000 || past(sql->deadline_ns)) {
+	if (now - sql->busy_since_ns >= (uint64_t)sql->busy_ms * 1000000 || vs_sql_is_late(sql)) {
 		/* A checkpoint that does not get the write lock would go on as a passive one, beside a commit: exactly
 		 * what is unsafe in SQLite 3.40. Interrupted, it copies nothing. */
 		if (sql->checkpointing)
@@ -163,7 +163,7 @@ static int on_progress(void *context)
 {
 	const struct vs_sql *sql = context;
 
-	return past(sql->deadline_ns);
+	return vs_sql_is_late(sql);
 }
 
 void vs_sql_set_deadline(struct vs_sql *sql, uint64_t deadline_ns)
@@ -206,7 +206,7 @@ int vs_sql_step(struct vs_sql *sql, sqlite3_stmt *statement, struct vs_error *er
 	int rc;
 
 	/* The progress handler is asked only every thousand steps, which a short statement never reaches. */
-	if (past(sql->deadline_ns)) {
+	if (vs_sql_is_late(sql)) {
 		sqlite3_reset(statement);
 		return vs_error_set(error, VS_EBUSY, "%s: the time limit has passed", sql->path);
 	}

@@ -85,6 +85,8 @@ uint64_t vs_sql_wal_bytes(struct vs_sql *sql);
 /* Bytes of the database and its WAL. */
 uint64_t vs_sql_bytes(struct vs_sql *sql);
 void vs_sql_set_deadline(struct vs_sql *sql, uint64_t deadline_ns);
+/* It has passed. */
+bool vs_sql_is_late(const struct vs_sql *sql);
 
 /* From a failed call's SQLite code to ours. */
 int vs_sql_error(struct vs_sql *sql, int code, struct vs_error *error);

@@ -3,6 +3,7 @@
 #ifndef VS_STORE_USAGE_H
 #define VS_STORE_USAGE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #ifdef __cplusplus
@@ -16,6 +17,10 @@ enum vs_usage_kind {
 	VS_USAGES
 };
 const char *vs_usage_name(enum vs_usage_kind kind); /* "bytes_in". Static string. */
+
+#define VS_USAGE_DAY 16 /* bytes that a day takes as text */
+bool vs_usage_parse_day(const char *text, int32_t *day); /* "2026-01-31" as a number of days since 1970 */
+void vs_usage_format_day(int32_t day, char text[VS_USAGE_DAY]);
 
 struct vs_usage_row {
 	char name[64];   /* of the namespace, as it was called last */

@@ -120,6 +120,31 @@ def beyond(schema):
             yield from beyond(part)
 
 
+def bounds(schema):
+    """The values at a schema's limits, which it allows."""
+    yield from (schema[word] for word in ("minimum", "maximum") if word in schema)
+    if "contentEncoding" not in schema:
+        yield from ("x" * schema[word] for word in ("minLength", "maxLength") if word in schema)
+    if schema.get("items", {}).get("type") == "string":
+        yield from (["king"] * schema[word] for word in ("minItems", "maxItems") if word in schema)
+    for word in ("allOf", "oneOf", "anyOf"):
+        for part in schema.get(word, []):
+            yield from bounds(part)
+
+
+def bound_bodies(operation, kind="application/json"):
+    """(the field, a body in which it is at one of its limits)"""
+    schema = operation.bodies[kind]["schema"]
+    seen = set()
+    for body in bodies(operation, kind):
+        for path, one, _ in places(schema, body):
+            for value in [] if (path, str(one)) in seen else bounds(one):
+                changed = with_raw(body, path, json.dumps(value))
+                if not faults(schema, json.loads(changed)):
+                    yield full_name(path), changed
+            seen.add((path, str(one)))
+
+
 def bodies(operation, kind):
     """The bodies to begin from."""
     return [*content_examples(operation.bodies[kind]).values(), *MORE_BODIES.get(operation.name, [])]

@@ -30,11 +30,17 @@ def vector(record_id, n):
     )
 
 
+def text(record_id, n):
+    """Of every other content; None: it has none."""
+    return f"{record_id} content{n}" if n % 2 == 0 else None
+
+
 def body(record_id, n):
     return {
         "id": record_id,
         "vector": oracle.encode_vector(vector(record_id, n)),
         "metadata": {"n": n, "of": record_id},
+        "text": text(record_id, n),
     }
 
 
@@ -199,7 +205,7 @@ class CrashLoad:
     def observe(self):
         """{id: state} of all that is stored, each record checked for being whole."""
         seen = {}
-        for record in self.client.pages(limit=1000, include_vector="true"):
+        for record in self.client.pages(limit=1000, include_vector="true", include_text="true"):
             assert record["id"] not in seen, f"{record['id']} is there twice"
             seen[record["id"]] = self.whole(record, False)
         return seen
@@ -207,6 +213,7 @@ class CrashLoad:
     def whole(self, record, soft):
         n = record["metadata"]["n"]
         assert record["metadata"] == {"n": n, "of": record["id"]}, record
+        assert record.get("text") == text(record["id"], n), record
         assert oracle.decode_vector(record["vector"]).tobytes() == vector(record["id"], n).tobytes(), record
         return n, record["version"], soft
 
@@ -242,12 +249,16 @@ class CrashLoad:
         harness.check_store(self.server.data)
 
     def verify_queries(self, seen):
-        """Records are found by their own vectors: always by exact search, nearly always over the graph."""
+        """Records are found by their own texts and vectors: always by words and exact search, nearly always over the graph."""
         sample = random.Random(self.seed).sample(sorted(seen), 30)
         hits = 0
         for record_id in sample:
             own = vector(record_id, seen[record_id][0])
             assert self.client.found(own, limit=1, exact=True) == [record_id]
+            words = text(record_id, seen[record_id][0])
+            if words:
+                answer = self.client.ok("POST", "/v1/hybrid-query", {"text_query": f'"{words}"'})
+                assert [result["id"] for result in answer["results"]] == [record_id]
             found = self.client.found(own, limit=10)
             assert len(found) == 10 and set(found) <= set(seen)
             hits += found[0] == record_id

@@ -77,7 +77,10 @@ def json_kinds(operation):
     return [kind for kind in operation.bodies if kind.endswith("json") and "ndjson" not in kind]
 
 
-@pytest.mark.parametrize("name", [name for name, operation in OPERATIONS.items() if json_kinds(operation)])
+WITH_JSON = [name for name, operation in OPERATIONS.items() if json_kinds(operation)]
+
+
+@pytest.mark.parametrize("name", WITH_JSON)
 def test_bad_fields(seeded, name):
     seed(seeded.client)
     before = state(seeded.client)
@@ -91,7 +94,7 @@ def test_bad_fields(seeded, name):
     sender.done(before)
 
 
-@pytest.mark.parametrize("name", [name for name, operation in OPERATIONS.items() if json_kinds(operation)])
+@pytest.mark.parametrize("name", WITH_JSON)
 def test_null_is_missing(seeded, name):
     """A field that is null is answered as if it were not there."""
     operation = OPERATIONS[name]
@@ -106,6 +109,27 @@ def test_null_is_missing(seeded, name):
                 statuses.append(sender.send(body, kind).status)
             assert statuses[0] == statuses[1], f"{null}: {statuses}"
     sender.connection.close()
+
+
+# Refused at their limits for what else the request says, or how the records are.
+BESIDES = {"candidates", "offset", "group_size", "max_distance", "filter", "field", "group_by"}
+BESIDES |= {"max_qps", "max_queries_per_second", "max_connections"}  # other names of what is there
+
+
+@pytest.mark.parametrize("name", WITH_JSON)
+def test_limits_are_allowed(seeded, name):
+    """What is just allowed is no fault: with test_bad_fields, the described limits are the server's."""
+    operation = OPERATIONS[name]
+    sender = Sender(operation, seeded.client)
+    seed(seeded.client)
+    for kind in json_kinds(operation):
+        for field, body in badfields.bound_bodies(operation, kind):
+            reply = sender.send(body, kind)
+            fault = reply.json() if reply.status == 400 else {}
+            if fault.get("field", "").startswith(field) and field.split(".")[-1] not in BESIDES:
+                sender.wrong.append(f"{body:.200}: {reply}")
+    sender.connection.close()
+    assert not sender.wrong, "\n".join(sender.wrong)
 
 
 @pytest.mark.parametrize("name", OPERATIONS)

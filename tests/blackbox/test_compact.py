@@ -68,7 +68,7 @@ def test_in_the_background(make_server):
     server = make_server(args=["--compact-at", 20]).start()
     fill(server.client, 4000)
     server.wait_indexed()
-    fill(server.client, 1500, n=1)
+    server.client.batch([body(static_id(i), 1) for i in range(1500)])  # one commit, not to be met half-way
     wait_for(lambda: server.client.metrics()[COMPACTS] == 1, "a compaction")
     wait_for(lambda: "compacted: 1500 dead slots" in server.text(), "a line in the log")
     assert generations(server.data) == ["g000002"]

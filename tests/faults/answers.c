@@ -222,10 +222,14 @@ static const struct question questions[] = {
 	{ "rest-first", true, ask_service, "POST", "/v1/query", "{\"vector\":[0.1,2,-3e-1,0.5],\"limit\":5}", { 0 } },
 	{ "rest-upsert", false, ask_service, "POST", "/v1/upsert",
 	  "{\"id\":\"r0001\",\"vector\":[1,2.5,3,4],\"metadata\":{\"a\":[1,2.50,\"x\\u00e9\\n\",null,true,{\"b\":{}}],\"long\":"
-	  "\"0123456789012345678901234567890123456789012345678901234567890123456789\"}}", { 0 } },
+	  "\"0123456789012345678901234567890123456789012345678901234567890123456789\"},\"text\":\"some words\"}", { 0 } },
 	{ "rest-batch", false, ask_service, "POST", "/v1/batch-upsert",
 	  "{\"atomic\":false,\"records\":[{\"id\":\"r0001\",\"vector\":[1,2.5,3,4]},{\"id\":\"\",\"vector\":[1,2,3,4]},"
 	  "{\"id\":\"r0002\",\"vector\":\"AACAPwAAAMAAAIA/AACAPw==\",\"metadata\":{\"n\":1}}]}", { 0 } },
+	{ "rest-hybrid", false, ask_service, "POST", "/v1/hybrid-query",
+	  "{\"vector\":[0.1,2,-3e-1,0.5],\"limit\":5,\"text_query\":\"every3 +text -word13 \\\"salt200 every7\\\" wor*\","
+	  "\"highlight\":true,\"include_text\":true}", { 0 } },
+	{ "rest-words", true, ask_service, "POST", "/v1/hybrid-query", "{\"limit\":5,\"text_query\":\"every3\"}", { 0 } },
 	{ "rest-record", false, ask_service, "GET", "/v1/records/r0042?include_vector=true", NULL, { 0 } },
 	{ "rest-page", false, ask_service, "GET", "/v1/records?limit=5&filter=n%20%3E%2010", NULL, { 0 } },
 	{ "rest-delete", false, ask_service, "POST", "/v1/delete", "{\"ids\":[\"nobody\",\"no one\"]}", { 0 } },
@@ -383,7 +387,7 @@ static int make_template(void *context)
 {
 	static const struct work_op before[] = { { WORK_UPSERT, 0, 2100, 0 }, { WORK_DELETE, 100, 20, 0 },
 		                                     { WORK_SOFT_DELETE, 200, 20, 0 }, { WORK_INDEX, 0, 0, 0 },
-		                                     { WORK_UPSERT, 2100, 20, 1 } };
+		                                     { WORK_UPSERT, 2100, 20, WORK_TEXT } };
 	struct vs_error error = { .code = 0 };
 	struct work work;
 	int rc = work_open(&work, context, "default", DIM, &error);

@@ -36,6 +36,13 @@ static void metadata_of(unsigned number, unsigned salt, unsigned patch, char tex
 	         (int)(20 + number % 40), salt);
 }
 
+/* Of salts from WORK_TEXT on; NULL: none. */
+static const char *text_of(unsigned number, unsigned salt, char text[64])
+{
+	snprintf(text, 64, "word%u salt%u every%u text", number, salt, number % 10);
+	return salt >= WORK_TEXT ? text : NULL;
+}
+
 static void patch_of(unsigned salt, char text[128])
 {
 	snprintf(text, 128, "{\"salt\":%u}", salt);
@@ -132,7 +139,7 @@ static bool version_fits(const struct work_model *model, unsigned i, unsigned ve
 
 int work_open(struct work *work, const char *data, const char *name, unsigned dim, struct vs_error *error)
 {
-	struct vs_namespace_options options = { VS_CREATE, VS_COSINE, 0, VS_QUANTIZATION_INT8 };
+	struct vs_namespace_options options = { VS_CREATE, VS_COSINE, 0, VS_QUANTIZATION_INT8, VS_TOKENIZER_UNICODE61 };
 	int rc;
 
 	memset(work, 0, sizeof(*work));
@@ -162,6 +169,7 @@ static int upsert(struct work *work, const struct work_op *op, struct vs_error *
 	static float vectors[WORK_RECORDS][WORK_DIM_MAX];
 	static char ids[WORK_RECORDS][16];
 	static char metadata[WORK_RECORDS][128];
+	static char texts[WORK_RECORDS][64];
 	struct vs_upsert_result result;
 
 	for (unsigned i = 0; i < op->count; i++) {
@@ -175,7 +183,9 @@ static int upsert(struct work *work, const struct work_op *op, struct vs_error *
 			                                  .dimension = work->dim,
 			                                  .metadata = metadata[i],
 			                                  .metadata_len = strlen(metadata[i]),
+			                                  .text = text_of(op->from + i, op->salt, texts[i]),
 			                                  .expires_at = op->kind == WORK_EXPIRE ? 1 + op->salt : 0 };
+		inputs[i].text_len = inputs[i].text != NULL ? strlen(texts[i]) : 0;
 	}
 	return vs_namespace_upsert(work->ns, inputs, op->count, NULL, &result, error);
 }
@@ -413,7 +423,7 @@ static void see(void *context, const struct vs_record *record)
 	struct seen *seen = context;
 	unsigned number = (unsigned)strtoul(record->id + 1, NULL, 10);
 	float vector[WORK_DIM_MAX];
-	char metadata[128];
+	char metadata[128], text[64];
 
 	if (!seen->same)
 		return;
@@ -431,13 +441,16 @@ static void see(void *context, const struct vs_record *record)
 		seen->same = fail(seen->why, "%s: deleted or not", record->id);
 	else if (strcmp(record->metadata, metadata) != 0)
 		seen->same = fail(seen->why, "%s has metadata %s, not %s", record->id, record->metadata, metadata);
+	else if (record->text == NULL ? seen->model->records[number].salt >= WORK_TEXT
+	                              : strcmp(record->text, text_of(number, seen->model->records[number].salt, text)) != 0)
+		seen->same = fail(seen->why, "%s has text %s", record->id, record->text != NULL ? record->text : "NULL");
 	else if (record->dimension != seen->dim || memcmp(record->vector, vector, seen->dim * sizeof(float)) != 0)
 		seen->same = fail(seen->why, "%s has another vector", record->id);
 }
 
 int work_compare(struct work *work, const struct work_model *model, char why[WORK_WHY])
 {
-	struct vs_page_options page = { .limit = WORK_RECORDS, .with_vector = true, .with_deleted = true };
+	struct vs_page_options page = { .limit = WORK_RECORDS, .with_vector = true, .with_deleted = true, .with_text = true };
 	struct seen seen = { model, work->dim, 0, true, why };
 	struct vs_error error;
 	unsigned want = 0;

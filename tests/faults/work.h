@@ -44,6 +44,8 @@ enum work_kind {
 	WORK_JOB,        /* the same as a job, made and worked off */
 };
 
+#define WORK_TEXT 200 /* upserts of salts from this on give records a text */
+
 /* On the records numbered from, from + 1, …; salt makes other vectors and metadata. */
 struct work_op {
 	enum work_kind kind;

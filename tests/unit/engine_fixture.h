@@ -32,7 +32,7 @@ struct fixture {
 
 static inline void fixture_open(struct fixture *fixture, enum vs_metric metric)
 {
-	struct vs_namespace_options options = { VS_CREATE, metric, 0, VS_QUANTIZATION_INT8 };
+	struct vs_namespace_options options = { VS_CREATE, metric, 0, VS_QUANTIZATION_INT8, VS_TOKENIZER_UNICODE61 };
 	struct vs_error error;
 
 	assert_ok(vs_store_open(fixture->data, VS_CREATE, &fixture->store, &error), error);

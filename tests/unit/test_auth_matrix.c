@@ -23,6 +23,7 @@ static const struct {
 	[VS_OPERATION_BATCH_UPSERT] = { "wWna", true, "{\"records\":[{\"id\":\"new\",\"vector\":[1,2],\"metadata\":{\"t\":1}}]}" },
 	[VS_OPERATION_BATCH_EXECUTE] = { "wWna", true, "{\"operations\":[{\"op\":\"delete\",\"id\":\"gone\"}]}" },
 	[VS_OPERATION_QUERY] = { "rRwWna", true, "{\"vector\":[1,2]}" },
+	[VS_OPERATION_HYBRID_QUERY] = { "rRwWna", true, "{\"text_query\":\"word\"}" },
 	[VS_OPERATION_BATCH_QUERY] = { "rRwWna", true, "{\"queries\":[{\"vector\":[1,2]}]}" },
 	[VS_OPERATION_QUERY_EXPLAIN] = { "rRwWna", true, "{\"vector\":[1,2]}" },
 	[VS_OPERATION_QUERY_ESTIMATE] = { "rRwWna", true, "{\"vector\":[1,2]}" },

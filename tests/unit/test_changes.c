@@ -176,7 +176,7 @@ static void what_is_refused(void **state)
 /* Without a graph, which takes time to link. */
 static int setup_unlinked(void **state)
 {
-	static const struct vs_namespace_options options = { VS_CREATE, VS_HAMMING, 0, VS_QUANTIZATION_INT8 };
+	static const struct vs_namespace_options options = { VS_CREATE, VS_HAMMING, 0, VS_QUANTIZATION_INT8, VS_TOKENIZER_UNICODE61 };
 	struct fixture *fixture;
 	struct vs_error error;
 

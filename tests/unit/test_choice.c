@@ -58,7 +58,7 @@ static uint32_t number_of(const struct vs_record *record)
 /* Another namespace of the fixture's store, indexed. */
 static void fill(struct fixture *fixture, enum vs_metric metric)
 {
-	struct vs_namespace_options options = { VS_CREATE, metric, 0, VS_QUANTIZATION_INT8 };
+	struct vs_namespace_options options = { VS_CREATE, metric, 0, VS_QUANTIZATION_INT8, VS_TOKENIZER_UNICODE61 };
 	struct vs_error error;
 
 	vs_namespace_close(fixture->ns);

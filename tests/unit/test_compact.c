@@ -235,7 +235,7 @@ static bool has_file(struct fixture *fixture, const char *name)
 /* What a namespace walks stays what it is, and the new generation has its copies of rows, which tell expiries, too. */
 static void derived_files_are_of_the_same_kind(void **state)
 {
-	struct vs_namespace_options options = { VS_CREATE, VS_COSINE, 0, VS_QUANTIZATION_NONE };
+	struct vs_namespace_options options = { VS_CREATE, VS_COSINE, 0, VS_QUANTIZATION_NONE, VS_TOKENIZER_UNICODE61 };
 	struct fixture *fixture = *state, other = *fixture;
 	struct vs_query query = VS_QUERY;
 	struct vs_results results;

@@ -86,7 +86,7 @@ static void numbers(void **state)
 /* The types of the columns, a letter each (with the number in the vector), or the error's text. */
 static const char *open_columns(const char *header, const char *spec, bool needs_id, char *out, size_t cap)
 {
-	static const char letters[] = "anbtjm-ived";
+	static const char letters[] = "anbtjm-ivfed";
 	struct vs_csv_columns columns;
 	struct vs_error error;
 	char text[200];
@@ -121,6 +121,9 @@ static void columns(void **state)
 		{ "k,e_1_x,e_0_x,e_x,e_00_x", "k:id,e_*_x:vector", "iv1v0aa", true },
 		{ "id,vector,a:b,", "a:b:text,:skip", "ivt-", true },
 		{ "id,vector,x", "x:deleted", "ivd", true },
+		{ "id,vector,text,@text", NULL, "ivaf", true },
+		{ "id,vector,@text,body", "body:fulltext", "ivaf", true },
+		{ "id,vector,a,b", "a:fulltext,b:fulltext", "several columns are the fulltext", true },
 		{ "id,vector,expires_at,@expires_at", NULL, "ivae", true },
 		{ "id,vector,@expires_at,x", "x:expires_at", "ivae", true },
 		{ "id,vector,x,y", "x:expires_at,y:expires_at", "several columns are the expires_at", true },

@@ -39,7 +39,7 @@ static const char *value_of(uint32_t number, char *text)
 
 static void put_grouped(struct fixture *fixture, uint32_t count)
 {
-	struct vs_namespace_options options = { VS_CREATE, VS_EUCLIDEAN, 0, VS_QUANTIZATION_INT8 };
+	struct vs_namespace_options options = { VS_CREATE, VS_EUCLIDEAN, 0, VS_QUANTIZATION_INT8, VS_TOKENIZER_UNICODE61 };
 	enum { BATCH = 1000 };
 	static char ids[BATCH][16], metadata[BATCH][96];
 	static float vectors[BATCH][DIM];

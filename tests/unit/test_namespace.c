@@ -228,7 +228,7 @@ static void another_process_sees_it_at_once(void **state)
 	child = fork();
 	if (child == 0) {
 		struct fixture own = *fixture;
-		struct vs_namespace_options options = { VS_CREATE, VS_COSINE, 0, VS_QUANTIZATION_INT8 };
+		struct vs_namespace_options options = { VS_CREATE, VS_COSINE, 0, VS_QUANTIZATION_INT8, VS_TOKENIZER_UNICODE61 };
 		if (vs_store_open(own.data, VS_CREATE, &own.store, &error) != 0 ||
 		    vs_namespace_open(own.store, "default", &options, &own.ns, &error) != 0 ||
 		    put(&own, "child", right, 3, NULL, &error) != 0)

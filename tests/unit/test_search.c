@@ -287,7 +287,7 @@ static void scores_are_those_of_the_rows_unless_asked_otherwise(void **state)
 static void without_codes_the_rows_are_walked(void **state)
 {
 	struct fixture *fixture = *state;
-	struct vs_namespace_options options = { VS_CREATE, VS_COSINE, 0, VS_QUANTIZATION_NONE };
+	struct vs_namespace_options options = { VS_CREATE, VS_COSINE, 0, VS_QUANTIZATION_NONE, VS_TOKENIZER_UNICODE61 };
 	struct vs_namespace_stats stats;
 	struct vs_error error;
 	char path[256];

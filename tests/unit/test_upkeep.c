@@ -160,7 +160,7 @@ static void a_killed_indexer_is_followed_by_another(void **state)
 		fixture_close(fixture);
 		pid_t child = fork();
 		if (child == 0) {
-			struct vs_namespace_options options = { 0, VS_COSINE, 0, VS_QUANTIZATION_INT8 };
+			struct vs_namespace_options options = { 0, VS_COSINE, 0, VS_QUANTIZATION_INT8, VS_TOKENIZER_UNICODE61 };
 			if (vs_store_open(fixture->data, 0, &fixture->store, &error) != 0 ||
 			    vs_namespace_open(fixture->store, "default", &options, &fixture->ns, &error) != 0)
 				_exit(1);

@@ -209,3 +209,10 @@ enum vs_quantization vs_args_quantization(const struct vs_args *args)
 	vs_quantization_find(vs_args_text(args, VS_FLAG_QUANTIZATION), &quantization);
 	return quantization;
 }
+
+enum vs_tokenizer vs_args_tokenizer(const struct vs_args *args)
+{
+	enum vs_tokenizer tokenizer = VS_TOKENIZER_UNICODE61;
+	vs_tokenizer_find(vs_args_text(args, VS_FLAG_TOKENIZER), &tokenizer);
+	return tokenizer;
+}

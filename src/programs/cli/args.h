@@ -11,6 +11,7 @@
 
 #include "math/metric.h"
 #include "math/quantization.h"
+#include "store/tokenizer.h"
 
 struct vs_error;
 struct vs_args;
@@ -64,6 +65,7 @@ long vs_args_count(const struct vs_args *args, enum vs_flag flag); /* 0 when the
 bool vs_args_switch(const struct vs_args *args, enum vs_flag flag);
 enum vs_metric vs_args_metric(const struct vs_args *args);
 enum vs_quantization vs_args_quantization(const struct vs_args *args);
+enum vs_tokenizer vs_args_tokenizer(const struct vs_args *args);
 
 /* Text of `vecstore --help` and `vecstore COMMAND --help`. */
 void vs_args_print_commands(FILE *out);

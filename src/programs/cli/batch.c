@@ -93,9 +93,12 @@ static bool is_same(const struct vs_record *stored, const struct vs_record_input
 {
 	const char *metadata = input->metadata ? input->metadata : "{}";
 	size_t len = input->metadata ? input->metadata_len : 2;
+	bool same_text = input->text ? stored->text && stored->text_len == input->text_len &&
+	                                   memcmp(stored->text, input->text, input->text_len) == 0
+	                             : !stored->text;
 	return (stored->deleted_at != 0) == deleted && stored->expires_at == input->expires_at && stored->dimension == input->dimension &&
 	       memcmp(stored->vector, input->vector, input->dimension * sizeof(float)) == 0 && stored->metadata_len == len &&
-	       memcmp(stored->metadata, metadata, len) == 0;
+	       memcmp(stored->metadata, metadata, len) == 0 && same_text;
 }
 
 /* Drops what options->skip says is stored already. */
@@ -292,6 +295,8 @@ static int check(const struct vs_record_input *input, enum vs_metric metric, uin
 	if (input->metadata_len > VS_RECORD_METADATA_MAX)
 		return vs_error_at(error, VS_ETOOBIG, "metadata", -1, "%zu bytes; at most %d are allowed", input->metadata_len,
 		                   VS_RECORD_METADATA_MAX);
+	if (input->text && (rc = vs_namespace_check_text("text", input->text, input->text_len, error)))
+		return rc;
 	if (*dimension == 0)
 		*dimension = input->dimension;
 	if (*dimension == input->dimension)

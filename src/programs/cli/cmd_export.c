@@ -127,6 +127,8 @@ static int write_pages(struct exporting *exporting, struct vs_error *error)
 			.limit = PAGE_RECORDS,
 			.with_vector = true,
 			.with_deleted = true,
+			.with_text = exporting->export.with_text,
+			.bytes = PAGE_BYTES,
 		};
 		exporting->full = false;
 		int rc = vs_record_page(exporting->ns, &options, on_record, exporting, &more, error);
@@ -236,6 +238,7 @@ static int open_all(struct exporting *exporting, struct vs_error *error)
 	    (rc = vs_namespace_stats(exporting->ns, &stats, error)))
 		return rc;
 	export->dimension = stats.dimension;
+	export->with_text = stats.texts > 0 && !export->writer->vectors_only;
 	exporting->total = stats.total;
 	return open_outputs(exporting, error);
 }

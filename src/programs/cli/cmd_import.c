@@ -308,6 +308,7 @@ static int open_namespace(struct import *import, struct vs_error *error)
 	options.flags = import->dry ? 0 : VS_CREATE;
 	options.metric = import->metric = vs_args_metric(args);
 	options.quantization = vs_args_quantization(args);
+	options.tokenizer = vs_args_tokenizer(args);
 	const char *quota_text = vs_args_text(args, VS_FLAG_DEFAULT_QUOTA);
 	struct vs_quota quota = vs_quota_none();
 	int rc = quota_text ? vs_quota_parse(quota_text, &quota, error) : 0;
@@ -329,6 +330,9 @@ static int open_namespace(struct import *import, struct vs_error *error)
 	if (args->flags[VS_FLAG_QUANTIZATION] && stats.quantization != options.quantization)
 		return vs_error_set(error, VS_EINVAL, "namespace %s was made with quantization %s, which cannot be changed", name,
 		                    vs_quantization_name(stats.quantization));
+	if (args->flags[VS_FLAG_TOKENIZER] && stats.tokenizer != options.tokenizer)
+		return vs_error_set(error, VS_EINVAL, "namespace %s was made with tokenizer %s, which cannot be changed", name,
+		                    vs_tokenizer_name(stats.tokenizer));
 	return 0;
 }
 

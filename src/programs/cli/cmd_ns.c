@@ -135,7 +135,7 @@ static int create(struct ns_command *command, struct vs_error *error)
 	const char *quota_text = vs_args_text(command->args, VS_FLAG_QUOTA);
 	struct vs_namespace_options options = { 0, vs_args_metric(command->args),
 		                                    (uint32_t)vs_args_count(command->args, VS_FLAG_DIMENSION),
-		                                    vs_args_quantization(command->args) };
+		                                    vs_args_quantization(command->args), vs_args_tokenizer(command->args) };
 	struct vs_namespace_change change = VS_NAMESPACE_CHANGE;
 	struct vs_quota quota = vs_quota_none();
 	int rc = quota_text ? vs_quota_parse(quota_text, &quota, error) : 0;
@@ -264,7 +264,7 @@ int vs_command_ns(struct vs_args *args)
 		rc = vs_error_set(&error, VS_ENOMEM, "no memory for the output");
 	if (rc)
 		fprintf(stderr, "vecstore: %s\n", error.text);
-	else
+	else if (command.out.len > 0)
 		fwrite(command.out.data, 1, command.out.len, stdout);
 	vs_buf_release(&command.out);
 	vs_store_close(command.store);

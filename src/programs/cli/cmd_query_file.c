@@ -46,7 +46,7 @@ static int print(struct asking *asking, struct vs_error *error)
 	for (size_t i = 0; i < asking->count; i++) {
 		struct vs_ask ask = { .query = asking->queries[i], .fields = asking->fields[i] };
 		vs_buf_reset(&asking->out);
-		int rc = vs_print_json(&asking->out, &ask, &asking->results[i], error);
+		int rc = vs_print_json(&asking->out, &ask, &asking->results[i], NULL, error);
 		if (rc)
 			return rc;
 	}

@@ -77,6 +77,7 @@ static int export_settings(struct serve *serve, struct vs_error *error)
 		{ "VECSTORE_CACHE_MB", vs_args_text(args, VS_FLAG_CACHE) },
 		{ "VECSTORE_METRIC", vs_args_text(args, VS_FLAG_METRIC) },
 		{ "VECSTORE_QUANTIZATION", vs_args_text(args, VS_FLAG_QUANTIZATION) },
+		{ "VECSTORE_TOKENIZER", vs_args_text(args, VS_FLAG_TOKENIZER) },
 		{ "VECSTORE_LOG", vs_args_text(args, VS_FLAG_LOG) },
 		{ "VECSTORE_LOG_LEVEL", vs_args_text(args, VS_FLAG_LOG_LEVEL) },
 		{ "VECSTORE_INDEX_THREADS", vs_args_text(args, VS_FLAG_INDEX_THREADS) },

@@ -1,12 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* vecstore usage: the table usage as CSV, whether a server runs or not. */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* strptime */
-#endif
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
-#include <time.h>
 
 #include "base/error.h"
 #include "engine/vecstore.h"
@@ -15,27 +10,17 @@
 static int read_day(const struct vs_args *args, enum vs_flag flag, const char *name, int32_t *day, struct vs_error *error)
 {
 	const char *text = vs_args_text(args, flag);
-	struct tm tm = { .tm_mday = 1 };
-	char again[16];
-	if (!text)
+	if (!text || vs_usage_parse_day(text, day))
 		return 0;
-	const char *end = strptime(text, "%Y-%m-%d", &tm);
-	time_t when = end && !*end ? timegm(&tm) : -1;
-	if (when < 0 || strftime(again, sizeof again, "%Y-%m-%d", &tm) != 10 || strcmp(again, text) != 0)
-		return vs_error_set(error, VS_EINVAL, "%s: '%.40s' is no day such as 2026-01-31", name, text);
-	*day = (int32_t)(when / 86400);
-	return 0;
+	return vs_error_set(error, VS_EINVAL, "%s: '%.40s' is no day such as 2026-01-31", name, text);
 }
 
 /* Names need no quotes: they hold a-z, 0-9, - and _. */
 static int print_row(void *context, const struct vs_usage_row *row)
 {
-	time_t when = (time_t)row->day * 86400;
-	struct tm tm;
-	char day[16];
+	char day[VS_USAGE_DAY];
 	(void)context;
-	gmtime_r(&when, &tm);
-	strftime(day, sizeof day, "%Y-%m-%d", &tm);
+	vs_usage_format_day(row->day, day);
 	printf("%s,%s,%s", day, row->name, row->folder);
 	for (int kind = 0; kind < VS_USAGES; kind++)
 		if (kind != VS_USAGE_VECTOR_MS)

@@ -96,7 +96,7 @@ bool vs_csv_is_number(const char *text, size_t len)
 static const char *const type_names[] = {
 	[VS_CSV_AUTO] = "auto", [VS_CSV_NUMBER] = "number",     [VS_CSV_BOOLEAN] = "boolean", [VS_CSV_TEXT] = "text",
 	[VS_CSV_JSON] = "json", [VS_CSV_METADATA] = "metadata", [VS_CSV_SKIP] = "skip",       [VS_CSV_ID] = "id",
-	[VS_CSV_VECTOR] = "vector", [VS_CSV_EXPIRES] = "expires_at", [VS_CSV_DELETED] = "deleted",
+	[VS_CSV_VECTOR] = "vector", [VS_CSV_FULLTEXT] = "fulltext",   [VS_CSV_EXPIRES] = "expires_at", [VS_CSV_DELETED] = "deleted",
 };
 #define TYPES (sizeof type_names / sizeof type_names[0])
 
@@ -153,7 +153,7 @@ static int apply_spec(struct vs_csv_columns *columns, const char *spec, struct v
 		if (type == TYPES)
 			return vs_error_set(error, VS_EINVAL,
 			                    "--columns: '%.*s' is no NAME:TYPE with a type of id, vector, metadata, number, boolean, "
-			                    "text, json, auto, expires_at, deleted or skip",
+			                    "text, json, auto, fulltext, expires_at, deleted or skip",
 			                    (int)(len < 100 ? len : 100), item);
 		if (assign(columns, item, name_len, (enum vs_csv_type)type) == 0)
 			return vs_error_set(error, VS_EINVAL, "--columns: there is no column '%.*s'",
@@ -189,7 +189,9 @@ static void apply_names(struct vs_csv_columns *columns, bool needs_id)
 		assign(columns, "v*", 2, VS_CSV_VECTOR);
 	if (count_of(columns, VS_CSV_METADATA) == 0 && has(columns, "metadata"))
 		assign(columns, "metadata", 8, VS_CSV_METADATA);
-	/* Not without the @: the time that somebody's field of that name tells need not be the record's. */
+	/* Not without the @: somebody's field of such a name need not be the record's. */
+	if (count_of(columns, VS_CSV_FULLTEXT) == 0 && has(columns, "@text"))
+		assign(columns, "@text", 5, VS_CSV_FULLTEXT);
 	if (count_of(columns, VS_CSV_EXPIRES) == 0 && has(columns, "@expires_at"))
 		assign(columns, "@expires_at", 11, VS_CSV_EXPIRES);
 }

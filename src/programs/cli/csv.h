@@ -30,6 +30,7 @@ enum vs_csv_type {
 	VS_CSV_SKIP,
 	VS_CSV_ID,
 	VS_CSV_VECTOR, /* a JSON array of numbers, or with a '*' in the column's name, one number of it */
+	VS_CSV_FULLTEXT, /* the record's text, for searches by words; empty without quotes: none */
 	VS_CSV_EXPIRES, /* a time of RFC 3339, or milliseconds since 1970: when the record expires. Empty: never */
 	VS_CSV_DELETED  /* boolean: the record is to be soft-deleted */
 };
@@ -49,7 +50,7 @@ struct vs_csv_columns {
 };
 
 /* From the header's row. spec: "NAME:TYPE,…", NULL: none; a NAME with one '*' stands for NAMEs with a number there. What
- * it does not name: id, vector (else v0, v1, …), metadata and @expires_at are what they say, the rest AUTO. VS_EINVAL when a column
+ * it does not name: id, vector (else v0, v1, …), metadata, @text and @expires_at are what they say, the rest AUTO. VS_EINVAL when a column
  * of the spec is not there, a name stands twice, or there is no vector; or no id, when one is needed. */
 int vs_csv_columns_open(struct vs_csv_columns *columns, char *text, size_t len, char delimiter, const char *spec,
                         bool needs_id, struct vs_error *error);

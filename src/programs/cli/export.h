@@ -31,6 +31,7 @@ struct vs_export {
 	uint32_t dimension;
 	uint64_t records;   /* written */
 	bool with_deleted;  /* mark soft-deleted ones */
+	bool with_text;     /* some record has a text */
 	const char *fields; /* csv: "NAME,…"; NULL: all metadata as JSON */
 	struct vs_json *json;
 };

@@ -251,6 +251,12 @@ static int decode_field(struct vs_records *records, struct vs_arena *arena, size
 	case VS_CSV_VECTOR:
 		return column->element >= 0 ? read_element(csv, column, field, error)
 		                            : read_array(csv, column, field, &record->dimension, error);
+	case VS_CSV_FULLTEXT:
+		if (field->len == 0 && !field->quoted)
+			return 0;
+		record->text = vs_arena_dup(arena, field->text, field->len);
+		record->text_len = field->len;
+		return record->text ? 0 : vs_error_set(error, VS_ENOMEM, "no memory for a record");
 	case VS_CSV_EXPIRES:
 		return field->len == 0 || vs_lifetime_parse(field->text, field->len, &record->expires_at)
 		           ? 0

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * JSON lines: {"id": …, "vector": […], "metadata": {…}, "expires_at": …, "deleted": true}, decoded as strictly as the server
- * does. The last three may be missing. Empty lines are skipped. No ttl_seconds: read again, the same file must be the same.
+ * JSON lines: {"id": …, "vector": […], "metadata": {…}, "text": …, "expires_at": …, "deleted": true}, decoded as strictly as
+ * the server does. The last four may be missing. Empty lines are skipped. No ttl_seconds: read again, the same file must be the same.
  */
 #include <json-c/json_object.h>
 #include <json-c/linkhash.h>
@@ -73,9 +73,9 @@ static int copy_metadata(const struct vs_fields *fields, const char *line, size_
 int vs_records_decode(struct vs_json *json, const char *text, size_t len, struct vs_arena *arena,
                       struct vs_record_input *record, bool *deleted, struct vs_error *error)
 {
-	static const char *const names[] = { "id", "vector", "metadata", "expires_at", "deleted", NULL };
+	static const char *const names[] = { "id", "vector", "metadata", "text", "expires_at", "deleted", NULL };
 	struct vs_fields fields = { NULL, "" };
-	struct vs_text id = { NULL, 0 };
+	struct vs_text id = { NULL, 0 }, body = { NULL, 0 };
 	memset(record, 0, sizeof *record);
 	*deleted = false;
 	int rc = vs_json_parse_vectors(json, text, len, "record", &fields.object, error);
@@ -93,12 +93,16 @@ int vs_records_decode(struct vs_json *json, const char *text, size_t len, struct
 	if (!rc)
 		rc = copy_metadata(&fields, text, len, arena, record, error);
 	if (!rc)
+		rc = vs_fields_text(&fields, "text", &body, error);
+	if (!rc)
 		rc = vs_lifetime_decode(&fields, &record->expires_at, error);
 	if (!rc)
 		rc = vs_fields_bool(&fields, "deleted", deleted, error);
 	/* Copied, so that the decoded object, many times as large, need not wait for the commit. */
 	if (!rc)
 		rc = copy_text(arena, &id, &record->id, &record->id_len, error);
+	if (!rc)
+		rc = copy_text(arena, &body, &record->text, &record->text_len, error);
 	json_object_put(fields.object);
 	return rc;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * CSV (RFC 4180): id, vector as a JSON array, metadata as one JSON object or the fields asked for, a column each, and when it
- * expires. Text is quoted, numbers, true, false and null are not, what is missing is empty; so import can tell them apart.
+ * CSV (RFC 4180): id, vector as a JSON array, metadata as one JSON object or the fields asked for, a column each, the record's
+ * text, where any has one, and when it expires. Text is quoted, numbers, true, false and null are not, what is missing is empty; so
+ * import can tell them apart.
  */
 #include <json-c/json_object.h>
 #include <stdlib.h>
@@ -111,6 +112,8 @@ static int begin(struct vs_export *export, struct vs_error *error)
 		rc = each_field(export, NULL, put_name, error);
 	else
 		vs_buf_puts(&export->page, ",metadata");
+	if (export->with_text)
+		vs_buf_puts(&export->page, ",@text");
 	vs_buf_puts(&export->page, ",@expires_at");
 	vs_buf_puts(&export->page, export->with_deleted ? ",deleted\r\n" : "\r\n");
 	return rc;
@@ -129,6 +132,10 @@ static int write_record(struct vs_export *export, const struct vs_record *record
 		vs_buf_putc(out, ',');
 		rc = put_json(out, record->metadata, record->metadata_len, error);
 	}
+	if (export->with_text)
+		vs_buf_putc(out, ',');
+	if (!rc && export->with_text && record->text)
+		rc = put_quoted(out, record->text, record->text_len, error);
 	vs_buf_putc(out, ',');
 	if (record->expires_at) {
 		char time[VS_CLOCK_TEXT];

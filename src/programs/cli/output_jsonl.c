@@ -23,6 +23,10 @@ static int write_record(struct vs_export *export, const struct vs_record *record
 	vs_json_vector(out, record->vector, record->dimension);
 	vs_buf_puts(out, ",\"metadata\":");
 	vs_export_json(out, record->metadata, record->metadata_len);
+	if (record->text) {
+		vs_buf_puts(out, ",\"text\":");
+		vs_json_text(out, record->text, record->text_len);
+	}
 	if (record->expires_at) {
 		vs_buf_puts(out, ",\"expires_at\":");
 		vs_json_time(out, record->expires_at);

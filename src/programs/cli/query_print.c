@@ -23,11 +23,13 @@ static int print_buf(const struct vs_buf *out, struct vs_error *error)
 	return 0;
 }
 
-int vs_print_json(struct vs_buf *out, const struct vs_ask *ask, const struct vs_results *results, struct vs_error *error)
+int vs_print_json(struct vs_buf *out, const struct vs_ask *ask, const struct vs_results *results,
+                  struct vs_ask_hybrid *hybrid, struct vs_error *error)
 {
 	const struct vs_query_stats *stats = &results->stats;
 	vs_buf_puts(out, "{\"results\":");
-	int rc = vs_ask_encode(out, &ask->query, ask->fields, results->items, results->count, NULL, NULL, error);
+	int rc = vs_ask_encode(out, &ask->query, ask->fields, results->items, results->count,
+	                       hybrid ? vs_ask_encode_part : NULL, hybrid, error);
 	if (rc)
 		return rc;
 	vs_buf_putc(out, ',');
@@ -73,11 +75,14 @@ static int columns_of_terminal(void)
 	return 1 << 20;
 }
 
-/* What is shown of a record: its metadata, or the fields of them that are asked for, and its vector. */
-static int put_shown(struct vs_buf *out, const struct vs_ask *ask, const struct vs_record *record, struct vs_error *error)
+/* What is shown of a record: its passage, if part is not NULL; else its metadata, or the fields of them that are asked for, and its vector. */
+static int put_shown(struct vs_buf *out, const struct vs_ask *ask, const struct vs_record *record,
+                     const struct vs_hybrid_part *part, struct vs_error *error)
 {
 	vs_buf_reset(out);
-	if (ask->fields) {
+	if (part) {
+		vs_buf_append(out, part->highlight, part->highlight_len);
+	} else if (ask->fields) {
 		int rc = vs_projection_apply(ask->fields, record->metadata, record->metadata_len, out, error);
 		if (rc)
 			return rc;
@@ -91,8 +96,9 @@ static int put_shown(struct vs_buf *out, const struct vs_ask *ask, const struct 
 	return out->failed ? vs_error_set(error, VS_ENOMEM, "out of memory") : 0;
 }
 
+/* parts NULL: metadata are shown, no passages. */
 static int print_rows(struct vs_buf *out, const struct vs_ask *ask, const struct vs_results *results,
-                      struct vs_error *error)
+                      const struct vs_hybrid_part *parts, struct vs_error *error)
 {
 	int width = columns_of_terminal();
 	int id_width = 2;
@@ -101,10 +107,10 @@ static int print_rows(struct vs_buf *out, const struct vs_ask *ask, const struct
 			id_width = (int)results->items[i].record.id_len;
 	if (id_width > 32)
 		id_width = 32;
-	printf("%5s  %10s  %-*s  %s\n", "rank", "score", id_width, "id", "metadata");
+	printf("%5s  %10s  %-*s  %s\n", "rank", "score", id_width, "id", parts ? "passage" : "metadata");
 	for (size_t i = 0; i < results->count; i++) {
 		const struct vs_record *record = &results->items[i].record;
-		int rc = put_shown(out, ask, record, error);
+		int rc = put_shown(out, ask, record, parts ? &parts[i] : NULL, error);
 		if (rc)
 			return rc;
 		printf("%5zu  %10.6g  ", ask->query.offset + i + 1, (double)results->items[i].score);
@@ -154,15 +160,29 @@ static int print_plan(struct vs_buf *out, const struct vs_ask *ask, const struct
 	return rc;
 }
 
+static void print_sum(const struct vs_results *results, const char *how)
+{
+	printf("%zu of %llu matching records, %.2f ms, %s\n", results->count,
+	       (unsigned long long)results->stats.filtered_count, (double)results->stats.duration_ns / 1e6, how);
+}
+
+int vs_print_hybrid_table(struct vs_buf *out, const struct vs_ask_hybrid *hybrid, const struct vs_results *results,
+                          struct vs_error *error)
+{
+	bool near = hybrid->ask.query.vector || hybrid->ask.query.id;
+	int rc = print_rows(out, &hybrid->ask, results, hybrid->text.highlight ? hybrid->parts : NULL, error);
+	if (!rc)
+		print_sum(results, near ? "by vector and words" : "by words");
+	return rc;
+}
+
 int vs_print_table(struct vs_buf *out, const struct vs_ask *ask, const struct vs_results *results,
                    const struct vs_explanation *explanation, struct vs_error *error)
 {
 	static const char *const paths[] = { "nothing stored", "compared with all", "through the graph" };
-	int rc = print_rows(out, ask, results, error);
+	int rc = print_rows(out, ask, results, NULL, error);
 	if (rc)
 		return rc;
-	printf("%zu of %llu matching records, %.2f ms, %s\n", results->count,
-	       (unsigned long long)results->stats.filtered_count, (double)results->stats.duration_ns / 1e6,
-	       paths[results->stats.path]);
+	print_sum(results, paths[results->stats.path]);
 	return explanation ? print_plan(out, ask, results, explanation, error) : 0;
 }

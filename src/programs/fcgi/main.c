@@ -35,6 +35,8 @@ static const char help[] =
     "  VECSTORE_METRIC     distance of a new namespace: cosine, euclidean, dot, ... (cosine)\n"
     "  VECSTORE_QUANTIZATION\n"
     "                      how vectors of a new namespace are walked: int8 or none (int8)\n"
+    "  VECSTORE_TOKENIZER  how words of a new namespace's texts are told apart: unicode61 or\n"
+    "                      porter (unicode61)\n"
     "  VECSTORE_INSECURE   1: while no key exists, requests from beyond this machine need no\n"
     "                      credential either\n"
     "  VECSTORE_JWT_KEYS   folder or JWK set of the keys that tokens are signed with\n"
@@ -109,6 +111,7 @@ static int get_options(bool listening, struct vs_service_options *options)
 {
 	const char *metric = get_setting("VECSTORE_METRIC");
 	const char *quantization = get_setting("VECSTORE_QUANTIZATION");
+	const char *tokenizer = get_setting("VECSTORE_TOKENIZER");
 	const char *insecure = get_setting("VECSTORE_INSECURE");
 	*options = (struct vs_service_options){
 		.data = get_setting("VECSTORE_DATA"),
@@ -130,6 +133,10 @@ static int get_options(bool listening, struct vs_service_options *options)
 	}
 	if (quantization && !vs_quantization_find(quantization, &options->fresh.quantization)) {
 		vs_log(VS_LOG_ERROR, "VECSTORE_QUANTIZATION: there is none called %s", quantization);
+		return -1;
+	}
+	if (tokenizer && !vs_tokenizer_find(tokenizer, &options->fresh.tokenizer)) {
+		vs_log(VS_LOG_ERROR, "VECSTORE_TOKENIZER: there is none called %s", tokenizer);
 		return -1;
 	}
 	if (get_quota(&options->quota) || get_grace(&options->grace_ms))

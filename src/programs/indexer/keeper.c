@@ -5,12 +5,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/process.h"
 #include "engine/vecstore.h"
 #include "programs/indexer/compactor.h"
 #include "programs/indexer/runner.h"
@@ -25,10 +25,8 @@
 #define FLUSH (60000 * MS) /* counts of usage: a machine that loses its power loses as much of them */
 #define FIRST_LOOKS 32     /* of namespaces never seen, in one pass: what has changed goes on between them */
 #define SECOND_LOOKS 8     /* of those at rest, in case events were lost, each time that everything is suspected */
-#define OPEN_MOST 64       /* handles; fewer where descriptors are few: */
-#define DESCRIPTORS_KEPT 64
-#define DESCRIPTORS_EACH 32
-#define OPEN_LEAST 4
+#define OPEN_MOST 64       /* handles; fewer where descriptors are few */
+#define DESCRIPTORS 32     /* that a large namespace may take */
 #define LOOK_FOR_JOBS (500 * MS) /* so often while a namespace is linked */
 #define LOG_LINKED 1000    /* slots linked at once that are worth a line */
 
@@ -80,15 +78,6 @@ struct vs_keeper {
 	bool reap; /* some namespace is to be deleted */
 };
 
-static unsigned open_most(void)
-{
-	struct rlimit limit;
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < DESCRIPTORS_KEPT)
-		return OPEN_LEAST;
-	rlim_t most = (limit.rlim_cur - DESCRIPTORS_KEPT) / DESCRIPTORS_EACH;
-	return most < OPEN_LEAST ? OPEN_LEAST : most > OPEN_MOST ? OPEN_MOST : (unsigned)most;
-}
-
 int vs_keeper_open(const struct vs_keeper_settings *settings, int watch, const volatile sig_atomic_t *stop,
                    struct vs_keeper **keeper, struct vs_error *error)
 {
@@ -100,7 +89,7 @@ int vs_keeper_open(const struct vs_keeper_settings *settings, int watch, const v
 	(*keeper)->stop = stop;
 	(*keeper)->data_watch = -1;
 	(*keeper)->data_dirty = true;
-	(*keeper)->open_most = open_most();
+	(*keeper)->open_most = vs_process_room(DESCRIPTORS, OPEN_MOST);
 	if (settings->run_dir && vs_tenants_open(settings->run_dir, &(*keeper)->tenants, error))
 		vs_log(VS_LOG_ERROR, "usage is not counted: %s", error->text);
 	int rc = vs_compactor_open(settings, stop, &(*keeper)->compactor, error);
@@ -287,18 +276,22 @@ static void watch_kept(struct vs_keeper *keeper, struct kept *kept)
 	snprintf(kept->watched, sizeof kept->watched, "%s", folder);
 }
 
-/* So small that it has no graph, and its log is copied back: as its last indexer left it. Thousands of them cost little at
- * a start. */
-static bool is_settled(const struct kept *kept)
+/* Bytes of a file of the generation; 0: there is none. */
+static off_t bytes_of(const struct kept *kept, const char *name)
 {
-	const char *folder = vs_namespace_folder(kept->ns);
 	char path[600];
 	struct stat st;
-	snprintf(path, sizeof path, "%s/graph.hnsw", folder);
-	if (stat(path, &st) == 0)
-		return false;
-	snprintf(path, sizeof path, "%s/meta.db-wal", folder);
-	return stat(path, &st) != 0 || st.st_size == 0;
+	snprintf(path, sizeof path, "%s/%s", vs_namespace_folder(kept->ns), name);
+	return stat(path, &st) == 0 ? st.st_size : 0;
+}
+
+/* Empty, or so small that it has no graph, with its log copied back, as its last indexer left it. Thousands of them cost
+ * little at a start. */
+static bool is_settled(const struct kept *kept)
+{
+	if (bytes_of(kept, "vectors.f32") == 0)
+		return true;
+	return bytes_of(kept, "graph.hnsw") == 0 && bytes_of(kept, "meta.db-wal") == 0 && bytes_of(kept, "live.bits") > 0;
 }
 
 /* Until nothing is left to do, or something fails. */
