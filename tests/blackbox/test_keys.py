@@ -328,3 +328,24 @@ def test_kills_lose_no_key(make_server):
     assert len([event for event in events(admin) if event["action"] == "POST /admin/keys"]) == len(listed)
     server.stop()
     harness.check_store(server.data)
+
+
+if os.environ.get("VECSTORE_FAULTS") == "1":
+
+    @pytest.mark.parametrize("point,credential", [("key-before-commit", True), ("audit-before-commit", False)])
+    def test_kill_at_point(folder, point, credential):
+        """Neither half a key nor half an event."""
+        data = folder / "data"
+        key = harness.run("key", "create", "--role", "admin", "--data", data, check=0).stdout.strip()
+        headers = {"HTTP_X_API_KEY": key} if credential else {}
+
+        def make(**env):
+            return fastcgi.cgi(data, "POST", "/admin/keys", b'{"role": "metrics"}', "application/json", env={**headers, **env})
+
+        with pytest.raises(AssertionError, match="-9"):
+            make(VECSTORE_POINT=point)
+        assert len(harness.run("key", "list", "--json", "--data", data, check=0).stdout.splitlines()) == 1
+        assert len(harness.run("audit", "--json", "--data", data, check=0).stdout.splitlines()) == 1
+        assert make().status == (200 if credential else 401)
+        assert len(harness.run("audit", "--json", "--data", data, check=0).stdout.splitlines()) == 2
+        harness.check_store(data)

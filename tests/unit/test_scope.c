@@ -38,10 +38,11 @@ static void copy_even(struct fixture *fixture, struct vs_namespace *only)
 static struct pair pair_of(void **state)
 {
 	struct fixture *fixture = *state;
-	struct vs_namespace_options options = { VS_CREATE, VS_COSINE, 0, VS_QUANTIZATION_INT8 };
+	struct vs_namespace_options options = VS_NAMESPACE_OPTIONS;
 	struct pair pair = { fixture, NULL };
 	struct vs_error error;
 
+	options.flags = VS_CREATE;
 	assert_ok(vs_namespace_open(fixture->store, "only", &options, &pair.only, &error), error);
 	put_many(fixture, 0, COUNT - 400, DIM);
 	index_all(fixture);
