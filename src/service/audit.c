@@ -52,7 +52,7 @@ void vs_audit_flush(struct vs_auth *auth, struct vs_audit_gate *gate, bool last)
 
 struct vs_audit_event vs_audit_event_of(const struct vs_call *call, char *action)
 {
-	bool about_namespace = strstr(call->operation->path, "{name}") != NULL;
+	bool about_namespace = strncmp(call->operation->path, "/admin/namespaces/{", 19) == 0;
 	snprintf(action, 96, "%.8s %.80s", call->operation->method, call->operation->path);
 	return (struct vs_audit_event){
 		.actor = call->principal.actor,
