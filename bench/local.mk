@@ -65,6 +65,11 @@ EXTRA_PROGRAMS += bench/overhead
 bench_overhead_SOURCES = bench/overhead.c
 bench_overhead_LDADD = $(core_libs)
 
+# What it costs to find out who asks; by `make bench/auth`.
+EXTRA_PROGRAMS += bench/auth
+bench_auth_SOURCES = bench/auth.c
+bench_auth_LDADD = $(service_libs)
+
 # Durable ingest beside queries and the indexer; by `make bench/ingest`.
 EXTRA_PROGRAMS += bench/ingest
 bench_ingest_SOURCES = bench/ingest.c

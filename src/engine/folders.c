@@ -10,6 +10,7 @@
 #include "base/folder.h"
 #include "engine/birth.h"
 #include "engine/check.h"
+#include "store/audit.h"
 #include "engine/snapshot.h"
 #include "store/jobs.h"
 
@@ -192,6 +193,8 @@ int vs_store_check(struct vs_store *store, const struct vs_store_check_options *
 	*result = (struct vs_check_result){ 0 };
 	snprintf(path, sizeof(path), "%.*s/ns", (int)sizeof(path) - 4, store->path);
 	rc = vs_catalog_check(store->catalog, catalog_problem, &folders, error);
+	if (rc == 0)
+		rc = vs_audit_check(store->catalog, catalog_problem, &folders, error);
 	if (rc == 0)
 		rc = vs_snapshot_leftovers(store, options->repair, unfinished, &folders, error);
 	if (rc == 0)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 libvecstore_core_la_SOURCES += \
 	src/engine/vecstore.h src/engine/namespace.h src/engine/generation.h src/engine/matches.h \
+	src/engine/scope.h src/engine/scope.c \
 	src/engine/store.c src/engine/namespace.c src/engine/generation.c src/engine/matches.c \
 	src/engine/json.h src/engine/json.c src/engine/upsert.c src/engine/remove.c src/engine/patch.c \
 	src/engine/write.h src/engine/write.c src/engine/write_check.c src/engine/execute.c src/engine/merge.h src/engine/merge.c \

@@ -76,6 +76,7 @@ int vs_handle_namespace_create(struct vs_call *call, struct vs_error *error)
 	int rc = vs_target_check(&call->target, no_parameters, error);
 	if (!rc)
 		rc = vs_setup_decode(call, &setup, error);
+	call->ns = setup.name.data;
 	if (!rc)
 		rc = vs_call_store(call, &store, error);
 	if (!rc)

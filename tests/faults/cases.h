@@ -53,6 +53,8 @@ static const struct fault_case cases[] = {
 	{ "compact-graph", "default", 4, false, 4,
 	  { { WORK_UPSERT, 0, 2000, 0 }, { WORK_INDEX, 0, 0, 0 }, { WORK_UPSERT, 1990, 100, 1 }, { WORK_SOFT_DELETE, 3, 4, 0 } },
 	  { WORK_COMPACT, 0, 0, 0 } },
+	{ "scoped", "default", 6, false, 0, { { WORK_UPSERT, 0, 40, 0 } }, { WORK_SCOPED, 5, 20, 0 } },
+	{ "keys", "default", 6, false, 0, { { WORK_UPSERT, 0, 4, 0 }, { WORK_KEYS, 0, 0, 0 } }, { WORK_KEYS, 0, 0, 0 } },
 	{ "job", "default", 6, false, 0, { { WORK_UPSERT, 0, 40, 0 }, { WORK_UPSERT, 10, 15, 1 } }, { WORK_JOB, 0, 0, 0 } },
 	{ "repair", "default", 4, false, 1,
 	  { { WORK_UPSERT, 0, 2000, 0 }, { WORK_INDEX, 0, 0, 0 }, { WORK_SPOIL, 0, 0, 0 } }, { WORK_REPAIR, 0, 0, 0 } },

@@ -114,6 +114,10 @@ void work_apply(struct work_model *model, const struct work_op *op)
 			if (!model->records[i].deleted)
 				apply_delete(model, i, false);
 			break;
+		case WORK_SCOPED:
+			if (i < op->from + op->count / 2)
+				apply_delete(model, i, false);
+			break;
 		case WORK_SOFT_DELETE:
 			model->records[i].deleted = model->records[i].version > 0;
 			break;
@@ -204,6 +208,19 @@ static int take_away(struct work *work, const struct work_op *op, enum vs_remova
 		which[i] = (struct vs_id){ ids[i], strlen(ids[i]) };
 	}
 	return vs_namespace_remove(work->ns, kind, which, op->count, &done, error);
+}
+
+static int take_scoped(struct work *work, const struct work_op *op, struct vs_error *error)
+{
+	char scope[64];
+	int rc;
+
+	snprintf(scope, sizeof(scope), "n < %u", op->from + op->count / 2);
+	rc = vs_namespace_set_scope(work->ns, scope, error);
+	if (rc == 0)
+		rc = take_away(work, op, VS_DELETE, error);
+	vs_namespace_set_scope(work->ns, NULL, NULL);
+	return rc;
 }
 
 static struct vs_op patch_op(const char *id, const char *patch)
@@ -316,30 +333,6 @@ static int repair(struct work *work, struct vs_error *error)
 	return rc;
 }
 
-static int bound(struct work *work, struct vs_error *error)
-{
-	struct vs_namespace_change change = VS_NAMESPACE_CHANGE;
-	struct vs_quota quota = vs_quota_none();
-
-	quota.most[VS_QUOTA_VECTORS] = WORK_RECORDS;
-	quota.most[VS_QUOTA_STORAGE] = 1 << 30;
-	change.quota = &quota;
-	change.description = "bounded";
-	return vs_store_change(work->store, work->name, &change, error);
-}
-
-static int make_aside(struct work *work, struct vs_error *error)
-{
-	struct vs_namespace_change change = VS_NAMESPACE_CHANGE;
-	int rc = vs_store_create(work->store, "aside", NULL, NULL, error);
-
-	change.status = VS_PENDING_DELETION;
-	change.delete_at = 1;
-	if (rc == 0)
-		rc = vs_store_change(work->store, "aside", &change, error);
-	return rc == 0 ? vs_store_reap(work->store, NULL, error) : rc;
-}
-
 /* Those that were cut off, too. */
 static int work_off(struct work *work, struct vs_error *error)
 {
@@ -384,6 +377,8 @@ int work_perform(struct work *work, const struct work_op *op, struct vs_error *e
 		return execute(work, op, error);
 	case WORK_DELETE:
 		return take_away(work, op, VS_DELETE, error);
+	case WORK_SCOPED:
+		return take_scoped(work, op, error);
 	case WORK_SOFT_DELETE:
 		return take_away(work, op, VS_SOFT_DELETE, error);
 	case WORK_RESTORE:
@@ -398,10 +393,10 @@ int work_perform(struct work *work, const struct work_op *op, struct vs_error *e
 		return spoil(work);
 	case WORK_REPAIR:
 		return repair(work, error);
+	case WORK_KEYS:
 	case WORK_BOUND:
-		return bound(work, error);
 	case WORK_SIDE:
-		return make_aside(work, error);
+		return work_administer(work, op->kind, error);
 	case WORK_COMPACT:
 		return vs_namespace_compact(work->ns, &one_thread, &compacted, error);
 	case WORK_SNAPSHOT:
