@@ -45,6 +45,11 @@ EXTRA_PROGRAMS += bench/batch
 bench_batch_SOURCES = bench/batch.c
 bench_batch_LDADD = $(core_libs)
 
+# Pages of records and counts of values; by `make bench/pages`.
+EXTRA_PROGRAMS += bench/pages
+bench_pages_SOURCES = bench/pages.c
+bench_pages_LDADD = $(core_libs)
+
 # Queries by vector, by words and by both; by `make bench/hybrid`.
 EXTRA_PROGRAMS += bench/hybrid
 bench_hybrid_SOURCES = bench/hybrid.c

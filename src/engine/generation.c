@@ -95,20 +95,39 @@ static int missing_is_damage(int rc, struct vs_error *error)
 	return VS_ECORRUPT;
 }
 
+static void generation_init(struct vs_generation *generation)
+{
+	memset(generation, 0, sizeof(*generation));
+	generation->current.fd = -1;
+	generation->vectors.file.fd = -1;
+}
+
 int vs_generation_open_named(const char *folder, const char *name, struct vs_generation *generation,
                              struct vs_error *error)
 {
 	int rc;
 
-	memset(generation, 0, sizeof(*generation));
-	generation->current.fd = -1;
-	generation->vectors.file.fd = -1;
+	generation_init(generation);
 	rc = generation_path(generation->dir, folder, name, error);
 	if (rc == 0)
 		rc = vs_meta_open(generation->dir, BUSY_MS, &generation->meta, error);
 	if (rc < 0)
 		vs_generation_close(generation);
 	return rc;
+}
+
+int vs_generation_open_frozen(const char *dir, struct vs_generation *generation, struct vs_error *error)
+{
+	int rc;
+
+	generation_init(generation);
+	if (snprintf(generation->dir, sizeof(generation->dir), "%s", dir) >= (int)sizeof(generation->dir))
+		rc = vs_error_set(error, VS_EINVAL, "the path of the data folder is too long: %s", dir);
+	else
+		rc = vs_meta_open_frozen(dir, &generation->meta, error);
+	if (rc < 0)
+		vs_generation_close(generation);
+	return missing_is_damage(rc, error);
 }
 
 /* VS_ESTALE: CURRENT has moved meanwhile, so that the folder may be gone. */
@@ -142,9 +161,7 @@ int vs_generation_open(const char *folder, struct vs_generation *generation, str
 	int rc;
 
 	do {
-		memset(generation, 0, sizeof(*generation));
-		generation->current.fd = -1;
-		generation->vectors.file.fd = -1;
+		generation_init(generation);
 		rc = open_current(folder, generation, error);
 	} while (rc == VS_ESTALE);
 	return missing_is_damage(rc, error);
@@ -165,9 +182,7 @@ void vs_generation_close(struct vs_generation *generation)
 	/* One of zeros has no file. */
 	if (generation->dir[0] != '\0')
 		vs_file_close(&generation->current);
-	memset(generation, 0, sizeof(*generation));
-	generation->current.fd = -1;
-	generation->vectors.file.fd = -1;
+	generation_init(generation);
 }
 
 bool vs_generation_moved(const struct vs_generation *generation)

@@ -65,6 +65,8 @@ int vs_generation_open(const char *folder, struct vs_generation *generation, str
 /* One that nothing names yet: for whoever makes it. It never counts as moved. */
 int vs_generation_open_named(const char *folder, const char *name, struct vs_generation *generation,
                              struct vs_error *error);
+/* A snapshot's folder, for reading alone. It never counts as moved. */
+int vs_generation_open_frozen(const char *dir, struct vs_generation *generation, struct vs_error *error);
 void vs_generation_close(struct vs_generation *generation); /* accepts a zeroed or closed one */
 /* CURRENT names another one by now. */
 bool vs_generation_moved(const struct vs_generation *generation);

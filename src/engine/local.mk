@@ -17,6 +17,10 @@ libvecstore_core_la_SOURCES += \
 	src/engine/rows_fill.c src/engine/rows_fill.h \
 	src/engine/columns_tree.c src/engine/columns_tree.h src/engine/columns_check.c src/engine/columns_check.h \
 	src/engine/upkeep.c src/engine/check.c src/engine/check.h src/engine/repair.c src/engine/folders.c \
-	src/engine/jobs.tbl src/engine/jobs.h src/engine/jobs.c src/engine/job_compact.c \
+	src/engine/birth.c src/engine/birth.h src/engine/work.c src/engine/work.h \
+	src/engine/snapshot.c src/engine/snapshot.h src/engine/snapshot_build.c src/engine/snapshot_capture.c \
+	src/engine/snapshot_export.c src/engine/snapshot_import.c src/engine/snapshot_import.h src/engine/import_records.c \
+	src/engine/snapshot_restore.c src/engine/snapshot_verify.c \
+	src/engine/jobs.tbl src/engine/jobs.h src/engine/jobs.c src/engine/job_compact.c src/engine/job_snapshot.c \
 	src/engine/words.h src/engine/words.c src/engine/hybrid.c src/engine/highlight.h src/engine/highlight.c \
 	src/engine/tail.c src/engine/changes.c src/engine/admin.c src/engine/policy.c src/engine/reap.c

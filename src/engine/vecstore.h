@@ -684,5 +684,6 @@ int vs_job_run(struct vs_store *store, const struct vs_job_options *options, str
 #endif
 
 #include "engine/admin.h"
+#include "engine/snapshots.h"
 
 #endif

@@ -56,7 +56,7 @@ static inline bool vs_call_may_retry(const struct vs_call *call, int rc)
 
 /* ---- what the body is ---- */
 
-enum vs_media { VS_MEDIA_NONE, VS_MEDIA_JSON, VS_MEDIA_NDJSON, VS_MEDIA_OCTETS, VS_MEDIA_PATCH, VS_MEDIA_OTHER };
+enum vs_media { VS_MEDIA_NONE, VS_MEDIA_JSON, VS_MEDIA_NDJSON, VS_MEDIA_OCTETS, VS_MEDIA_PATCH, VS_MEDIA_TAR, VS_MEDIA_OTHER };
 enum vs_media vs_call_media(const struct vs_call *call);
 /* VS_EMEDIA unless the body is called JSON, VS_EINVAL when it is empty. */
 int vs_call_check_json(const struct vs_call *call, struct vs_error *error);

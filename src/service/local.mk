@@ -34,6 +34,7 @@ libvecstore_service_la_SOURCES += \
 	src/service/service.c src/service/service.h \
 	src/service/shared.c src/service/shared.h \
 	src/service/shape.c src/service/shape.h \
+	src/service/snapshots.c src/service/snapshots.h src/service/snapshot_files.c \
 	src/service/split.c src/service/split.h \
 	src/service/status.c \
 	src/service/stream.c src/service/stream.h \

@@ -84,6 +84,7 @@ enum vs_media vs_call_media(const struct vs_call *call)
 		{ "application/json", VS_MEDIA_JSON },           { "application/x-ndjson", VS_MEDIA_NDJSON },
 		{ "application/ndjson", VS_MEDIA_NDJSON },       { "application/jsonl", VS_MEDIA_NDJSON },
 		{ "application/octet-stream", VS_MEDIA_OCTETS }, { "application/merge-patch+json", VS_MEDIA_PATCH },
+		{ "application/x-tar", VS_MEDIA_TAR },
 	};
 	const char *type = call->request->content_type;
 	if (!type || !*type)

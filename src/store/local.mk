@@ -6,6 +6,7 @@ libvecstore_core_la_SOURCES += \
 	src/store/columns_file.c src/store/columns_read.c src/store/columns_write.c \
 	src/store/job.h src/store/jobs.c src/store/jobs.h \
 	src/store/live.c src/store/live.h \
+	src/store/manifest.c src/store/manifest.h \
 	src/store/meta.c src/store/meta.h src/store/meta_impl.h src/store/meta_rows.c \
 	src/store/policy.c src/store/policy.h src/store/quota.tbl \
 	src/store/rows.c src/store/rows.h src/store/rows_impl.h src/store/rows_write.c \

@@ -102,7 +102,7 @@ def test_null_is_missing(seeded, name):
         for null, without in badfields.null_bodies(operation, kind):
             statuses = []
             for body in (null, without):
-                if {"write", "admin"} & set(operation.node["tags"]):
+                if operation.node["tags"] != ["read"]:
                     seed(seeded.client)
                 statuses.append(sender.send(body, kind).status)
             assert statuses[0] == statuses[1], f"{null}: {statuses}"

@@ -44,13 +44,27 @@ def seed(client):
         for place, (name, vector) in enumerate(VECTORS.items(), 1)
     ]
     client.batch(records)
+    seed_snapshots(client)
+
+
+def seed_snapshots(client):
+    """A snapshot `king`, a file of it to upload; and none that an example makes."""
+    for state in ("queued", "running"):
+        wait_for(lambda: not client.ok("GET", f"/v1/jobs?state={state}")["jobs"], "earlier jobs")
+    names = [snapshot["name"] for snapshot in client.ok("GET", "/v1/snapshots")["snapshots"]]
+    for name in names:
+        if name != "king":
+            client.ok("DELETE", f"/v1/snapshots/{name}")
+    if "king" not in names:
+        client.ok("POST", "/v1/snapshots", {"name": "king"})
+        described.BINARY["uploadSnapshot"] = client.get("/v1/snapshots/king").body
 
 
 def seed_job(data):
     """Job 1: a cancelled one, which may be cancelled again."""
     with sqlite3.connect(data / "catalog.db") as db:
         db.execute(
-            "INSERT INTO job (kind, namespace, folder, arguments, state, created_at) SELECT 'compact', name, "
+            "INSERT OR REPLACE INTO job (id, kind, namespace, folder, arguments, state, created_at) SELECT 1, 'compact', name, "
             "'ffffffffffffffff', '{}', 4, created_at FROM namespace"
         )
     db.close()
@@ -165,6 +179,18 @@ def long_target(operation, server):
     return fastcgi.request(server.socket(), operation.method, target, body or b"", kind)
 
 
+def no_such_place(operation, server):
+    return send(operation, server.client, target=operation.target("no-such-namespace"))
+
+
+def with_body(body):
+    return lambda operation, server: server.client.request(operation.method, operation.target(), body)
+
+
+def to_king(operation, server):
+    return send(operation, server.client, target=operation.target("king"))
+
+
 def long_header(operation, server):
     return send(operation, server.client, headers={"X-Long": "x" * 9000})
 
@@ -250,6 +276,15 @@ SPECIAL = {
     ("recommend", 403): more_results(positive=["king"], limit=2),
     ("batchUpsert", 412): other_version_in("records"),
     ("batchExecute", 412): other_version_in("operations"),
+    ("createSnapshot", 202): without_waiting,
+    ("restoreSnapshot", 202): without_waiting,
+    ("cloneNamespace", 202): without_waiting,
+    ("createSnapshot", 409): with_body({"name": "king"}),
+    ("uploadSnapshot", 404): lambda operation, server: send(operation, server.client, target=operation.target(namespace="none")),
+    ("uploadSnapshot", 409): to_king,
+    ("restoreSnapshot", 409): with_body({"into": "default"}),
+    ("cloneNamespace", 409): with_body({"to": "default"}),
+    ("cloneNamespace", 404): no_such_place,
     ("listChanges", 410): beyond_the_newest,
     ("compact", 202): without_waiting,
     ("compact", 409): cancelled_meanwhile,
@@ -337,6 +372,7 @@ def refusing():
             needs_it = (404 in OPERATIONS[name].answers and not admin and "Job" not in name) or name in (
                 "ready",
                 "getNamespaceStats",
+                "cloneNamespace",
             )
             assert reply.status == (503 if needs_it else 200), f"{name}: {reply}"
         server.socket().rename(server.run_dir / "away")
@@ -356,20 +392,20 @@ def full():
             filler = seen / "filler"
 
             def ask(operation):
-                replies = []
+                replies, jobs = [], []
                 with contextlib.ExitStack() as stack:
                     file = stack.enter_context(open(filler, "wb", buffering=0))
-                    if operation.name == "cancelJob":  # of one that runs: job 1, the first of this server
+                    if operation.name == "cancelJob":  # each once: a wish that is known is not written again
                         stack.enter_context(hold(next(seen.glob("ns/*"))))
-                        server.client.post("/v1/compact?wait=0")
-                        wait_for(lambda: server.client.ok("GET", "/v1/jobs/1")["state"] == "running", "a job")
+                        jobs = [server.client.post("/v1/compact?wait=0").json()["id"] for _ in range(60)]
                     server.client.upsert("king", VECTORS["king"])
                     if operation.name.startswith("restore"):
                         server.client.ok("POST", "/v1/soft-delete/king")
                     while not replies or (replies[-1].status == 200 and len(replies) < 100):
                         fill(file)
                         kind, body = operation.body()
-                        replies.append(send(operation, server.client, as_it_is(server.client, body), kind or ""))
+                        target = operation.target(str(jobs.pop())) if jobs else None
+                        replies.append(send(operation, server.client, as_it_is(server.client, body), kind or "", target=target))
                 return replies
 
             yield ask

@@ -120,6 +120,13 @@ void work_apply(struct work_model *model, const struct work_op *op)
 		case WORK_RESTORE:
 			model->records[i].deleted = false;
 			break;
+		case WORK_SNAPSHOT:
+			model->kept[i] = model->records[i];
+			break;
+		case WORK_GO_BACK:
+			model->records[i] = model->kept[i];
+			model->restored = true;
+			break;
 		default:
 			break;
 		}
@@ -361,6 +368,8 @@ static int work_off(struct work *work, struct vs_error *error)
 int work_perform(struct work *work, const struct work_op *op, struct vs_error *error)
 {
 	static const struct vs_compact_options one_thread = { 1, NULL, NULL };
+	static const struct vs_work_options alone = { 1, NULL, NULL };
+	struct vs_snapshot snapshot;
 	struct vs_compact_result compacted;
 	char filter[64];
 	size_t done;
@@ -395,6 +404,12 @@ int work_perform(struct work *work, const struct work_op *op, struct vs_error *e
 		return make_aside(work, error);
 	case WORK_COMPACT:
 		return vs_namespace_compact(work->ns, &one_thread, &compacted, error);
+	case WORK_SNAPSHOT:
+		return vs_snapshot_create(work->ns, "kept", &alone, &snapshot, error);
+	case WORK_GO_BACK:
+		return vs_snapshot_restore(work->ns, "kept", NULL, &alone, NULL, error);
+	case WORK_CLONE:
+		return vs_namespace_clone(work->ns, "made", &alone, NULL, error);
 	case WORK_JOB:
 		return work_off(work, error);
 	default:
@@ -513,7 +528,7 @@ static bool feed_tells(struct work *work, const struct work_model *model, char w
 		since = options.since;
 		int rc = vs_namespace_changes(work->ns, &options, follow_change, &followed, &page, &error);
 		options.since = page.next_since;
-		if (rc == VS_EGONE && since == 0 && page.last_seq >= TRIMMED_FROM)
+		if (rc == VS_EGONE && since == 0 && (model->restored || page.last_seq >= TRIMMED_FROM))
 			return true;
 		if (rc != 0)
 			return fail(why, "the change feed cannot be read: %s", error.text);

@@ -16,6 +16,7 @@ vecstore_SOURCES = \
 	src/programs/cli/cmd_query_file.c src/programs/cli/query_file.h \
 	src/programs/cli/query_print.c src/programs/cli/query_print.h \
 	src/programs/cli/cmd_serve.c \
+	src/programs/cli/cmd_snapshot.c \
 	src/programs/cli/cmd_usage.c \
 	src/programs/cli/cmd_version.c \
 	src/programs/cli/commands.tbl \
