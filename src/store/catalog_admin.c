@@ -98,15 +98,21 @@ static int store(struct vs_catalog *catalog, const struct vs_catalog_entry *entr
 	return vs_sql_run(sql, update, error);
 }
 
+/* Begins a transaction, too. */
+static int begin(struct vs_catalog *catalog, sqlite3_stmt ***statements, struct vs_error *error)
+{
+	int rc = prepare(catalog, statements, error);
+
+	return rc < 0 ? rc : vs_catalog_begin(catalog, error);
+}
+
 int vs_catalog_update(struct vs_catalog *catalog, const char *name,
                       int (*change)(void *context, struct vs_catalog_entry *entry, struct vs_error *error),
                       void *context, struct vs_catalog_entry *entry, struct vs_error *error)
 {
 	sqlite3_stmt **statements;
-	int rc = prepare(catalog, &statements, error);
+	int rc = begin(catalog, &statements, error);
 
-	if (rc == 0)
-		rc = vs_catalog_begin(catalog, error);
 	if (rc < 0)
 		return rc;
 	rc = vs_catalog_show(catalog, name, entry, error);
@@ -117,20 +123,15 @@ int vs_catalog_update(struct vs_catalog *catalog, const char *name,
 	if (rc == 0)
 		rc = store(catalog, entry, statements[UPDATE], error);
 	VS_POINT("catalog-changed");
-	if (rc == 0)
-		rc = vs_catalog_commit(catalog, error);
-	else
-		vs_catalog_rollback(catalog);
+	rc = vs_catalog_end(catalog, rc, error);
 	return rc < 0 ? rc : keep_texts(catalog, entry, error);
 }
 
 int vs_catalog_remove(struct vs_catalog *catalog, const struct vs_catalog_entry *entry, struct vs_error *error)
 {
 	sqlite3_stmt **statements;
-	int rc = prepare(catalog, &statements, error);
+	int rc = begin(catalog, &statements, error);
 
-	if (rc == 0)
-		rc = vs_catalog_begin(catalog, error);
 	if (rc < 0)
 		return rc;
 	rc = vs_sql_bind_text(&catalog->sql, statements[REMOVE], 1, entry->name, strlen(entry->name), error);
@@ -138,8 +139,5 @@ int vs_catalog_remove(struct vs_catalog *catalog, const struct vs_catalog_entry 
 		rc = vs_sql_bind_text(&catalog->sql, statements[REMOVE], 2, entry->folder, VS_FOLDER_LEN, error);
 	if (rc == 0)
 		rc = vs_sql_run(&catalog->sql, statements[REMOVE], error);
-	if (rc == 0)
-		return vs_catalog_commit(catalog, error);
-	vs_catalog_rollback(catalog);
-	return rc;
+	return vs_catalog_end(catalog, rc, error);
 }
