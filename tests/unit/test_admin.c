@@ -3,7 +3,6 @@
 #include "engine_fixture.h"
 
 #include <fcntl.h>
-#include <sqlite3.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -184,17 +183,6 @@ static void frozen_ones_refuse_writes(void **state)
 
 /* ---- deletion ------------------------------------------------------------------------------------------- */
 
-static void execute(const struct fixture *fixture, const char *sql)
-{
-	char path[128];
-	sqlite3 *db;
-
-	snprintf(path, sizeof(path), "%s/catalog.db", fixture->data);
-	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-	sqlite3_close(db);
-}
-
 static void set_deletion(struct fixture *fixture, const char *name, int64_t at)
 {
 	struct vs_namespace_change change = no_change;
@@ -244,7 +232,7 @@ static void what_is_due_is_deleted(void **state)
 	assert_ok(vs_store_create(fixture->store, "default", NULL, NULL, &error), error);
 	assert_int_equal(vs_namespace_refresh(fixture->ns, &error), VS_ESTALE);
 	/* One that is half deleted cannot be called back. */
-	execute(fixture, "UPDATE namespace SET status = 5 WHERE name = 'never'");
+	change_catalog(fixture, "UPDATE namespace SET status = 5 WHERE name = 'never'");
 	change.status = VS_ACTIVE;
 	assert_int_equal(vs_store_change(fixture->store, "never", &change, &error), VS_ECONFLICT);
 	assert_ok(vs_store_reap(fixture->store, &removed, &error), error);
@@ -357,7 +345,7 @@ static void deletions_that_were_cut_off_are_ended(void **state)
 	char told[300];
 
 	assert_ok(vs_store_create(fixture->store, "half", NULL, NULL, &error), error);
-	execute(fixture, "UPDATE namespace SET status = 5 WHERE name = 'half'");
+	change_catalog(fixture, "UPDATE namespace SET status = 5 WHERE name = 'half'");
 	assert_found(check_store(fixture, false, told), 0, 1, 0);
 	assert_non_null(strstr(told, "namespace half: is being deleted"));
 	assert_int_equal(namespaces_of(fixture, NULL), 2);
