@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * bench/hybrid: queries by vector, by words and by both, in turn within each round, in one process. Texts are the lines of a
- * file (bench/make-texts); a text's vector is the sum of pseudo-random vectors of its words, so that texts with common words are near each
- * other, as with a real embedding. Queries are words of texts that are not stored. See bench/README.md.
+ * file (bench/make-texts); a text's vector is the sum of pseudo-random vectors of its words, so that texts with common words are
+ * near each other, as with a real embedding. Queries are words of texts that are not stored. See bench/README.md.
  *
  * The folder given by --data is filled and indexed when it is empty, and used as it is otherwise.
  */

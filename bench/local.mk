@@ -45,6 +45,11 @@ EXTRA_PROGRAMS += bench/batch
 bench_batch_SOURCES = bench/batch.c bench/shared.c bench/shared.h
 bench_batch_LDADD = $(core_libs)
 
+# Pages of records and counts of values; by `make bench/pages`.
+EXTRA_PROGRAMS += bench/pages
+bench_pages_SOURCES = bench/pages.c
+bench_pages_LDADD = $(core_libs)
+
 # Queries by vector, by words and by both; by `make bench/hybrid`.
 EXTRA_PROGRAMS += bench/hybrid
 bench_hybrid_SOURCES = bench/hybrid.c bench/shared.c bench/shared.h
@@ -59,6 +64,11 @@ bench_tiles_LDADD = $(core_libs) -lopenblas
 EXTRA_PROGRAMS += bench/overhead
 bench_overhead_SOURCES = bench/overhead.c bench/shared.c bench/shared.h
 bench_overhead_LDADD = $(core_libs)
+
+# What it costs to find out who asks; by `make bench/auth`.
+EXTRA_PROGRAMS += bench/auth
+bench_auth_SOURCES = bench/auth.c
+bench_auth_LDADD = $(service_libs)
 
 # Durable ingest beside queries and the indexer; by `make bench/ingest`.
 EXTRA_PROGRAMS += bench/ingest

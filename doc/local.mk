@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-dist_doc_DATA += doc/architecture.md doc/benchmarks.md doc/file-format.md doc/operations.md doc/reliability.md
+dist_doc_DATA += doc/architecture.md doc/benchmarks.md doc/file-format.md doc/operations.md doc/reliability.md doc/security.md
 
 # What the server answers at /openapi.json. A tarball brings it along, so that only a checkout needs Python's yaml.
 dist_pkgdata_DATA += doc/openapi.json

@@ -3,7 +3,7 @@
 
 # What a build needs, and what vecstore serve needs, as Debian packages.
 build_packages="autoconf automake libtool pkg-config gcc libc6-dev make
-	libsqlite3-dev libjson-c-dev libfcgi-dev zlib1g-dev libinih-dev python3 python3-yaml"
+	libsqlite3-dev libjson-c-dev libfcgi-dev zlib1g-dev libinih-dev libssl-dev libjwt-dev python3 python3-yaml"
 serve_packages="lighttpd lighttpd-mod-openssl curl"
 
 say() {

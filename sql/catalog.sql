@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
--- catalog.db: which namespaces a data folder has, what they were used for, and the jobs on them. Truth. Written only through
--- src/store.
+-- catalog.db: which namespaces a data folder has, who may use them, what they were used for, the jobs on them, and what was done.
+-- Truth. Written only through src/store.
 
 PRAGMA application_id = 0x56534331; -- "VSC1"
 PRAGMA user_version = 1;
@@ -32,6 +32,48 @@ CREATE TABLE usage (
   vector_ms INTEGER NOT NULL,
   PRIMARY KEY (day, folder)
 ) STRICT, WITHOUT ROWID;
+
+-- API keys (src/store/keys.c). A revoked key keeps its row.
+CREATE TABLE api_key (
+  number      INTEGER PRIMARY KEY,        -- in order of creation
+  id          TEXT NOT NULL UNIQUE,       -- 16 hex digits
+  hash        BLOB NOT NULL UNIQUE CHECK (length(hash) = 32), -- SHA-256 of the secret, which is kept nowhere
+  prefix      TEXT NOT NULL,              -- the secret's first 12 characters, for people
+  name        TEXT NOT NULL,              -- a note; '': none
+  namespace   TEXT NOT NULL,              -- the only one it is good for; '': all
+  role        INTEGER NOT NULL,           -- enum vs_role
+  filter      TEXT NOT NULL,              -- the records it is good for; '': all
+  created_at  INTEGER NOT NULL,           -- milliseconds since 1970, as all times here
+  expires_at  INTEGER NOT NULL,           -- 0: never
+  revoked_at  INTEGER NOT NULL,           -- 0: not
+  replaced_by TEXT NOT NULL               -- id of the key that rotation put in its place; '': none
+) STRICT;
+
+-- What was done and denied (src/store/audit.c, which says how it is chained).
+CREATE TABLE audit (
+  seq        INTEGER PRIMARY KEY,
+  chain      INTEGER NOT NULL,            -- enum vs_audit_chain
+  at         INTEGER NOT NULL,
+  actor      TEXT NOT NULL,
+  action     TEXT NOT NULL,
+  namespace  TEXT NOT NULL,
+  object     TEXT NOT NULL,
+  origin     TEXT NOT NULL,
+  result     TEXT NOT NULL,
+  reason     TEXT NOT NULL,
+  request_id TEXT NOT NULL,
+  count      INTEGER NOT NULL,
+  hash       BLOB NOT NULL
+) STRICT;
+CREATE INDEX audit_by_chain ON audit (chain, seq);
+
+CREATE TABLE audit_chain (
+  chain  INTEGER PRIMARY KEY,
+  kept   INTEGER NOT NULL,                -- events in table audit
+  anchor BLOB NOT NULL,                   -- hash of the event before the first of them; zeros: none
+  head   BLOB NOT NULL                    -- hash of the last one
+) STRICT;
+INSERT INTO audit_chain VALUES (1, 0, zeroblob(32), zeroblob(32)), (2, 0, zeroblob(32), zeroblob(32));
 
 -- Work that outlasts a request. Written only through src/store/jobs.c. Finished jobs are dropped after a while.
 CREATE TABLE job (

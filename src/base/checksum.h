@@ -7,5 +7,7 @@
 #include <stdint.h>
 
 uint32_t vs_crc32(const void *data, size_t len);
+/* The same of bytes that go on after those whose sum is crc; 0 before the first. */
+uint32_t vs_crc32_more(uint32_t crc, const void *data, size_t len);
 
 #endif

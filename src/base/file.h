@@ -77,6 +77,9 @@ int vs_file_replace(const char *path, const void *data, size_t len, struct vs_er
 /* Reads a small file whole into data[cap]; *len is what was read. VS_ECORRUPT when it is longer than cap. */
 int vs_file_load(const char *path, void *data, size_t cap, size_t *len, struct vs_error *error);
 int vs_file_rename(const char *from, const char *to, struct vs_error *error); /* and syncs the folder of `to` */
+/* Gives the file a second name, which must be a new one; not synced. VS_ECONFLICT when there is such a file; VS_EMEDIA when
+ * the two would lie on different disks, or the disk gives no second names: copy it then. */
+int vs_file_link(const char *from, const char *to, struct vs_error *error);
 int vs_file_remove(const char *path, struct vs_error *error);                 /* a missing file is no error */
 bool vs_file_exists(const char *path);
 

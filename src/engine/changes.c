@@ -84,6 +84,8 @@ int vs_namespace_changes(struct vs_namespace *ns, const struct vs_changes_option
 	int rc;
 
 	*page = (struct vs_changes_page){ 0, 0, 0 };
+	if (ns->generation.scope != NULL) /* of what was deleted, nobody can tell whether it was within */
+		return vs_error_set(error, VS_EPERM, "the feed of changes cannot be narrowed by a filter");
 	if (options->limit == 0 || options->limit > VS_CHANGES_MAX)
 		return vs_error_at(error, VS_EINVAL, "limit", -1, "must be 1 to %d", VS_CHANGES_MAX);
 	rc = vs_namespace_begin(ns, &state, error);

@@ -44,7 +44,7 @@ static void finding(struct check *check, unsigned damage, const char *format, ..
 	va_list arguments;
 
 	/* A compaction has removed the derived files of what is being looked at: that is no finding. */
-	if (damage != PROBLEM && vs_generation_moved(&check->ns->generation))
+	if (damage != PROBLEM && (run->truth_only || vs_generation_moved(&check->ns->generation)))
 		return;
 	va_start(arguments, format);
 	vsnprintf(text, sizeof(text), format, arguments);

@@ -23,6 +23,7 @@ struct vs_check_run {
 	int (*progress)(void *context, uint32_t done, uint32_t slots); /* non-zero stops, and is returned */
 	void *context;
 	bool derived_only; /* says and counts nothing of the truth */
+	bool truth_only;   /* nothing of what is derived */
 	struct vs_check_result result;
 	uint64_t wrong;  /* of result.problems, those of VS_DAMAGE_WRONG */
 	unsigned damage; /* of enum vs_damage */

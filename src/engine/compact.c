@@ -65,7 +65,7 @@ struct sweep {
 };
 
 /* meta.db goes first: without it nobody who read CURRENT a moment ago opens what is left. */
-static void remove_generation(const char *dir)
+void vs_compact_discard(const char *dir)
 {
 	if (vs_folder_remove(dir, "meta.db", NULL) == 0)
 		VS_POINT("compact-removed");
@@ -82,7 +82,7 @@ static int sweep_one(void *context, const char *name)
 	if (!sweep->remove)
 		return 1;
 	snprintf(dir, sizeof(dir), "%s/%s", sweep->ns->folder, name);
-	remove_generation(dir); /* what cannot go stays until the next time */
+	vs_compact_discard(dir); /* what cannot go stays until the next time */
 	return 0;
 }
 
@@ -102,6 +102,16 @@ static int sweep(const struct vs_namespace *ns, struct vs_error *error)
 	rc = vs_dir_sync(ns->folder, error);
 	sweep.remove = true;
 	return rc == 0 ? vs_folder_each(ns->folder, sweep_one, &sweep, error) : rc;
+}
+
+int vs_compact_lock(const struct vs_namespace *ns, const struct vs_compact_options *options, struct vs_file *lock,
+                    struct vs_error *error)
+{
+	int rc = take_lock(ns, options, lock, error);
+
+	if (rc == 0 && (rc = sweep(ns, error)) < 0)
+		vs_file_close(lock);
+	return rc;
 }
 
 bool vs_compact_taken(const struct vs_namespace *ns)
@@ -160,16 +170,21 @@ static int link_progress(void *context, uint32_t linked, uint32_t slots)
 	return vs_compact_progress(context, VS_COMPACT_LINK, linked, slots);
 }
 
-/* As the indexer will: columns, copies of rows, graph, liveness, WAL. */
-static int link_fresh(struct vs_compaction *compaction, struct vs_error *error)
+int vs_compact_link(struct vs_namespace *fresh, const struct vs_index_options *options, struct vs_error *error)
 {
-	struct vs_index_options options = { compaction->options->threads, link_progress, compaction, UINT64_MAX };
 	bool worked = true;
 	int rc = 0;
 
 	while (rc == 0 && worked)
-		rc = vs_namespace_index(compaction->fresh, &options, &worked, error);
+		rc = vs_namespace_index(fresh, options, &worked, error);
 	return rc;
+}
+
+static int link_fresh(struct vs_compaction *compaction, struct vs_error *error)
+{
+	struct vs_index_options options = { compaction->options->threads, link_progress, compaction, UINT64_MAX };
+
+	return vs_compact_link(compaction->fresh, &options, error);
 }
 
 /* Rounds, until little is left. While each has less to do than the one before, its slots are linked, too; when writers are
@@ -279,25 +294,31 @@ static int build(struct vs_compaction *compaction, struct vs_meta_state *old, st
 	return rc;
 }
 
+int vs_compact_settle(struct vs_namespace *ns, struct vs_error *error)
+{
+	struct vs_meta_state state;
+	int rc;
+
+	vs_compact_discard(ns->generation.dir);
+	rc = vs_namespace_begin(ns, &state, error); /* follows, and so lets go of them, too */
+	if (rc == 0)
+		vs_namespace_end(ns);
+	return rc;
+}
+
 /* The new generation is live. The old one goes; processes that have its files open keep them until they look at CURRENT. */
 static int settle(struct vs_compaction *compaction, const struct vs_meta_state *old, struct vs_compact_result *result,
                   struct vs_error *error)
 {
 	struct vs_namespace *ns = compaction->ns;
-	struct vs_meta_state state;
 	uint64_t before;
 	uint64_t after;
-	int rc;
 
 	result->removed_count = old->next_slot - compaction->state.next_slot;
 	if (vs_folder_bytes(ns->generation.dir, &before, NULL) == 0 &&
 	    vs_folder_bytes(compaction->dir, &after, NULL) == 0 && before > after)
 		result->freed_bytes = before - after;
-	remove_generation(ns->generation.dir);
-	rc = vs_namespace_begin(ns, &state, error); /* follows, and so lets go of them, too */
-	if (rc == 0)
-		vs_namespace_end(ns);
-	return rc;
+	return vs_compact_settle(ns, error);
 }
 
 static int compact(struct vs_compaction *compaction, struct vs_compact_result *result, struct vs_error *error)
@@ -323,7 +344,7 @@ static int compact(struct vs_compaction *compaction, struct vs_compact_result *r
 		return settle(compaction, &old, result, error);
 	/* When only the sync after the rename failed, CURRENT names the new one all the same. */
 	if (!vs_generation_moved(&ns->generation))
-		remove_generation(compaction->dir);
+		vs_compact_discard(compaction->dir);
 	return rc;
 }
 
@@ -336,12 +357,10 @@ int vs_namespace_compact(struct vs_namespace *ns, const struct vs_compact_option
 	int rc;
 
 	*result = (struct vs_compact_result){ 0, 0 };
-	rc = take_lock(ns, compaction.options, &lock, error);
+	rc = vs_compact_lock(ns, compaction.options, &lock, error);
 	if (rc != 0)
 		return rc;
-	rc = sweep(ns, error);
-	if (rc == 0)
-		rc = compact(&compaction, result, error);
+	rc = compact(&compaction, result, error);
 	vs_file_close(&lock);
 	return rc;
 }

@@ -33,6 +33,17 @@ struct vs_compaction {
 	size_t batch_count;
 };
 
+/* Takes compact.lock, which the caller closes, and removes generations that CURRENT does not name: whoever makes one holds it.
+ * VS_EBUSY while another does; what the options' progress says to stop with. */
+int vs_compact_lock(const struct vs_namespace *ns, const struct vs_compact_options *options, struct vs_file *lock,
+                    struct vs_error *error);
+/* Removes one that nobody can find any more, as far as that goes. */
+void vs_compact_discard(const char *dir);
+/* After CURRENT was moved: removes the generation that ns has open still, and opens the new one. */
+int vs_compact_settle(struct vs_namespace *ns, struct vs_error *error);
+/* As the indexer will: columns, copies of rows, graph, liveness, WAL. */
+int vs_compact_link(struct vs_namespace *fresh, const struct vs_index_options *options, struct vs_error *error);
+
 /* Makes the new generation, empty. `old` is the state of an open transaction. */
 int vs_compact_make(struct vs_compaction *compaction, const struct vs_meta_state *old, struct vs_error *error);
 void vs_compact_release(struct vs_compaction *compaction);

@@ -92,7 +92,7 @@ static double second_walk(const struct search *search, double offered)
 	double spread = sqrt(offered * (1.0 - share) + 2.0);
 	double least = vs_graph_enough(search->want);
 
-	if (search->query->filter == NULL || offered > least + spread)
+	if (!vs_search_filtered(search) || offered > least + spread)
 		return 0.0;
 	return offered < least - spread ? 1.0 : PERHAPS;
 }

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Folders that nothing names: generations beside the live one, namespaces without a row. Creation, compaction and the like
- * leave them when they are killed. Each is removed only by who holds the lock under which it could be in the making.
+ * Folders that nothing names: generations beside the live one, namespaces without a row, unfinished snapshots. Creation,
+ * compaction and the like leave them when they are killed. Each is removed only by who holds the lock under which it could be in
+ * the making.
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "base/folder.h"
+#include "engine/birth.h"
 #include "engine/check.h"
+#include "store/audit.h"
+#include "engine/snapshot.h"
 #include "store/jobs.h"
 
 /* ---- generations ---------------------------------------------------------------------------------------- */
@@ -104,7 +108,9 @@ static int judge_folder(struct folders *folders, const char *name, struct vs_err
 
 	if (snprintf(path, sizeof(path), "%s/ns/%s", folders->store->path, name) >= (int)sizeof(path))
 		return vs_error_set(error, VS_EINVAL, "the path of the data folder is too long");
-	if (slots_in(path) > 0) {
+	if (vs_birth_going_on(path))
+		return 0;
+	if (!vs_birth_ended(path) && slots_in(path) > 0) {
 		folders->result->problems++;
 		snprintf(text, sizeof(text), "ns/%s: holds records, but no namespace has this folder: restore the catalog.db that "
 		                             "names it, or remove it", name);
@@ -117,7 +123,7 @@ static int judge_folder(struct folders *folders, const char *name, struct vs_err
 	} else {
 		folders->result->repairs++;
 	}
-	snprintf(text, sizeof(text), "ns/%s: is empty, and no namespace has this folder", name);
+	snprintf(text, sizeof(text), "ns/%s: is empty or unfinished, and no namespace has this folder", name);
 	say(folders, text);
 	return rc;
 }
@@ -155,7 +161,8 @@ static int see_folder(void *context, const char *name)
 	struct vs_error *error = folders->error;
 	int rc;
 
-	if (strlen(name) != VS_FOLDER_LEN || strspn(name, "0123456789abcdef") != VS_FOLDER_LEN)
+	if (!vs_birth_is_making(name) &&
+	    (strlen(name) != VS_FOLDER_LEN || strspn(name, "0123456789abcdef") != VS_FOLDER_LEN))
 		return 0;
 	folders->folder = name;
 	folders->known = false;
@@ -164,6 +171,16 @@ static int see_folder(void *context, const char *name)
 		return rc;
 	folders->unnamed = true;
 	return folders->locked ? judge_folder(folders, name, error) : 0;
+}
+
+static void unfinished(void *context, const char *path)
+{
+	struct folders *folders = context;
+	char text[300];
+
+	*(folders->options->repair ? &folders->result->mended : &folders->result->repairs) += 1;
+	snprintf(text, sizeof(text), "%s: is an unfinished snapshot, and nobody works on it", path);
+	say(folders, text);
 }
 
 int vs_store_check(struct vs_store *store, const struct vs_store_check_options *options, struct vs_check_result *result,
@@ -176,6 +193,10 @@ int vs_store_check(struct vs_store *store, const struct vs_store_check_options *
 	*result = (struct vs_check_result){ 0 };
 	snprintf(path, sizeof(path), "%.*s/ns", (int)sizeof(path) - 4, store->path);
 	rc = vs_catalog_check(store->catalog, catalog_problem, &folders, error);
+	if (rc == 0)
+		rc = vs_audit_check(store->catalog, catalog_problem, &folders, error);
+	if (rc == 0)
+		rc = vs_snapshot_leftovers(store, options->repair, unfinished, &folders, error);
 	if (rc == 0)
 		rc = finish_deletions(&folders, error);
 	if (rc == 0)

@@ -95,20 +95,39 @@ static int missing_is_damage(int rc, struct vs_error *error)
 	return VS_ECORRUPT;
 }
 
+static void generation_init(struct vs_generation *generation)
+{
+	memset(generation, 0, sizeof(*generation));
+	generation->current.fd = -1;
+	generation->vectors.file.fd = -1;
+}
+
 int vs_generation_open_named(const char *folder, const char *name, struct vs_generation *generation,
                              struct vs_error *error)
 {
 	int rc;
 
-	memset(generation, 0, sizeof(*generation));
-	generation->current.fd = -1;
-	generation->vectors.file.fd = -1;
+	generation_init(generation);
 	rc = generation_path(generation->dir, folder, name, error);
 	if (rc == 0)
 		rc = vs_meta_open(generation->dir, BUSY_MS, &generation->meta, error);
 	if (rc < 0)
 		vs_generation_close(generation);
 	return rc;
+}
+
+int vs_generation_open_frozen(const char *dir, struct vs_generation *generation, struct vs_error *error)
+{
+	int rc;
+
+	generation_init(generation);
+	if (snprintf(generation->dir, sizeof(generation->dir), "%s", dir) >= (int)sizeof(generation->dir))
+		rc = vs_error_set(error, VS_EINVAL, "the path of the data folder is too long: %s", dir);
+	else
+		rc = vs_meta_open_frozen(dir, &generation->meta, error);
+	if (rc < 0)
+		vs_generation_close(generation);
+	return missing_is_damage(rc, error);
 }
 
 /* VS_ESTALE: CURRENT has moved meanwhile, so that the folder may be gone. */
@@ -142,9 +161,7 @@ int vs_generation_open(const char *folder, struct vs_generation *generation, str
 	int rc;
 
 	do {
-		memset(generation, 0, sizeof(*generation));
-		generation->current.fd = -1;
-		generation->vectors.file.fd = -1;
+		generation_init(generation);
 		rc = open_current(folder, generation, error);
 	} while (rc == VS_ESTALE);
 	return missing_is_damage(rc, error);
@@ -160,14 +177,13 @@ void vs_generation_close(struct vs_generation *generation)
 	vs_bitmap_release(&generation->live);
 	vs_expiry_release(&generation->expiry);
 	vs_matches_release(&generation->matches);
+	vs_bitmap_release(&generation->scoped.visible);
 	vs_columns_close(generation->columns);
 	vs_rows_close(generation->rows);
 	/* One of zeros has no file. */
 	if (generation->dir[0] != '\0')
 		vs_file_close(&generation->current);
-	memset(generation, 0, sizeof(*generation));
-	generation->current.fd = -1;
-	generation->vectors.file.fd = -1;
+	generation_init(generation);
 }
 
 bool vs_generation_moved(const struct vs_generation *generation)
@@ -262,12 +278,19 @@ int vs_generation_refresh_live(struct vs_generation *generation, const struct vs
 	return 0;
 }
 
-int vs_generation_refresh_expiry(struct vs_generation *generation, const struct vs_meta_state *state, int64_t now,
-                                 struct vs_error *error)
+int vs_generation_refresh_visible(struct vs_generation *generation, const struct vs_meta_state *state, int64_t now,
+                                  struct vs_error *error)
 {
+	struct vs_scope *scope = generation->scope;
 	int rc = vs_expiry_refresh(&generation->expiry, generation->meta, state, &generation->live, now, error);
 
 	generation->matches.expired = generation->expiry.last;
+	if (rc < 0 || scope == NULL)
+		return rc;
+	generation->scope = NULL; /* for what is visible without it */
+	rc = vs_scope_refresh(scope, &generation->matches, generation->meta, state, vs_generation_visible(generation),
+	                      &generation->scoped, error);
+	generation->scope = scope;
 	return rc;
 }
 
@@ -296,18 +319,18 @@ int vs_generation_begin(struct vs_generation *generation, struct vs_meta_state *
 
 	if (rc < 0)
 		return rc;
+	if (generation->columns == NULL && vs_columns_open(generation->dir, state->generation, &generation->columns, NULL) == 0)
+		generation->matches.columns = generation->columns;
 	rc = vs_generation_open_vectors(generation, state, false, error);
 	if (rc == 0)
 		rc = vs_generation_refresh_live(generation, state, error);
 	if (rc == 0)
-		rc = vs_generation_refresh_expiry(generation, state, state->expiry != 0 ? vs_clock_wall_ms() : 0, error);
+		rc = vs_generation_refresh_visible(generation, state, state->expiry != 0 ? vs_clock_wall_ms() : 0, error);
 	if (rc < 0) {
 		vs_meta_end(generation->meta);
 		return rc;
 	}
 	refresh_graph(generation, state);
-	if (generation->columns == NULL && vs_columns_open(generation->dir, state->generation, &generation->columns, NULL) == 0)
-		generation->matches.columns = generation->columns;
 	if (generation->rows == NULL)
 		(void)vs_rows_open(generation->dir, state->generation, &generation->rows, NULL);
 	return 0;

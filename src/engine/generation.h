@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "engine/expiry.h"
 #include "engine/matches.h"
+#include "engine/scope.h"
 #include "index/graph.h"
 #include "math/bitmap.h"
 #include "store/columns.h"
@@ -45,6 +46,8 @@ struct vs_generation {
 	struct vs_columns *columns; /* NULL until the first transaction */
 	struct vs_rows *rows;       /* so */
 	struct vs_matches matches;
+	struct vs_scope *scope; /* borrowed of the namespace, which sets it; NULL: all records are within */
+	struct vs_scope_view scoped;
 };
 
 /* Makes folder/g000001 with an empty meta.db (options: of generation 1), then folder/CURRENT. Durable when it returns. */
@@ -65,6 +68,8 @@ int vs_generation_open(const char *folder, struct vs_generation *generation, str
 /* One that nothing names yet: for whoever makes it. It never counts as moved. */
 int vs_generation_open_named(const char *folder, const char *name, struct vs_generation *generation,
                              struct vs_error *error);
+/* A snapshot's folder, for reading alone. It never counts as moved. */
+int vs_generation_open_frozen(const char *dir, struct vs_generation *generation, struct vs_error *error);
 void vs_generation_close(struct vs_generation *generation); /* accepts a zeroed or closed one */
 /* CURRENT names another one by now. */
 bool vs_generation_moved(const struct vs_generation *generation);
@@ -85,21 +90,25 @@ int vs_generation_begin_write(struct vs_generation *generation, struct vs_meta_s
  * committed rows. */
 int vs_generation_open_vectors(struct vs_generation *generation, const struct vs_meta_state *state, bool create,
                                struct vs_error *error);
-/* Inside a transaction: hides what has expired by now, milliseconds since 1970. Liveness was brought up to *state. */
-int vs_generation_refresh_expiry(struct vs_generation *generation, const struct vs_meta_state *state, int64_t now,
+/* Inside a transaction: hides what has expired by now, milliseconds since 1970, and what is out of scope. Liveness was brought
+ * up to *state. */
+int vs_generation_refresh_visible(struct vs_generation *generation, const struct vs_meta_state *state, int64_t now,
                                  struct vs_error *error);
-/* The records that are there for users, as of the last refresh: live and not expired. */
+/* The records that are there for users, as of the last refresh: live, not expired, within the scope. */
 static inline const struct vs_bitmap *vs_generation_visible(const struct vs_generation *generation)
 {
+	if (generation->scope != NULL)
+		return &generation->scoped.visible;
 	return generation->expiry.last != 0 ? &generation->expiry.visible : &generation->live;
 }
 static inline uint64_t vs_generation_active(const struct vs_generation *generation, const struct vs_meta_state *state)
 {
-	return state->active - generation->expiry.active;
+	return generation->scope != NULL ? generation->scoped.active : state->active - generation->expiry.active;
 }
-static inline bool vs_generation_expired(const struct vs_generation *generation, const struct vs_meta_row *row)
+/* The record is not there for users, soft-deleted or not: it has expired, or is out of scope. */
+static inline bool vs_generation_hidden(const struct vs_generation *generation, const struct vs_meta_row *row)
 {
-	return vs_expiry_passed(row, generation->expiry.now);
+	return vs_expiry_passed(row, generation->expiry.now) || !vs_scope_has(generation->scope, row);
 }
 
 /* Inside a transaction: brings the liveness bitmap up to *state. */

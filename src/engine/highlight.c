@@ -102,8 +102,8 @@ static void find_words(struct passage *passage, const struct vs_words *words)
 
 /* ---- the passage ---------------------------------------------------------------------------------------- */
 
-/* Chooses the window of `size` tokens that holds most different words, then most finds, and puts these into its middle. False: there is
- * nothing to show. */
+/* Chooses the window of `size` tokens that holds most different words, then most finds, and puts these into its middle. False:
+ * there is nothing to show. */
 static bool choose(struct passage *passage, uint32_t size)
 {
 	uint32_t seen[VS_TEXT_WORDS_MAX + 1] = { 0 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A query by vector, by words, or by both, in one snapshot. Each half finds candidates, under the filter's bitmap (I6); each candidate
- * is then scored by both, so that what one half has missed by a place is not taken for what it would never find; the scores
- * are fused; the records of the best are fetched.
+ * A query by vector, by words, or by both, in one snapshot. Each half finds candidates, under the filter's bitmap (I6); each
+ * candidate is then scored by both, so that what one half has missed by a place is not taken for what it would never find;
+ * the scores are fused; the records of the best are fetched.
  */
 #include <math.h>
 #include <stdlib.h>

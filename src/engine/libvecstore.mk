@@ -2,12 +2,12 @@
 #
 # libvecstore.so: the core rooms, of which the installed headers' functions alone are exported.
 
-public_headers = src/engine/vecstore.h src/engine/admin.h src/base/error.h src/math/metric.h src/math/quantization.h \
-	src/store/job.h src/store/policy.h src/store/tokenizer.h src/store/usage.h
+public_headers = src/engine/vecstore.h src/engine/admin.h src/engine/snapshots.h src/base/error.h src/math/metric.h \
+	src/math/quantization.h src/store/job.h src/store/policy.h src/store/tokenizer.h src/store/usage.h
 
 pkginclude_HEADERS = src/engine/vecstore.h
 publicenginedir = $(pkgincludedir)/engine
-publicengine_HEADERS = src/engine/admin.h
+publicengine_HEADERS = src/engine/admin.h src/engine/snapshots.h
 publicbasedir = $(pkgincludedir)/base
 publicbase_HEADERS = src/base/error.h src/base/error.tbl
 publicmathdir = $(pkgincludedir)/math

@@ -192,12 +192,14 @@ int vs_matches_find_live(struct vs_matches *matches, struct vs_meta *meta, const
 
 	if (rc < 0)
 		return rc;
-	if (match->live.len != match->bitmap.len || match->live_seq != state->seq || match->expired != matches->expired) {
+	if (match->live.len != match->bitmap.len || match->live_seq != state->seq || match->expired != matches->expired ||
+	    match->scope != matches->scope) {
 		if (vs_bitmap_and(&match->live, &match->bitmap, live) < 0)
 			return vs_error_set(error, VS_ENOMEM, "no memory for the matches of a filter");
 		match->live_count = vs_bitmap_count(&match->live, 0, match->live.len);
 		match->live_seq = state->seq;
 		match->expired = matches->expired;
+		match->scope = matches->scope;
 	}
 	*bitmap = &match->live;
 	*count = match->live_count;

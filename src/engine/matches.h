@@ -26,6 +26,7 @@ struct vs_match {
 	uint64_t live_count;
 	uint64_t live_seq; /* the change; meaningless while live.len is 0 */
 	int64_t expired;   /* the newest expiry that had passed then */
+	uint64_t scope;    /* as in struct vs_matches, then */
 	uint64_t used;     /* age, for eviction */
 };
 
@@ -33,7 +34,8 @@ struct vs_matches {
 	struct vs_match kept[VS_MATCHES_KEPT];
 	uint64_t uses;
 	struct vs_columns *columns; /* of the generation; NULL: none */
-	int64_t expired; /* the newest expiry that has passed: tells, with the change, what is visible */
+	int64_t expired; /* the newest expiry that has passed, and */
+	uint64_t scope;  /* the number of the scope in force: these tell, with the change, what is visible */
 };
 
 void vs_matches_release(struct vs_matches *matches);

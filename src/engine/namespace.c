@@ -73,6 +73,7 @@ void vs_namespace_close(struct vs_namespace *ns)
 		return;
 	vs_upkeep_release(ns->upkeep);
 	vs_generation_close(&ns->generation);
+	vs_scope_release(&ns->scope);
 	vs_arena_release(&ns->arena);
 	vs_json_close(ns->json);
 	free(ns);
@@ -95,9 +96,26 @@ int vs_namespace_follow(struct vs_namespace *ns, struct vs_error *error)
 		return rc;
 	vs_upkeep_release(ns->upkeep);
 	ns->upkeep = NULL;
+	generation.scope = ns->generation.scope;
+	generation.matches.scope = ns->generation.matches.scope;
 	vs_generation_close(&ns->generation);
 	ns->generation = generation;
 	return 0;
+}
+
+int vs_namespace_set_scope(struct vs_namespace *ns, const char *filter, struct vs_error *error)
+{
+	int rc;
+
+	if (vs_scope_is(&ns->scope, filter))
+		return 0;
+	ns->generation.scope = NULL;
+	rc = vs_scope_set(&ns->scope, filter, error);
+	if (rc == 0 && filter != NULL)
+		ns->generation.scope = &ns->scope;
+	ns->generation.matches.scope++;
+	ns->generation.scoped.known = false;
+	return rc;
 }
 
 int vs_namespace_begin(struct vs_namespace *ns, struct vs_meta_state *state, struct vs_error *error)

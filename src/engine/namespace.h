@@ -26,6 +26,7 @@ struct vs_namespace {
 	char folder[VS_GENERATION_PATH]; /* DATA/ns/<opaque id> */
 	struct vs_generation generation;
 	struct vs_arena arena;      /* what the last call handed out */
+	struct vs_scope scope;      /* generation.scope points here while there is one */
 	struct vs_json *json;  /* checks metadata; NULL until needed */
 	struct vs_upkeep *upkeep;   /* not NULL: this process is the namespace's indexer */
 };
@@ -59,6 +60,12 @@ int vs_namespace_check_vector(enum vs_metric metric, const char *field, const fl
 
 /* VS_EINVAL with field unless it is an id: 1 to 512 bytes of UTF-8 without NUL. */
 int vs_namespace_check_id(const char *field, const char *id, size_t len, struct vs_error *error);
+
+/* Whether all its records may be replaced by so many: VS_EFROZEN, VS_EQUOTA. Asked under the writer lock it holds until the end of
+ * that. */
+int vs_namespace_admit_whole(struct vs_namespace *ns, uint64_t records, uint32_t dimension, struct vs_error *error);
+/* Whether a new namespace may begin with so many. */
+int vs_store_admit_whole(const struct vs_store *store, uint64_t records, uint32_t dimension, struct vs_error *error);
 
 /* The same for a text: at most VS_RECORD_TEXT_MAX bytes of UTF-8 without NUL; VS_ETOOBIG. */
 int vs_namespace_check_text(const char *field, const char *text, size_t len, struct vs_error *error);

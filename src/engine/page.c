@@ -53,7 +53,7 @@ static int page_slot(struct paging *paging, uint32_t slot)
 	struct vs_meta_row row;
 	int rc = get(paging, slot, &row);
 
-	if (rc == 0 && vs_generation_expired(&paging->ns->generation, &row))
+	if (rc == 0 && vs_generation_hidden(&paging->ns->generation, &row))
 		return 0;
 	if (rc == 0 && is_full(paging)) {
 		paging->more = true;

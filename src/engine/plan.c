@@ -71,7 +71,7 @@ static void choose(const struct search *search, struct plan *plan)
 		return;
 	}
 	/* A walk must meet enough of them to be believed. */
-	if (search->query->filter != NULL && pools[VS_WAY_WALK] < MET_PER_LEAST * least / share) {
+	if (vs_search_filtered(search) && pools[VS_WAY_WALK] < MET_PER_LEAST * least / share) {
 		pools[VS_WAY_WALK] = MET_PER_LEAST * least / share;
 		costs[VS_WAY_WALK] = pools[VS_WAY_WALK] * WALK_PER_EF;
 	}

@@ -95,6 +95,37 @@ static int check_status(const struct vs_namespace *ns, struct vs_error *error)
 	}
 }
 
+static int admit_whole(const struct vs_quota *quota, const struct vs_store *store, uint64_t records, uint32_t dimension,
+                       struct vs_error *error)
+{
+	uint64_t vectors = (uint64_t)vs_quota_most(quota, &store->quota, VS_QUOTA_VECTORS);
+	uint64_t numbers = (uint64_t)vs_quota_most(quota, &store->quota, VS_QUOTA_DIMENSION);
+
+	if (vectors != 0 && records > vectors)
+		return vs_error_set(error, VS_EQUOTA, "there are %llu records; the namespace may have %llu (max_vectors)",
+		                    (unsigned long long)records, (unsigned long long)vectors);
+	if (numbers != 0 && dimension > numbers)
+		return vs_error_set(error, VS_EQUOTA, "vectors have %u numbers; those of the namespace may have %llu (max_dimension)",
+		                    dimension, (unsigned long long)numbers);
+	return 0;
+}
+
+int vs_namespace_admit_whole(struct vs_namespace *ns, uint64_t records, uint32_t dimension, struct vs_error *error)
+{
+	int rc = vs_namespace_refresh(ns, error);
+
+	if (rc == 0)
+		rc = check_status(ns, error);
+	return rc == 0 ? admit_whole(&ns->entry.quota, ns->store, records, dimension, error) : rc;
+}
+
+int vs_store_admit_whole(const struct vs_store *store, uint64_t records, uint32_t dimension, struct vs_error *error)
+{
+	struct vs_quota none = vs_quota_none();
+
+	return admit_whole(&none, store, records, dimension, error);
+}
+
 int vs_write_begin_allowed(struct vs_write *write, struct vs_namespace *ns, size_t cap, struct vs_error *error)
 {
 	int rc = vs_write_begin(write, ns, cap, error);

@@ -9,6 +9,7 @@
 #include "base/fault.h"
 #include "base/folder.h"
 #include "engine/namespace.h"
+#include "engine/snapshot.h"
 
 #define AT_ONCE 64 /* deleted by one call; the next goes on */
 
@@ -66,6 +67,8 @@ static int reap(struct vs_store *store, struct vs_catalog_entry *due, struct vs_
 		rc = vs_folder_remove(path, "CURRENT", error);
 	if (rc == 0)
 		rc = sync_parent(store, error);
+	if (rc == 0)
+		rc = vs_snapshots_destroy(store, due->folder, error);
 	VS_POINT("reap-removed");
 	if (rc == 0)
 		rc = vs_catalog_remove(store->catalog, due, error);

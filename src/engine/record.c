@@ -16,7 +16,7 @@ int vs_record_get(struct vs_namespace *ns, const char *id, size_t id_len, bool w
 	if (rc < 0)
 		return rc;
 	rc = vs_meta_find(ns->generation.meta, id, id_len, &row, error);
-	if (rc == 0 && vs_generation_expired(&ns->generation, &row))
+	if (rc == 0 && vs_generation_hidden(&ns->generation, &row))
 		rc = vs_error_set(error, VS_ENOTFOUND, "there is no such record");
 	if (rc == 0)
 		rc = vs_namespace_record(ns, &row, true, with_vector, true, record, error);

@@ -74,7 +74,7 @@ static int remove_matches(struct vs_write *write, const char *filter, size_t *do
 	int rc = vs_generation_refresh_live(generation, &write->state, error);
 
 	if (rc == 0)
-		rc = vs_generation_refresh_expiry(generation, &write->state, write->now, error);
+		rc = vs_generation_refresh_visible(generation, &write->state, write->now, error);
 	if (rc == 0)
 		rc = vs_matches_find(&generation->matches, generation->meta, &write->state, filter, &matches, error);
 	if (rc < 0)

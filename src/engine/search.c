@@ -65,7 +65,7 @@ int vs_search_find_row(const struct search *search, const char *field, const str
 	if (rc < 0)
 		return rc;
 	rc = vs_meta_find(search->ns->generation.meta, id->data, id->len, &row, NULL);
-	if (rc == VS_ENOTFOUND || (rc == 0 && (row.deleted_at != 0 || vs_generation_expired(&search->ns->generation, &row))))
+	if (rc == VS_ENOTFOUND || (rc == 0 && (row.deleted_at != 0 || vs_generation_hidden(&search->ns->generation, &row))))
 		return vs_error_at(error, VS_ENOTFOUND, field, -1, "there is no live record with this id");
 	if (rc < 0)
 		return vs_error_set(error, rc, "the record to query by could not be read");
@@ -169,7 +169,7 @@ static bool walk(struct search *search)
 	int64_t offered = ask_graph(search);
 
 	/* Around this vector fewer are accepted than elsewhere. */
-	if (offered >= 0 && offered < (int64_t)least && search->plan.way == VS_WAY_WALK && search->query->filter != NULL) {
+	if (offered >= 0 && offered < (int64_t)least && search->plan.way == VS_WAY_WALK && vs_search_filtered(search)) {
 		search->plan.way = VS_WAY_ACCEPTED;
 		offered = ask_graph(search);
 	}

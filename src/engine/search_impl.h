@@ -45,6 +45,12 @@ struct search {
 	uint64_t lap_ns;                    /* when its last phase ended */
 };
 
+/* Some records may be out of reach: by the filter, or the scope. */
+static inline bool vs_search_filtered(const struct search *search)
+{
+	return search->query->filter != NULL || search->ns->generation.scope != NULL;
+}
+
 /* What can be said of a query before anything is opened. */
 int vs_search_check(const struct vs_query *query, struct vs_error *error);
 /* The same but for what it searches by. */

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/fault.h"
+#include "engine/birth.h"
 #include "engine/columns_fill.h"
 #include "engine/namespace.h"
 #include "engine/rows_fill.h"
@@ -106,6 +107,8 @@ int vs_upkeep_open(struct vs_namespace *ns, struct vs_error *error)
 	}
 	ns->upkeep = upkeep;
 	vs_compact_tidy(ns);
+	if (ns->generation.current.fd >= 0)
+		vs_birth_forget(ns->folder);
 	return 0;
 }
 

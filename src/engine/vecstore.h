@@ -70,6 +70,13 @@ int vs_namespace_open(struct vs_store *store, const char *name, const struct vs_
                       struct vs_namespace **ns, struct vs_error *error);
 void vs_namespace_close(struct vs_namespace *ns); /* NULL allowed */
 
+/* From now on the handle sees and writes only the records that the filter accepts (NULL: all): others are as good as not there,
+ * for reads of every kind and for deletions, and a write that would make, change or replace a record that it does not accept
+ * is refused with VS_EPERM. The feed of changes cannot be
+ * narrowed, and is refused. What counts slots or bytes, and upkeep, is not narrowed. VS_EINVAL for what is no filter;
+ * the handle must not be used then before another call of this. */
+int vs_namespace_set_scope(struct vs_namespace *ns, const char *filter, struct vs_error *error);
+
 /* The state that an answer came from: it is told by the files and the clock alone, in every process alike, and is another
  * one after any write, when a record has expired, and when the graph was made anew. Only for comparing. */
 struct vs_mark {
@@ -684,5 +691,6 @@ int vs_job_run(struct vs_store *store, const struct vs_job_options *options, str
 #endif
 
 #include "engine/admin.h"
+#include "engine/snapshots.h"
 
 #endif

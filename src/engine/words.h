@@ -8,8 +8,8 @@
  *   +word     must be there (of a phrase, too); with `all`, so must every word without a sign
  *   -word     must not be there (of a phrase, too)
  *
- * Everything else means nothing by itself: AND, OR and NEAR are words, brackets and colons are not part of any. A sign counts at the
- * beginning of a word, a quote without a partner reaches to the end. What the tokenizer takes apart ("don't") is a phrase.
+ * Everything else means nothing by itself: AND, OR and NEAR are words, brackets and colons are not part of any. A sign counts
+ * at the beginning of a word, a quote without a partner reaches to the end. What the tokenizer takes apart ("don't") is a phrase.
  * A query whose words are all forbidden, or that has none, finds nothing.
  */
 #ifndef VS_ENGINE_WORDS_H
@@ -36,8 +36,8 @@ struct vs_words {
 	struct vs_word words[VS_TEXT_WORDS_MAX]; /* of these */
 };
 
-/* Inside a transaction of meta, whose tokenizer is used. VS_EINVAL, field "text_query", for what is no UTF-8, holds NUL, is longer than
- * VS_TEXT_QUERY_MAX or has more than VS_TEXT_WORDS_MAX different words. */
+/* Inside a transaction of meta, whose tokenizer is used. VS_EINVAL, field "text_query", for what is no UTF-8, holds NUL, is
+ * longer than VS_TEXT_QUERY_MAX or has more than VS_TEXT_WORDS_MAX different words. */
 int vs_words_parse(struct vs_meta *meta, const char *text, size_t len, bool all, struct vs_arena *arena,
                    struct vs_words *words, struct vs_error *error);
 

@@ -21,7 +21,7 @@ const char *vs_place_field(struct vs_place *place, const char *field)
 bool vs_write_refused(int code)
 {
 	return code == VS_EINVAL || code == VS_ETOOBIG || code == VS_ENOTFOUND || code == VS_EVERSION ||
-	       code == VS_EQUOTA;
+	       code == VS_EPERM || code == VS_EQUOTA;
 }
 
 int vs_write_begin(struct vs_write *write, struct vs_namespace *ns, size_t cap, struct vs_error *error)
@@ -60,15 +60,22 @@ static int check_version(struct vs_place *place, int64_t if_version, const struc
 	                   if_version);
 }
 
-/* *found: the record with this id; NULL: there is none, or (row->slot is its slot then, and row->expires_at not 0) it has
- * expired. */
+static bool is_within(const struct vs_write *write, const struct vs_meta_row *row)
+{
+	return vs_scope_has(write->ns->generation.scope, row);
+}
+
+/* *found: the record with this id; NULL: there is none for this caller, or (row->slot is its slot then, and row->expires_at not
+ * 0) it has expired. *hidden: there is one, out of scope. */
 static int find(struct vs_write *write, const char *id, size_t id_len, struct vs_meta_row *row,
-                struct vs_meta_row **found, struct vs_error *error)
+                struct vs_meta_row **found, bool *hidden, struct vs_error *error)
 {
 	struct vs_error why;
 	int rc = vs_meta_find(write->meta, id, id_len, row, &why);
+	bool there = rc == 0 && !vs_expiry_passed(row, write->now);
 
-	*found = rc == 0 && !vs_expiry_passed(row, write->now) ? row : NULL;
+	*hidden = there && !is_within(write, row);
+	*found = there && !*hidden ? row : NULL;
 	if (rc == 0)
 		return 0;
 	*row = (struct vs_meta_row){ 0 };
@@ -77,6 +84,12 @@ static int find(struct vs_write *write, const char *id, size_t id_len, struct vs
 	if (error != NULL)
 		*error = why;
 	return rc;
+}
+
+static int out_of_scope(struct vs_place *place, const char *field, struct vs_error *error)
+{
+	return vs_error_at(error, VS_EPERM, vs_place_field(place, field), -1,
+	                   "the credential's filter does not let this record be written");
 }
 
 /* Of a record that was made at created_at: the clock may go back. */
@@ -143,37 +156,39 @@ static int check_dimension(const struct vs_write *write, struct vs_place *place,
 	                   "%u numbers; this namespace has dimension %u", dimension, write->state.dimension);
 }
 
+/* The greatest version that a record has had which is gone, the expired one (if expired->expires_at is not 0) among them: a
+ * tag of it must not fit one that is stored under its id later. */
+static int64_t past_version(const struct vs_write *write, const struct vs_meta_row *expired)
+{
+	int64_t past = write->state.past_version;
+
+	return expired->expires_at != 0 && expired->version > past ? expired->version : past;
+}
+
 int vs_write_put(struct vs_write *write, struct vs_place *place, const struct vs_record_input *record,
                  struct vs_write_done *done, struct vs_error *error)
 {
 	struct vs_meta_row row = { 0 };
 	struct vs_meta_row *found = NULL;
+	struct vs_meta_row old;
 	int64_t old_slot = -1;
+	bool hidden = false;
 	bool removed;
 	int rc = check_dimension(write, place, record->dimension, error);
 
 	if (rc == 0)
-		rc = find(write, record->id, record->id_len, &row, &found, error);
+		rc = find(write, record->id, record->id_len, &row, &found, &hidden, error);
+	if (rc == 0 && hidden)
+		return out_of_scope(place, "id", error);
 	if (rc == 0)
 		rc = check_version(place, record->if_version, found, error);
 	if (rc == 0 && found == NULL && row.expires_at == 0)
 		rc = vs_write_admit_record(write, place, error);
-	if (rc == 0 && found == NULL && row.expires_at != 0)
-		rc = vs_write_remove_row(write, VS_DELETE, &row, &removed, error);
 	if (rc < 0)
 		return rc;
-	if (write->state.dimension == 0)
-		write->state.dimension = record->dimension;
-	if (found != NULL) {
-		old_slot = row.slot;
-		write->state.deleted -= row.deleted_at != 0;
-		write->state.active -= row.deleted_at == 0;
-	} else {
-		row = (struct vs_meta_row){ .version = write->state.past_version, .created_at = write->now };
-	}
-	done->updated += found != NULL;
-	done->inserted += found == NULL;
-	write->state.active++;
+	old = row;
+	if (found == NULL)
+		row = (struct vs_meta_row){ .version = past_version(write, &old), .created_at = write->now };
 	row.id = record->id;
 	row.id_len = record->id_len;
 	row.version++;
@@ -184,7 +199,23 @@ int vs_write_put(struct vs_write *write, struct vs_place *place, const struct vs
 	row.metadata_len = record->metadata != NULL ? record->metadata_len : 2;
 	row.text = record->text;
 	row.text_len = record->text_len;
+	if (!is_within(write, &row))
+		return out_of_scope(place, "metadata", error);
+	if (found == NULL && old.expires_at != 0)
+		rc = vs_write_remove_row(write, VS_DELETE, &old, &removed, error);
+	if (rc < 0)
+		return rc;
+	if (write->state.dimension == 0)
+		write->state.dimension = record->dimension;
+	if (found != NULL) {
+		old_slot = old.slot;
+		write->state.deleted -= old.deleted_at != 0;
+		write->state.active -= old.deleted_at == 0;
+	}
+	done->updated += found != NULL;
+	done->inserted += found == NULL;
 	done->version = row.version;
+	write->state.active++;
 	return put_row(write, &row, old_slot, record->vector, error);
 }
 
@@ -250,7 +281,8 @@ int vs_write_patch(struct vs_write *write, struct vs_place *place, const struct 
 	struct vs_meta_row *found = NULL;
 	const float *vector = NULL;
 	uint32_t old_slot;
-	int rc = find(write, record->id, record->id_len, &patched, &found, error);
+	bool hidden;
+	int rc = find(write, record->id, record->id_len, &patched, &found, &hidden, error);
 
 	if (rc == 0 && (found == NULL || found->deleted_at != 0))
 		return vs_error_at(error, VS_ENOTFOUND, vs_place_field(place, "id"), -1, "there is no live record with this id");
@@ -269,6 +301,8 @@ int vs_write_patch(struct vs_write *write, struct vs_place *place, const struct 
 	patched.id_len = record->id_len;
 	patched.version++;
 	patched.updated_at = write_time(write, patched.created_at);
+	if (!is_within(write, &patched))
+		return out_of_scope(place, "metadata", error);
 	rc = put_row(write, &patched, old_slot, vector, error);
 	if (row != NULL)
 		*row = patched;
@@ -315,7 +349,8 @@ int vs_write_remove(struct vs_write *write, struct vs_place *place, enum vs_remo
 {
 	struct vs_meta_row row = { 0 };
 	struct vs_meta_row *there = NULL;
-	int rc = find(write, id->data, id->len, &row, &there, error);
+	bool hidden;
+	int rc = find(write, id->data, id->len, &row, &there, &hidden, error);
 
 	*done = false;
 	*found = there != NULL;

@@ -160,6 +160,14 @@ void vs_graph_rewind(struct vs_graph *graph, uint32_t slots);
 int vs_graph_remove(const char *dir, const struct vs_space *space, uint32_t generation, bool all,
                     struct vs_error *error);
 
+/* ---- copies ---- */
+
+/* Copies the graph in `from`, which its writer may be changing, to the folder `to`: its files then belong to `generation`, hold
+ * what was linked up to the checkpoint before, and ask to be mended (I4). Every slot that the copy names was committed when this
+ * returns. VS_ENOTFOUND when there is no graph; on failure nothing of it is left. progress: see base/copy.h. */
+int vs_graph_copy(const char *from, const char *to, uint32_t generation,
+                  int (*progress)(void *context, uint64_t bytes), void *context, struct vs_error *error);
+
 /* Bytes of the files on disk. */
 uint64_t vs_graph_bytes(const struct vs_graph *graph);
 

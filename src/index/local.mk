@@ -2,6 +2,7 @@
 libvecstore_core_la_SOURCES += \
 	src/index/graph.c src/index/graph.h \
 	src/index/graph_check.c \
+	src/index/graph_copy.c \
 	src/index/graph_distance.h \
 	src/index/graph_file.c src/index/graph_file.h \
 	src/index/graph_filter.c \

@@ -77,7 +77,7 @@ int vs_admit_enter(struct vs_call *call, struct vs_namespace *ns, const char *na
 	uint64_t number = vs_namespace_number(ns);
 	enum vs_right right = call->operation->right;
 	int rc = check_status(call, ns, name, error);
-	if (rc || (right != VS_RIGHT_READ && right != VS_RIGHT_WRITE))
+	if (rc || (right & (VS_RIGHT_READ | VS_RIGHT_WRITE)) == 0)
 		return rc;
 	if (call->admitted == number) {
 		if (call->refusal.code)

@@ -12,6 +12,7 @@
 
 struct json_object;
 struct vs_json;
+struct vs_audit_gate;
 struct vs_cache;
 struct vs_split;
 struct vs_handles;
@@ -27,7 +28,12 @@ struct vs_call {
 	const struct vs_operation *operation; /* NULL while no route was found */
 	struct vs_target target;
 	struct vs_text id; /* the {id} or {name} of the path; data NULL when the route has none */
+	struct vs_auth *auth;
 	struct vs_principal principal;
+	const char *ns;      /* the namespace that was asked for, once it was; NULL: none yet */
+	const char *refused; /* why something was withheld, for the audit trail, though the answer may not say so; NULL: nothing was */
+	bool recorded;       /* the handler has told the audit trail itself */
+	struct vs_audit_gate *gate;
 	struct json_object *body; /* released after the call; strings taken from it live until then */
 	struct vs_json *json;
 	struct vs_metrics *metrics;
@@ -56,7 +62,7 @@ static inline bool vs_call_may_retry(const struct vs_call *call, int rc)
 
 /* ---- what the body is ---- */
 
-enum vs_media { VS_MEDIA_NONE, VS_MEDIA_JSON, VS_MEDIA_NDJSON, VS_MEDIA_OCTETS, VS_MEDIA_PATCH, VS_MEDIA_OTHER };
+enum vs_media { VS_MEDIA_NONE, VS_MEDIA_JSON, VS_MEDIA_NDJSON, VS_MEDIA_OCTETS, VS_MEDIA_PATCH, VS_MEDIA_TAR, VS_MEDIA_OTHER };
 enum vs_media vs_call_media(const struct vs_call *call);
 /* VS_EMEDIA unless the body is called JSON, VS_EINVAL when it is empty. */
 int vs_call_check_json(const struct vs_call *call, struct vs_error *error);
@@ -74,11 +80,16 @@ void vs_call_count(struct vs_call *call, enum vs_counter counter, uint64_t n);
 /* The store, kept open from request to request. */
 int vs_call_store(struct vs_call *call, struct vs_store **store, struct vs_error *error);
 
-/* The namespace that the body (ns, NULL: not there), the query string or the header names, else `default`, kept open from
- * request to request. With create, it is made when missing. Otherwise VS_ENOTFOUND, but for `default`, which begins
- * empty: 0 with *out NULL. The one place where it is settled whether this caller may ask it now: see service/admit. */
+/* The namespace that the body (ns, NULL: not there), the query string or the header names, else the principal's own, else
+ * `default`; kept open from request to request, and confined to what the principal may see. One that the principal may not use
+ * is VS_ENOTFOUND, as if there were none. With create, `default` is made when missing; without, it begins empty:
+ * 0 with *out NULL. The one place where it is settled whether this caller may ask it now: see service/admit. */
 int vs_call_namespace(struct vs_call *call, const struct vs_text *ns, bool create, struct vs_namespace **out,
                       struct vs_error *error);
+/* Its name, if it is one and the principal may use it: else VS_EINVAL or VS_ENOTFOUND, as above. Whatever is about a namespace
+ * begins with this or the above. */
+int vs_call_allow(struct vs_call *call, const struct vs_text *ns, const char **name, struct vs_error *error);
+/* The same without asking, for what comes after. */
 const char *vs_call_namespace_name(const struct vs_call *call, const struct vs_text *ns);
 /* As vs_call_namespace would refuse; VS_ETAIL when the namespace so named takes no vectors now: asked before the work of decoding them. */
 int vs_call_admit(struct vs_call *call, const struct vs_text *ns, struct vs_error *error);

@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "service/admit.h"
+#include "service/audit.h"
 #include "service/condition.h"
 #include "service/json_in.h"
 #include "service/json_out.h"
@@ -103,6 +104,7 @@ static void put_given(struct execution *execution, size_t index, const char *mem
 static void put_failure(void *context, size_t index, const struct vs_error *error)
 {
 	struct execution *execution = context;
+	vs_audit_refused(execution->call, error);
 	vs_buf_printf(&execution->failed, "%s{\"index\":%zu,", execution->failures++ ? "," : "", index);
 	put_given(execution, index, "op", "operation");
 	put_given(execution, index, "id", "id");

@@ -191,7 +191,7 @@ int vs_handle_jobs(struct vs_call *call, struct vs_error *error)
 	static const char *const parameters[] = { "namespace", "state", "limit", "cursor", NULL };
 	const struct vs_text *cursor = vs_target_param(&call->target, "cursor");
 	struct page page = { &call->response->body, 0 };
-	struct vs_job_page options = { vs_call_namespace_name(call, NULL), -1, 0, 0 };
+	struct vs_job_page options = { NULL, -1, 0, 0 };
 	unsigned long limit = PAGE_DEFAULT;
 	struct vs_store *store;
 	bool more;
@@ -204,7 +204,7 @@ int vs_handle_jobs(struct vs_call *call, struct vs_error *error)
 		rc = vs_error_at(error, VS_EINVAL, "cursor", -1, "is not the next_cursor of an earlier page");
 	options.limit = limit;
 	if (!rc)
-		rc = vs_namespace_check_name(options.name, error);
+		rc = vs_call_allow(call, NULL, &options.name, error);
 	if (!rc)
 		rc = vs_call_store(call, &store, error);
 	vs_buf_puts(page.out, "{\"jobs\":[");
@@ -223,17 +223,18 @@ int vs_handle_jobs(struct vs_call *call, struct vs_error *error)
 static int find_job(struct vs_call *call, struct vs_store **store, struct vs_job *job, struct vs_error *error)
 {
 	static const char *const parameters[] = { "namespace", NULL };
+	const char *name;
 	int64_t id;
 	int rc = vs_target_check(&call->target, parameters, error);
 	if (!rc && !decode_id(&call->id, &id))
 		rc = vs_error_at(error, VS_EINVAL, "id", -1, "of a job is a whole number");
 	if (!rc)
-		rc = vs_namespace_check_name(vs_call_namespace_name(call, NULL), error);
+		rc = vs_call_allow(call, NULL, &name, error);
 	if (!rc)
 		rc = vs_call_store(call, store, error);
 	if (!rc)
 		rc = vs_job_get(*store, id, job, error);
-	if (!rc && strcmp(job->name, vs_call_namespace_name(call, NULL)) != 0)
+	if (!rc && strcmp(job->name, name) != 0)
 		rc = VS_ENOTFOUND;
 	if (rc == VS_ENOTFOUND) /* another namespace's is told like none */
 		return vs_error_set(error, rc, "there is no job %" PRId64 " of this namespace", id);

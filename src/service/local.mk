@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 libvecstore_service_la_SOURCES += \
+	src/service/audit.c src/service/audit.h \
 	src/service/auth.c src/service/auth.h \
 	src/service/base64.c src/service/base64.h \
 	src/service/batch_query.c \
@@ -19,6 +20,8 @@ libvecstore_service_la_SOURCES += \
 	src/service/json_in.c src/service/json_in.h \
 	src/service/json_vectors.c src/service/json_vectors.h \
 	src/service/json_out.c src/service/json_out.h \
+	src/service/jwt.c src/service/jwt.h src/service/jwt_keys.c src/service/jwt_keys.h \
+	src/service/keys.c src/service/keys.h \
 	src/service/lifetime.c src/service/lifetime.h \
 	src/service/metrics.c src/service/metrics.h src/service/metrics.tbl \
 	src/service/operations.tbl \
@@ -34,11 +37,13 @@ libvecstore_service_la_SOURCES += \
 	src/service/service.c src/service/service.h \
 	src/service/shared.c src/service/shared.h \
 	src/service/shape.c src/service/shape.h \
+	src/service/snapshots.c src/service/snapshots.h src/service/snapshot_files.c \
 	src/service/split.c src/service/split.h \
 	src/service/status.c \
 	src/service/stream.c src/service/stream.h \
 	src/service/tenants.c src/service/tenants.h \
 	src/service/usage.c \
 	src/service/target.c src/service/target.h \
-	src/service/upsert.c
+	src/service/upsert.c \
+	src/service/users.c src/service/users.h
 EXTRA_DIST += src/service/README.md

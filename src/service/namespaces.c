@@ -84,6 +84,7 @@ int vs_handle_namespace_create(struct vs_call *call, struct vs_error *error)
 	int rc = vs_target_check(&call->target, no_parameters, error);
 	if (!rc)
 		rc = vs_setup_decode(call, &setup, error);
+	call->ns = setup.name.data;
 	if (!rc)
 		rc = vs_call_store(call, &store, error);
 	if (!rc)
@@ -157,6 +158,8 @@ int vs_handle_namespace_delete(struct vs_call *call, struct vs_error *error)
 	change.delete_at = vs_clock_wall_ms() + (now ? 0 : vs_call_grace(call));
 	if (!rc)
 		rc = vs_store_change(store, call->id.data, &change, error);
+	if (rc == VS_ECONFLICT) /* its files are being removed already */
+		return vs_error_set(error, VS_ENOTFOUND, "there is no namespace \"%.63s\" any more", call->id.data);
 	if (rc)
 		return rc;
 	return now ? delete_now(call, store, error) : show(call, call->id.data, error);

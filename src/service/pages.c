@@ -154,7 +154,7 @@ int vs_handle_records(struct vs_call *call, struct vs_error *error)
 	page->last[0] = CURSOR_VERSION;
 	int rc = decode_page(call, page, error);
 	if (!rc && page->lines)
-		return vs_stream_begin(call, "application/x-ndjson", put_piece, page, error);
+		return vs_stream_begin(call, "application/x-ndjson", put_piece, NULL, page, error);
 	vs_buf_puts(page->out, "{\"records\":[");
 	if (!rc)
 		rc = put_page(call, page, &more, error);

@@ -39,6 +39,8 @@ struct vs_bytes vs_query_cache_key(const struct vs_call *call)
 		text_bytes(request->target),
 		text_bytes(request->content_type),
 		text_bytes(request->ns),
+		text_bytes(call->principal.ns),
+		text_bytes(call->principal.filter),
 		{ request->body, request->body_len },
 	};
 	const size_t count = sizeof(parts) / sizeof(parts[0]);

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "service/admit.h"
+#include "service/audit.h"
 #include "service/cache.h"
 #include "service/call.h"
 #include "service/handles.h"
@@ -16,11 +17,13 @@
 #include "service/json_out.h"
 #include "service/json_vectors.h"
 #include "service/split.h"
+#include "service/stream.h"
 #include "service/tenants.h"
 #include "store/catalog.h"
 
 struct vs_service {
-	bool insecure;
+	struct vs_auth *auth;
+	struct vs_audit_gate gate;
 	int64_t grace_ms;
 	struct vs_handles handles;
 	struct vs_metrics *metrics;
@@ -37,8 +40,13 @@ int vs_service_open(const struct vs_service_options *options, struct vs_service 
 		*error = (struct vs_error){ .position = -1 };
 	if (!s)
 		return vs_error_set(error, VS_ENOMEM, "no memory for the service");
-	s->insecure = options->insecure;
+	const struct vs_auth_options who = { .data = options->data,
+		                                 .insecure = options->insecure,
+		                                 .users = options->users,
+		                                 .jwt = { options->jwt_keys, options->jwt_issuer, options->jwt_audience } };
 	int rc = vs_handles_init(&s->handles, options->data, &options->fresh, error);
+	if (!rc)
+		rc = vs_auth_open(&who, &s->auth, error);
 	s->handles.tail_most = options->tail_most;
 	s->handles.quota = options->quota;
 	s->grace_ms = options->grace_ms;
@@ -65,6 +73,9 @@ void vs_service_close(struct vs_service *service)
 		return;
 	if (service->handles.store)
 		(void)vs_tenants_flush(service->tenants, service->handles.store, NULL);
+	if (service->auth)
+		vs_audit_flush(service->auth, &service->gate, true);
+	vs_auth_close(service->auth);
 	vs_handles_release(&service->handles);
 	vs_cache_close(service->cache);
 	vs_tenants_close(service->tenants);
@@ -84,6 +95,7 @@ enum vs_media vs_call_media(const struct vs_call *call)
 		{ "application/json", VS_MEDIA_JSON },           { "application/x-ndjson", VS_MEDIA_NDJSON },
 		{ "application/ndjson", VS_MEDIA_NDJSON },       { "application/jsonl", VS_MEDIA_NDJSON },
 		{ "application/octet-stream", VS_MEDIA_OCTETS }, { "application/merge-patch+json", VS_MEDIA_PATCH },
+		{ "application/x-tar", VS_MEDIA_TAR },
 	};
 	const char *type = call->request->content_type;
 	if (!type || !*type)
@@ -136,7 +148,24 @@ const char *vs_call_namespace_name(const struct vs_call *call, const struct vs_t
 		return ns->data;
 	if (param)
 		return param->data;
-	return call->request->ns ? call->request->ns : VS_DEFAULT_NAMESPACE;
+	if (call->request->ns)
+		return call->request->ns;
+	return call->principal.ns ? call->principal.ns : VS_DEFAULT_NAMESPACE;
+}
+
+static bool may_use(const struct vs_call *call, const char *name)
+{
+	return !call->principal.ns || strcmp(call->principal.ns, name) == 0;
+}
+
+int vs_call_allow(struct vs_call *call, const struct vs_text *ns, const char **name, struct vs_error *error)
+{
+	*name = call->ns = vs_call_namespace_name(call, ns);
+	int rc = vs_catalog_check_name(*name, error);
+	if (rc || may_use(call, *name))
+		return rc;
+	call->refused = "another namespace";
+	return vs_catalog_missing(*name, error);
 }
 
 int vs_call_store(struct vs_call *call, struct vs_store **store, struct vs_error *error)
@@ -147,13 +176,18 @@ int vs_call_store(struct vs_call *call, struct vs_store **store, struct vs_error
 int vs_call_namespace(struct vs_call *call, const struct vs_text *ns, bool create, struct vs_namespace **out,
                       struct vs_error *error)
 {
-	const char *name = vs_call_namespace_name(call, ns);
 	struct vs_error why;
-	bool is_default = strcmp(name, VS_DEFAULT_NAMESPACE) == 0;
+	const char *name;
 	*out = NULL;
-	int rc = vs_handles_find(&call->service->handles, name, create && is_default, out, &why);
+	int rc = vs_call_allow(call, ns, &name, error);
+	if (rc)
+		return rc;
+	bool is_default = strcmp(name, VS_DEFAULT_NAMESPACE) == 0;
+	rc = vs_handles_find(&call->service->handles, name, create && is_default, out, &why);
 	if (rc == VS_ENOTFOUND && is_default && !create)
 		return 0;
+	if (!rc)
+		rc = vs_namespace_set_scope(*out, call->principal.filter, &why);
 	if (!rc)
 		rc = vs_admit_enter(call, *out, name, &why);
 	if (!rc)
@@ -167,9 +201,9 @@ int vs_call_admit(struct vs_call *call, const struct vs_text *ns, struct vs_erro
 {
 	struct vs_namespace *found;
 	struct vs_error why;
-	/* What is wrong with the name is told in its turn, after what is wrong with the body. */
 	const char *name = vs_call_namespace_name(call, ns);
-	if (vs_handles_find(&call->service->handles, name, false, &found, &why))
+	/* What is wrong with the name is told in its turn, after what is wrong with the body. */
+	if (!may_use(call, name) || vs_handles_find(&call->service->handles, name, false, &found, &why))
 		return 0;
 	int rc = vs_admit_enter(call, found, name, error);
 	return rc ? rc : vs_namespace_admit(found, error);
@@ -238,7 +272,7 @@ static void put_error(struct vs_response *response, const struct vs_error *error
 	response->content_type = "application/json";
 	response->etag[0] = '\0';
 	response->location[0] = '\0';
-	response->stream = NULL;
+	vs_stream_drop(response);
 	response->retry_after = response->status == 503 ? 1 : 0;
 	vs_buf_reset(&response->body);
 	vs_buf_putc(&response->body, '{');
@@ -279,10 +313,11 @@ static int dispatch(struct vs_call *call, struct vs_error *error)
 	if (!rc)
 		rc = vs_route_find(&call->target, request->method, request->arena, &call->operation, &call->id,
 		                   &call->response->allow, error);
-	if (rc)
-		return rc;
-	vs_auth_find(request, call->service->insecure, &call->principal);
-	rc = vs_auth_check(&call->principal, call->operation->right, error);
+	/* Who asks for what is open to everybody is found out only where that matters: see vs_handle_ready. */
+	if (!rc && call->operation->right != VS_RIGHT_NONE)
+		rc = vs_auth_find(call->auth, request, &call->principal, error);
+	if (!rc)
+		rc = vs_auth_check(&call->principal, call->operation->right, error);
 	if (!rc && request->body_len > VS_BODY_MAX)
 		rc = vs_error_at(error, VS_ETOOBIG, "body", -1, "is larger than %u MiB", VS_BODY_MAX >> 20);
 	if (!rc && call->operation->right != VS_RIGHT_NONE)
@@ -308,10 +343,13 @@ void vs_service_handle(struct vs_service *service, const struct vs_request *requ
 		.json = service->json,
 		.metrics = service->metrics,
 		.cache = service->cache,
+		.auth = service->auth,
+		.gate = &service->gate,
 		.tenants = service->tenants,
 	};
 	begin(response);
 	vs_metrics_begin(service->metrics);
+	vs_audit_flush(service->auth, &service->gate, false);
 	int rc = dispatch(&call, &error);
 	if (rc) {
 		error.code = rc;
@@ -319,6 +357,7 @@ void vs_service_handle(struct vs_service *service, const struct vs_request *requ
 		if (response->status == 429)
 			response->retry_after = call.retry_after;
 	}
+	vs_audit_call(&call, rc);
 	if (!response->stream)
 		vs_admit_leave(&call, response->body.len);
 	else

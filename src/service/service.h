@@ -27,14 +27,18 @@ struct vs_service_options {
 	const char *data;      /* the data folder; made when missing */
 	const char *run_dir;   /* where metrics.shm and cache.shm lie; NULL: metrics of this process alone, no cache */
 	uint64_t cache_bytes;  /* capacity of the query cache, at least 1 MiB; 0: none */
-	bool insecure;         /* requests from beyond loopback act as admin, too */
+	bool insecure;         /* while no key exists, requests from beyond loopback act as admin, too */
+	const char *users;     /* see struct vs_auth_options, also for what follows; NULL: none are trusted */
+	const char *jwt_keys;  /* NULL: no tokens are taken */
+	const char *jwt_issuer;
+	const char *jwt_audience;
 	struct vs_namespace_options fresh; /* for namespaces made on first use; flags are not looked at */
 	uint32_t tail_most;    /* vs_store_set_tail */
 	struct vs_quota quota; /* vs_store_set_quota */
 	int64_t grace_ms;      /* until a deleted namespace goes */
 };
 
-/* Opens lazily: the first request opens the store. Never fails but for memory. When run_dir cannot be used, metrics are
+/* Opens lazily: the first request opens the store. Never fails but for memory, and for wrong files of users and jwt_keys. When run_dir cannot be used, metrics are
  * those of this process alone, and *error says why though 0 is returned. */
 int vs_service_open(const struct vs_service_options *options, struct vs_service **service, struct vs_error *error);
 void vs_service_close(struct vs_service *service); /* NULL allowed */
@@ -48,6 +52,10 @@ struct vs_request {
 	const char *host;         /* Host header; NULL: none */
 	const char *origin;       /* Origin header, which browsers send; NULL: none */
 	const char *ns;           /* X-Namespace header; NULL: none */
+	const char *peer;         /* the address that the web server saw, for the audit trail; NULL: unknown */
+	const char *api_key;      /* X-API-Key header; NULL: none */
+	const char *authorization; /* Authorization header; NULL: none */
+	const char *remote_user;   /* whom the web server itself has let in (REMOTE_USER, no header); NULL: nobody */
 	const char *accept;       /* Accept header; NULL: none */
 	const char *if_match;     /* If-Match header; NULL: none */
 	const char *if_none_match;
@@ -65,6 +73,7 @@ struct vs_response {
 	char etag[32];         /* ETag header; "": none */
 	char location[128];    /* Location header of a 202; "": none */
 	char request_id[33];   /* also sent as X-Request-Id */
+	char audit[512];       /* what the audit trail now says of this request, for the program's log; "": nothing */
 	struct vs_error error; /* what the body says, for the program's log; code VS_OK when all went well */
 	struct vs_buf body;    /* reused: reset before each request by vs_service_handle */
 	struct vs_stream *stream; /* not NULL: body is only the first piece of it, see vs_service_more */

@@ -59,16 +59,20 @@ static int map_file(const struct shape *shape, const char *path, bool *foreign, 
 static int take_lock(const struct shape *shape, struct vs_file *lock, struct vs_error *error)
 {
 	static const struct timespec pause = { 0, 1000000 };
+	struct vs_error held;
 	char path[sizeof(lock->path)];
 	int rc = make_path(shape, "lock", path, sizeof(path), error);
 	if (!rc)
 		rc = vs_file_open(lock, path, VS_FILE_WRITE | VS_FILE_CREATE, error);
 	if (rc)
 		return rc;
-	for (int i = 0; (rc = vs_file_lock(lock, error)) == VS_EBUSY && i < LOCK_TRIES; i++)
+	for (int i = 0; (rc = vs_file_lock(lock, &held)) == VS_EBUSY && i < LOCK_TRIES; i++)
 		nanosleep(&pause, NULL);
-	if (rc)
-		vs_file_close(lock);
+	if (!rc)
+		return 0;
+	if (error) /* only now: who has got it after a while must not hear of that */
+		*error = held;
+	vs_file_close(lock);
 	return rc;
 }
 

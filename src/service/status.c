@@ -113,7 +113,9 @@ int vs_handle_ready(struct vs_call *call, struct vs_error *error)
 	response->error = why;
 	vs_buf_puts(&response->body, "{\"status\":\"not_ready\",");
 	/* The reason may name folders: not for everybody. */
-	if (vs_auth_check(&call->principal, VS_RIGHT_METRICS, NULL))
+	struct vs_error unknown;
+	if (vs_auth_find(call->auth, call->request, &call->principal, &unknown) ||
+	    vs_auth_check(&call->principal, VS_RIGHT_METRICS, NULL))
 		snprintf(why.text, sizeof(why.text), "the data cannot be searched now");
 	vs_json_error(&response->body, &why);
 	vs_buf_printf(&response->body, ",\"request_id\":\"%s\"}\n", response->request_id);

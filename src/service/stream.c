@@ -9,21 +9,23 @@
 struct vs_stream {
 	struct vs_call call; /* of the request, without what its first piece took */
 	vs_stream_piece *piece;
+	void (*release)(void *state);
 	void *state;
 };
 
-int vs_stream_begin(struct vs_call *call, const char *content_type, vs_stream_piece *piece, void *state,
-                    struct vs_error *error)
+int vs_stream_begin(struct vs_call *call, const char *content_type, vs_stream_piece *piece, void (*release)(void *state),
+                    void *state, struct vs_error *error)
 {
 	struct vs_stream *stream = vs_arena_calloc(call->request->arena, 1, sizeof(*stream));
-	bool more;
-	if (!stream)
-		return vs_error_set(error, VS_ENOMEM, "no memory for an answer");
+	bool more = false;
 	call->response->content_type = content_type;
-	int rc = piece(call, state, &more, error);
-	if (rc || !more)
+	int rc = stream ? piece(call, state, &more, error) : vs_error_set(error, VS_ENOMEM, "no memory for an answer");
+	if (rc || !more) {
+		if (release)
+			release(state);
 		return rc;
-	*stream = (struct vs_stream){ *call, piece, state };
+	}
+	*stream = (struct vs_stream){ *call, piece, release, state };
 	stream->call.body = NULL;
 	call->response->stream = stream;
 	return 0;
@@ -55,9 +57,18 @@ bool vs_service_more(struct vs_response *response)
 	return true;
 }
 
+void vs_stream_drop(struct vs_response *response)
+{
+	struct vs_stream *stream = response->stream;
+	response->stream = NULL;
+	if (stream && stream->release)
+		stream->release(stream->state);
+}
+
 void vs_service_end(struct vs_response *response)
 {
-	if (response->stream)
-		vs_admit_leave(&response->stream->call, 0);
-	response->stream = NULL;
+	struct vs_stream *stream = response->stream;
+	vs_stream_drop(response);
+	if (stream)
+		vs_admit_leave(&stream->call, 0);
 }

@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "service/admit.h"
+#include "service/audit.h"
 #include "service/condition.h"
 #include "service/json_in.h"
 #include "service/json_out.h"
@@ -126,6 +127,7 @@ static void on_engine_error(void *context, size_t at, const struct vs_error *err
 	const struct vs_record_input *record = &batch->records[at];
 	struct vs_text id = { record->id, record->id_len };
 	struct vs_error moved = *error;
+	vs_audit_refused(batch->call, error);
 	move_error(batch, batch->places[at], &moved);
 	put_failure(batch, batch->places[at], &id, &moved);
 }
@@ -319,7 +321,7 @@ static int store(struct batch *batch, const struct vs_text *name, struct vs_upse
 		return 0;
 	size_t at = 0;
 	bool one = batch->count == 1 && (why.code == VS_EINVAL || why.code == VS_ETOOBIG || why.code == VS_EVERSION ||
-	                                 why.code == VS_EQUOTA);
+	                                 why.code == VS_EPERM || why.code == VS_EQUOTA);
 	if (sscanf(why.field, "records[%zu]", &at) == 1 && at < batch->count)
 		move_error(batch, batch->places[at], &why);
 	else if (one)

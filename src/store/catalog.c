@@ -249,6 +249,11 @@ int vs_catalog_decode(struct vs_catalog *catalog, sqlite3_stmt *row, struct vs_c
 	return 0;
 }
 
+int vs_catalog_missing(const char *name, struct vs_error *error)
+{
+	return vs_error_set(error, VS_ENOTFOUND, "there is no namespace \"%.63s\"", name);
+}
+
 int vs_catalog_find(struct vs_catalog *catalog, const char *name, struct vs_catalog_entry *entry,
                     struct vs_error *error)
 {
@@ -260,7 +265,7 @@ int vs_catalog_find(struct vs_catalog *catalog, const char *name, struct vs_cata
 	if (rc < 0)
 		return rc;
 	if (rc == 0)
-		return vs_error_set(error, VS_ENOTFOUND, "there is no namespace \"%.63s\"", name);
+		return vs_catalog_missing(name, error);
 	rc = vs_catalog_decode(catalog, find, entry, error);
 	entry->description = entry->metadata = NULL;
 	sqlite3_reset(find);

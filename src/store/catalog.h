@@ -43,6 +43,8 @@ void vs_catalog_close(struct vs_catalog *catalog); /* NULL allowed */
 /* VS_EINVAL, with the rule, unless name matches [a-z0-9][a-z0-9_-]{0,62}. */
 int vs_catalog_check_name(const char *name, struct vs_error *error);
 
+/* VS_ENOTFOUND as vs_catalog_find says it, whatever there is. */
+int vs_catalog_missing(const char *name, struct vs_error *error);
 /* VS_ENOTFOUND when there is no such namespace. */
 int vs_catalog_find(struct vs_catalog *catalog, const char *name, struct vs_catalog_entry *entry,
                     struct vs_error *error);
@@ -75,7 +77,7 @@ int vs_catalog_append(struct vs_catalog *catalog, const struct vs_catalog_fresh 
 int vs_catalog_update(struct vs_catalog *catalog, const char *name,
                       int (*change)(void *context, struct vs_catalog_entry *entry, struct vs_error *error),
                       void *context, struct vs_catalog_entry *entry, struct vs_error *error);
-/* Removes the row of exactly this folder, if it is there. */
+/* Removes the row of exactly this folder, if it is there, and revokes the keys that are good for the namespace. */
 int vs_catalog_remove(struct vs_catalog *catalog, const struct vs_catalog_entry *entry, struct vs_error *error);
 
 /* Calls each, with texts, for every namespace in order of names, or for those after a name (NULL: all); stops with its

@@ -8,13 +8,14 @@
 #include "base/fault.h"
 #include "store/catalog_impl.h"
 
-enum statement { SHOW, UPDATE, REMOVE, VERSION, STATEMENTS };
+enum statement { SHOW, UPDATE, REMOVE, REVOKE, VERSION, STATEMENTS };
 
 static const char *const texts[STATEMENTS] = {
 	[SHOW] = VS_CATALOG_ENTRY " WHERE name = ?1",
 	[UPDATE] = "UPDATE namespace SET updated_at = ?2, status = ?3, delete_at = ?4, quota = ?5, description = ?6, "
 	           "metadata = ?7 WHERE name = ?1",
 	[REMOVE] = "DELETE FROM namespace WHERE name = ?1 AND folder = ?2",
+	[REVOKE] = "UPDATE api_key SET revoked_at = ?2 WHERE namespace = ?1 AND revoked_at = 0",
 	[VERSION] = "PRAGMA data_version",
 };
 
@@ -139,5 +140,11 @@ int vs_catalog_remove(struct vs_catalog *catalog, const struct vs_catalog_entry 
 		rc = vs_sql_bind_text(&catalog->sql, statements[REMOVE], 2, entry->folder, VS_FOLDER_LEN, error);
 	if (rc == 0)
 		rc = vs_sql_run(&catalog->sql, statements[REMOVE], error);
+	/* Another namespace of that name is not theirs. */
+	if (rc == 0)
+		rc = vs_sql_bind_text(&catalog->sql, statements[REVOKE], 1, entry->name, strlen(entry->name), error);
+	sqlite3_bind_int64(statements[REVOKE], 2, vs_clock_wall_ms());
+	if (rc == 0)
+		rc = vs_sql_run(&catalog->sql, statements[REVOKE], error);
 	return vs_catalog_end(catalog, rc, error);
 }

@@ -9,7 +9,15 @@
 #define VS_CATALOG_STATEMENTS_MAX 24 /* of one file */
 
 /* One per file that keeps tables there. */
-enum vs_catalog_part { VS_CATALOG_NAMESPACES, VS_CATALOG_ADMIN, VS_CATALOG_USAGE, VS_CATALOG_JOBS, VS_CATALOG_PARTS };
+enum vs_catalog_part {
+	VS_CATALOG_NAMESPACES,
+	VS_CATALOG_ADMIN,
+	VS_CATALOG_USAGE,
+	VS_CATALOG_JOBS,
+	VS_CATALOG_KEYS,
+	VS_CATALOG_AUDIT,
+	VS_CATALOG_PARTS
+};
 
 struct vs_catalog {
 	struct vs_sql sql;

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 libvecstore_core_la_SOURCES += \
+	src/store/audit.c src/store/audit.h \
 	src/store/catalog.c src/store/catalog.h src/store/catalog_impl.h src/store/catalog_admin.c \
 	src/store/catalog_usage.c src/store/usage.c src/store/usage.h src/store/usage.tbl \
 	src/store/columns.h src/store/columns_impl.h \
 	src/store/columns_file.c src/store/columns_read.c src/store/columns_write.c \
 	src/store/job.h src/store/jobs.c src/store/jobs.h \
+	src/store/keys.c src/store/keys.h src/store/roles.tbl \
 	src/store/live.c src/store/live.h \
+	src/store/manifest.c src/store/manifest.h \
 	src/store/meta.c src/store/meta.h src/store/meta_impl.h src/store/meta_rows.c \
 	src/store/policy.c src/store/policy.h src/store/quota.tbl \
 	src/store/rows.c src/store/rows.h src/store/rows_impl.h src/store/rows_write.c \

@@ -77,7 +77,7 @@ int vs_meta_create(const char *dir, const struct vs_meta_options *options, struc
 	return rc < 0 ? rc : vs_sql_create(path, &kind, fill, options, error);
 }
 
-int vs_meta_open(const char *dir, int busy_ms, struct vs_meta **meta, struct vs_error *error)
+static int open_meta(const char *dir, bool frozen, int busy_ms, struct vs_meta **meta, struct vs_error *error)
 {
 	struct vs_meta *fresh;
 	char path[VS_SQL_PATH];
@@ -89,7 +89,8 @@ int vs_meta_open(const char *dir, int busy_ms, struct vs_meta **meta, struct vs_
 	fresh = calloc(1, sizeof(*fresh));
 	if (fresh == NULL)
 		return vs_error_set(error, VS_ENOMEM, "%s: out of memory", path);
-	rc = vs_sql_open(&fresh->sql, path, &kind, busy_ms, error);
+	rc = frozen ? vs_sql_open_frozen(&fresh->sql, path, &kind, error)
+	            : vs_sql_open(&fresh->sql, path, &kind, busy_ms, error);
 	if (rc == 0)
 		rc = vs_sql_prepare(&fresh->sql, texts, VS_META_STATEMENTS, fresh->statements, error);
 	if (rc < 0) {
@@ -98,6 +99,16 @@ int vs_meta_open(const char *dir, int busy_ms, struct vs_meta **meta, struct vs_
 	}
 	*meta = fresh;
 	return 0;
+}
+
+int vs_meta_open(const char *dir, int busy_ms, struct vs_meta **meta, struct vs_error *error)
+{
+	return open_meta(dir, false, busy_ms, meta, error);
+}
+
+int vs_meta_open_frozen(const char *dir, struct vs_meta **meta, struct vs_error *error)
+{
+	return open_meta(dir, true, 0, meta, error);
 }
 
 void vs_meta_close(struct vs_meta *meta)
@@ -243,6 +254,48 @@ void vs_meta_rollback(struct vs_meta *meta)
 	vs_meta_return_borrowed(meta);
 	if (!sqlite3_get_autocommit(meta->sql.db))
 		vs_sql_finish(&meta->sql, meta->statements[VS_META_ROLLBACK], NULL);
+}
+
+/* ---- copies --------------------------------------------------------------------------------------------- */
+
+static int renumber(struct vs_sql *sql, const void *context, struct vs_error *error)
+{
+	const struct vs_meta_state *as = context;
+	char text[200];
+
+	snprintf(text, sizeof(text),
+	         "DELETE FROM change; UPDATE state SET generation = %" PRIu32 ", seq = %" PRIu64 ", trimmed = %" PRIu64
+	         " WHERE id = 1",
+	         as->generation, as->seq, as->trimmed);
+	return vs_sql_exec(sql, text, error);
+}
+
+static int copy_meta(struct vs_meta *meta, const char *dir, const struct vs_meta_state *as, const struct vs_sql_watch *watch,
+                     struct vs_error *error)
+{
+	char path[VS_SQL_PATH];
+	int rc = vs_sql_path(path, dir, "meta.db", error);
+
+	vs_meta_return_borrowed(meta);
+	if (rc == 0 && sqlite3_get_autocommit(meta->sql.db))
+		return vs_error_set(error, VS_EINTERNAL, "%s: no transaction is open", meta->sql.path);
+	return rc < 0 ? rc : vs_sql_copy(&meta->sql, path, as == NULL, as != NULL ? renumber : NULL, as, watch, error);
+}
+
+int vs_meta_freeze(struct vs_meta *meta, const char *dir, int (*progress)(void *context, uint64_t done, uint64_t total),
+                   void *context, struct vs_error *error)
+{
+	struct vs_sql_watch watch = { progress, context };
+
+	return copy_meta(meta, dir, NULL, &watch, error);
+}
+
+int vs_meta_thaw(struct vs_meta *meta, const char *dir, const struct vs_meta_state *as,
+                 int (*progress)(void *context, uint64_t done, uint64_t total), void *context, struct vs_error *error)
+{
+	struct vs_sql_watch watch = { progress, context };
+
+	return copy_meta(meta, dir, as, &watch, error);
 }
 
 /* ---- upkeep --------------------------------------------------------------------------------------------- */

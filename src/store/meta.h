@@ -85,6 +85,8 @@ int vs_meta_create(const char *dir, const struct vs_meta_options *options, struc
 /* busy_ms: how long a writer waits for another (VS_EBUSY after). VS_EFORMAT for a newer user_version, VS_ECORRUPT
  * when it is no meta.db, VS_ENOTFOUND when missing. */
 int vs_meta_open(const char *dir, int busy_ms, struct vs_meta **meta, struct vs_error *error);
+/* A copy that vs_meta_freeze has made, for reading alone; whoever made it. */
+int vs_meta_open_frozen(const char *dir, struct vs_meta **meta, struct vs_error *error);
 void vs_meta_close(struct vs_meta *meta); /* rolls back what is open; NULL allowed */
 
 /* A read transaction: everything until vs_meta_end is one snapshot, and *state is that snapshot's. */
@@ -147,6 +149,13 @@ int vs_meta_append_change(struct vs_meta *meta, const struct vs_change *change, 
 int vs_meta_trim(struct vs_meta *meta, struct vs_meta_state *state, uint64_t upto, unsigned limit,
                  struct vs_error *error);
 
+/* Inside a transaction, while others go on: dir/meta.db becomes a copy of what it sees, durable when it returns. freeze: one
+ * that never changes. thaw: one to write to, with the numbers of *as for generation, seq and trimmed, and an empty change log
+ * (so as->trimmed is as->seq). VS_ECONFLICT when there is a meta.db. progress (NULL allowed) as for struct vs_sql_watch. */
+int vs_meta_freeze(struct vs_meta *meta, const char *dir, int (*progress)(void *context, uint64_t done, uint64_t total),
+                   void *context, struct vs_error *error);
+int vs_meta_thaw(struct vs_meta *meta, const char *dir, const struct vs_meta_state *as,
+                 int (*progress)(void *context, uint64_t done, uint64_t total), void *context, struct vs_error *error);
 /* Copies the WAL back and empties it (TRUNCATE: takes the write lock, waits for readers up to the busy limit; a
  * reader that stays longer is VS_EBUSY, harmless). Only the process that holds the graph lock may call it. */
 int vs_meta_checkpoint(struct vs_meta *meta, struct vs_error *error);

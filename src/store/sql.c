@@ -24,7 +24,9 @@ static int errno_of(sqlite3 *db, int code)
 	for (size_t i = 0; i < 2 && (code & 0xff) == SQLITE_IOERR && errnum == 0; i++) {
 		sqlite3_file *file = NULL;
 
-		if (sqlite3_file_control(db, "main", which[i], &file) == SQLITE_OK && file != NULL && file->pMethods != NULL)
+		/* A journal in memory has no such method. */
+		if (sqlite3_file_control(db, "main", which[i], &file) == SQLITE_OK && file != NULL && file->pMethods != NULL &&
+		    file->pMethods->xFileControl != NULL)
 			file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &errnum);
 	}
 	return errnum != 0 ? errnum : sqlite3_system_errno(db);
@@ -365,9 +367,10 @@ static void set_limits(sqlite3 *db)
 		sqlite3_db_config(db, switches[i].what, switches[i].value, (int *)NULL);
 }
 
-static int connect_to(struct vs_sql *sql, const char *path, int busy_ms, struct vs_error *error)
+static int connect_to(struct vs_sql *sql, const char *path, bool write, int busy_ms, struct vs_error *error)
 {
-	const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_EXRESCODE;
+	const int flags = (write ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) | SQLITE_OPEN_NOMUTEX |
+	                  SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_EXRESCODE;
 	int rc;
 
 	*sql = (struct vs_sql){ .busy_ms = busy_ms };
@@ -380,7 +383,7 @@ static int connect_to(struct vs_sql *sql, const char *path, int busy_ms, struct 
 		return vs_sql_error(sql, rc, error);
 	sqlite3_busy_handler(sql->db, on_busy, sql);
 	set_limits(sql->db);
-	if (sqlite3_db_readonly(sql->db, "main") == 1)
+	if (write && sqlite3_db_readonly(sql->db, "main") == 1)
 		return vs_sql_error(sql, SQLITE_READONLY, error);
 	return 0;
 }
@@ -460,7 +463,7 @@ int vs_sql_open(struct vs_sql *sql, const char *path, const struct vs_sql_kind *
                 struct vs_error *error)
 {
 	int persist = 1;
-	int rc = connect_to(sql, path, busy_ms, error);
+	int rc = connect_to(sql, path, true, busy_ms, error);
 
 	if (rc == 0) {
 		sqlite3_file_control(sql->db, "main", SQLITE_FCNTL_PERSIST_WAL, &persist);
@@ -484,6 +487,43 @@ int vs_sql_open(struct vs_sql *sql, const char *path, const struct vs_sql_kind *
 	return rc;
 }
 
+/* The header says whether it wants a WAL: SQLite would make one, in a folder where nothing may be made. */
+static int check_frozen(const char *path, struct vs_error *error)
+{
+	enum { WRITE_VERSION = 18 }; /* byte of the header: 1, or 2 for WAL */
+	struct vs_file file;
+	unsigned char version = 0;
+	int rc = vs_file_open(&file, path, 0, error);
+
+	if (rc < 0)
+		return rc;
+	rc = vs_file_read(&file, &version, 1, WRITE_VERSION, error);
+	vs_file_close(&file);
+	if (rc == 0 && version != 1)
+		return vs_error_set(error, VS_ECORRUPT, "%s is not the frozen copy of a database", path);
+	return rc;
+}
+
+int vs_sql_open_frozen(struct vs_sql *sql, const char *path, const struct vs_sql_kind *kind, struct vs_error *error)
+{
+	int rc = check_frozen(path, error);
+
+	sql->db = NULL;
+	if (rc < 0)
+		return rc;
+	rc = connect_to(sql, path, false, 0, error);
+	if (rc == 0)
+		rc = check_kind(sql, kind, error);
+	if (rc == 0)
+		rc = vs_sql_exec(sql,
+		                 "PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0;"
+		                 "PRAGMA cache_size = -1024; PRAGMA cell_size_check = ON",
+		                 error);
+	if (rc < 0)
+		vs_sql_close(sql);
+	return rc;
+}
+
 void vs_sql_close(struct vs_sql *sql)
 {
 	sqlite3_close(sql->db);
@@ -502,27 +542,81 @@ static int remove_all(const char *path, const char *const *suffixes, struct vs_e
 	return rc;
 }
 
+/* What a new database is made of: the schema and first rows, or another database. */
+struct making {
+	const struct vs_sql_kind *kind; /* of a new one; NULL: a copy */
+	struct vs_sql *from;            /* what is copied, in a transaction */
+	bool frozen;
+	int (*fill)(struct vs_sql *sql, const void *context, struct vs_error *error);
+	const void *context;
+	const struct vs_sql_watch *watch;
+};
+
+/* All pages of the transaction that `from` has open: none of them changes meanwhile, so the copy is never begun again. */
+static int copy_pages(struct vs_sql *sql, const struct making *making, struct vs_error *error)
+{
+	const struct vs_sql_watch *watch = making->watch;
+	sqlite3_backup *backup = sqlite3_backup_init(sql->db, "main", making->from->db, "main");
+	int stop = 0;
+	int rc;
+
+	if (backup == NULL)
+		return vs_sql_error(sql, sqlite3_errcode(sql->db), error);
+	do {
+		rc = sqlite3_backup_step(backup, 256);
+		if (rc == SQLITE_OK && watch->progress != NULL)
+			stop = watch->progress(watch->context, (uint64_t)(sqlite3_backup_pagecount(backup) - sqlite3_backup_remaining(backup)),
+			                       (uint64_t)sqlite3_backup_pagecount(backup));
+	} while (rc == SQLITE_OK && stop == 0);
+	sqlite3_backup_finish(backup);
+	if (stop != 0)
+		return stop;
+	/* The fault may be of either: what could not be read has no text in the copy's handle. */
+	return rc == SQLITE_DONE ? 0 : vs_sql_error(sqlite3_errcode(sql->db) == SQLITE_OK ? making->from : sql, rc, error);
+}
+
+/* The copy comes with the mark of WAL mode; it is taken away with a WAL that nobody else sees, and that goes with it. */
+static int build_copy(struct vs_sql *sql, const struct making *making, struct vs_error *error)
+{
+	int64_t version;
+	int rc = vs_sql_exec(sql, "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = MEMORY; PRAGMA synchronous = FULL",
+	                     error);
+
+	if (rc == 0)
+		rc = copy_pages(sql, making, error);
+	if (rc == 0)
+		rc = read_number(sql, "PRAGMA user_version", &version, error); /* sees the mark */
+	if (rc == 0)
+		rc = vs_sql_exec(sql, "PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE", error);
+	if (rc == 0 && making->fill != NULL)
+		rc = making->fill(sql, making->context, error);
+	if (rc == 0)
+		rc = vs_sql_exec(sql, "COMMIT", error);
+	return rc;
+}
+
 /* The mark of WAL mode goes into the header through the rollback journal, and nothing reads after it: so no -wal
  * comes into being under the temporary name, and the one file is the whole database. The journal is in memory because a
  * crash before the rename leaves a file that nobody looks at. */
-static int build(struct vs_sql *sql, const struct vs_sql_kind *kind,
-                 int (*fill)(struct vs_sql *sql, const void *context, struct vs_error *error), const void *context,
-                 struct vs_error *error)
+static int build(struct vs_sql *sql, const struct making *making, struct vs_error *error)
 {
-	int rc = vs_sql_exec(sql, "PRAGMA journal_mode = MEMORY; PRAGMA synchronous = FULL; BEGIN EXCLUSIVE", error);
+	int rc;
 
+	if (making->kind == NULL) {
+		rc = build_copy(sql, making, error);
+		return rc != 0 || making->frozen ? rc : vs_sql_exec(sql, "PRAGMA journal_mode = WAL", error);
+	}
+	rc = vs_sql_exec(sql, "PRAGMA journal_mode = MEMORY; PRAGMA synchronous = FULL; BEGIN EXCLUSIVE", error);
 	if (rc == 0)
-		rc = vs_sql_exec(sql, kind->schema, error);
-	if (rc == 0 && fill != NULL)
-		rc = fill(sql, context, error);
+		rc = vs_sql_exec(sql, making->kind->schema, error);
+	if (rc == 0 && making->fill != NULL)
+		rc = making->fill(sql, making->context, error);
 	if (rc == 0)
 		rc = vs_sql_exec(sql, "COMMIT; PRAGMA journal_mode = WAL", error);
 	return rc;
 }
 
-int vs_sql_create(const char *path, const struct vs_sql_kind *kind,
-                  int (*fill)(struct vs_sql *sql, const void *context, struct vs_error *error), const void *context,
-                  struct vs_error *error)
+static int make(const char *path, const struct making *making, struct vs_error *error)
 {
 	/* Left by a creation that was killed; or, with the final name, by a database that somebody removed: its log
 	 * would be played into the new one. */
@@ -547,13 +641,31 @@ int vs_sql_create(const char *path, const struct vs_sql_kind *kind,
 	if (rc < 0)
 		return rc;
 	vs_file_close(&file);
-	rc = connect_to(&sql, fresh, 0, error);
+	rc = connect_to(&sql, fresh, true, 0, error);
 	if (rc == 0)
-		rc = build(&sql, kind, fill, context, error);
+		rc = build(&sql, making, error);
 	vs_sql_close(&sql);
 	if (rc == 0)
 		rc = vs_file_rename(fresh, path, error);
 	if (rc != 0)
 		remove_all(path, failed, NULL);
 	return rc;
+}
+
+int vs_sql_create(const char *path, const struct vs_sql_kind *kind,
+                  int (*fill)(struct vs_sql *sql, const void *context, struct vs_error *error), const void *context,
+                  struct vs_error *error)
+{
+	struct making making = { .kind = kind, .fill = fill, .context = context };
+
+	return make(path, &making, error);
+}
+
+int vs_sql_copy(struct vs_sql *from, const char *path, bool frozen,
+                int (*fill)(struct vs_sql *sql, const void *context, struct vs_error *error), const void *context,
+                const struct vs_sql_watch *watch, struct vs_error *error)
+{
+	struct making making = { .from = from, .frozen = frozen, .fill = fill, .context = context, .watch = watch };
+
+	return make(path, &making, error);
 }

@@ -51,10 +51,26 @@ int vs_sql_create(const char *path, const struct vs_sql_kind *kind,
                   int (*fill)(struct vs_sql *sql, const void *context, struct vs_error *error), const void *context,
                   struct vs_error *error);
 
+/* Who looks on while long work is done: progress hears now and then how much of it is; what it returns but 0 ends it, and is
+ * returned. progress NULL: nobody. */
+struct vs_sql_watch {
+	int (*progress)(void *context, uint64_t done, uint64_t total);
+	void *context;
+};
+
+/* Makes the database at path of what `from`, which has a transaction open, sees in it: whole and durable, or not at all, as
+ * vs_sql_create. frozen: not in WAL mode, for vs_sql_open_frozen. fill may change it, in a transaction. */
+int vs_sql_copy(struct vs_sql *from, const char *path, bool frozen,
+                int (*fill)(struct vs_sql *sql, const void *context, struct vs_error *error), const void *context,
+                const struct vs_sql_watch *watch, struct vs_error *error);
+
 /* Opens an existing database and checks that it is of this kind; what can be seen in it then is durable, too. VS_ENOTFOUND, VS_EREADONLY, VS_ECORRUPT (no such file
  * of ours), VS_EFORMAT (newer). On failure *sql is closed. */
 int vs_sql_open(struct vs_sql *sql, const char *path, const struct vs_sql_kind *kind, int busy_ms,
                 struct vs_error *error);
+/* Opens a database that never changes, for reading, and makes nothing beside it: a frozen copy, of whatever origin. Errors as
+ * above. */
+int vs_sql_open_frozen(struct vs_sql *sql, const char *path, const struct vs_sql_kind *kind, struct vs_error *error);
 /* All statements must be finalized before. Accepts a closed one. */
 void vs_sql_close(struct vs_sql *sql);
 

@@ -15,6 +15,7 @@
 #define B 0.75
 #define LENGTHS_STEP 65536u
 #define ROWS_PER_LOOK 4096 /* at the clock */
+#define ROUNDING (1.0 + 1e-6) /* sums in another order differ by less */
 
 struct vs_text_ranking {
 	struct vs_text_search *search;
@@ -64,7 +65,7 @@ static int learn(struct vs_text_ranking *ranking, const Fts5ExtensionApi *api, F
 	return rc;
 }
 
-/* How often each term stands in the row. *most: what it can be worth at most, *hits: terms that stand there. */
+/* How often each term stands in the row. *most: what that can be worth at most. */
 static int count_hits(const struct vs_text_ranking *ranking, const Fts5ExtensionApi *api, Fts5Context *fts,
                       double counts[VS_TEXT_TERMS_MAX], double *most)
 {
@@ -163,7 +164,7 @@ static int rank_row(struct vs_text *text, struct vs_text_ranking *ranking, const
 		rc = count_hits(ranking, api, fts, counts, &most);
 	if (rc != SQLITE_OK)
 		return rc;
-	if (!asked && (search->top == NULL || -(float)most * (1.0f - 1e-6f) > vs_topk_bound(search->top)))
+	if (!asked && (search->top == NULL || -(float)(most * ROUNDING) > vs_topk_bound(search->top)))
 		return SQLITE_OK;
 	rc = find_length(text, (uint32_t)slot, api, fts, &length);
 	if (rc != SQLITE_OK)

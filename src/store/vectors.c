@@ -12,7 +12,8 @@
 #define MAGIC "vecstore vectors" /* 16 bytes, no NUL */
 #define VERSION 1
 #define BYTE_ORDER_MARK 0x01020304u
-#define CHUNK (UINT64_C(1) << 20) /* least growth of the file, and most bytes of one write */
+#define CHUNK (UINT64_C(1) << 20) /* least growth of a file that has as much, and most bytes of one write */
+#define LEAST (UINT64_C(1) << 16) /* bytes of a file: there may be thousands of small ones */
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "files are little-endian and are used as they lie");
 
@@ -152,6 +153,18 @@ int vs_vectors_first(const struct vs_vectors *vectors, uint32_t next_slot, uint3
 	return 0;
 }
 
+/* Twice as much until there is a chunk; then a chunk, or an eighth. */
+static uint64_t advance(uint64_t size, uint64_t end)
+{
+	uint64_t whole = LEAST;
+
+	if (size >= CHUNK || end > CHUNK)
+		return size / 8 > CHUNK ? size / 8 : CHUNK;
+	while (whole < end)
+		whole *= 2;
+	return whole - size;
+}
+
 /* Real blocks up to `end`, some in advance, so that a full disk shows here and never as SIGBUS in a map. */
 static int grow(const struct vs_vectors *vectors, uint64_t end, struct vs_error *error)
 {
@@ -160,7 +173,7 @@ static int grow(const struct vs_vectors *vectors, uint64_t end, struct vs_error 
 
 	if (rc < 0 || end <= size)
 		return rc;
-	more = size / 8 > CHUNK ? size / 8 : CHUNK;
+	more = advance(size, end);
 	if (more < end - size)
 		more = end - size;
 	more = (more + 4095) / 4096 * 4096;

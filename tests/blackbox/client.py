@@ -52,11 +52,12 @@ def tls_context():
 
 
 class Client:
-    """Talks to 127.0.0.1:port. Has no state but the address, so threads may share it."""
+    """Talks to 127.0.0.1:port. Threads may share it."""
 
     def __init__(self, port, tls=False):
         self.port = port
         self.tls = tls
+        self.headers = {}  # of every request: a credential
 
     def connect(self):
         if self.tls:
@@ -68,7 +69,7 @@ class Client:
         sent as JSON."""
         connection = self.connect()
         try:
-            reply = exchange(connection, method, target, body, content_type, headers)
+            reply = exchange(connection, method, target, body, content_type, {**self.headers, **(headers or {})})
         finally:
             connection.close()
         described.check_status(method, target, reply)

@@ -84,13 +84,13 @@ def read_record(peer):
     return kind, data
 
 
-def request(path, method, target, body=b"", content_type=None, remote="127.0.0.1"):
-    """One request to the worker that listens on the Unix socket at path."""
+def request(path, method, target, body=b"", content_type=None, remote="127.0.0.1", more=None):
+    """One request to the worker that listens on the Unix socket at path. more: further variables."""
     with socket.socket(socket.AF_UNIX) as peer:
         peer.settimeout(TIMEOUT)
         peer.connect(str(path))
         head = record(BEGIN, struct.pack(">HB5x", RESPONDER, 0))
-        head += stream(PARAMS, pairs(environment(method, target, body, content_type, remote)))
+        head += stream(PARAMS, pairs({**environment(method, target, body, content_type, remote), **(more or {})}))
         try:
             peer.sendall(head + stream(STDIN, body))
         except (BrokenPipeError, ConnectionResetError):

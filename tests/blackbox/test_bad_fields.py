@@ -14,12 +14,13 @@ import badfields
 import conftest
 import described
 from client import exchange
-from test_openapi import OPERATIONS, seed
+from test_openapi import OPERATIONS, own, seed
 
 
 @pytest.fixture(scope="module")
 def seeded():
     for server in conftest.serving():
+        own(server)
         seed(server.client)
         yield server
 
@@ -45,6 +46,7 @@ class Sender:
     def send(self, body=None, kind=None, target=None, headers=None):
         body = body if body is None or isinstance(body, bytes) else body.encode("utf-8", "surrogatepass")
         target = target or self.operation.target()
+        headers = {**self.client.headers, **(headers or {})}
         self.count += 1
         try:
             reply = exchange(self.connection, self.operation.method, target, body, kind, headers)
@@ -102,7 +104,7 @@ def test_null_is_missing(seeded, name):
         for null, without in badfields.null_bodies(operation, kind):
             statuses = []
             for body in (null, without):
-                if {"write", "admin"} & set(operation.node["tags"]):
+                if operation.node["tags"] != ["read"]:
                     seed(seeded.client)
                 statuses.append(sender.send(body, kind).status)
             assert statuses[0] == statuses[1], f"{null}: {statuses}"

@@ -32,8 +32,31 @@ NO_QUOTAS = {"max_vectors": None, "max_requests_per_second": None, "max_concurre
 LONG = 128 << 10  # bytes, beyond which a request target is refused
 
 
+KEY = "5bde83a238c2a979"  # of the examples
+
+
+def seed_key(data):
+    """A key of the examples' id, which is good, and whose secret nobody knows."""
+    row = (1000, KEY, os.urandom(32), "vsk_00000000", "", "shop", 2, "", 1, 0, 0, "")
+    with sqlite3.connect(data / "catalog.db", timeout=30) as db:
+        db.execute(f"INSERT OR REPLACE INTO api_key VALUES ({', '.join('?' * len(row))})", row)
+    db.close()
+
+
+def own(server):
+    """Its client becomes the administrator; other roles are at hand."""
+    server.keys = {}
+    for role in ("admin", "metrics", "reader"):
+        space = ["--namespace", "default"] if role == "reader" else []
+        done = harness.run("key", "create", "--role", role, *space, "--data", server.data, check=0)
+        server.keys[role] = done.stdout.strip()
+    server.client.headers = {"X-API-Key": server.keys["admin"]}
+    server.client.before_seed = lambda: seed_key(server.data)
+
+
 def seed(client):
     """What the examples speak of; no namespace but `default`."""
+    client.before_seed()
     for name in ("shop", "frozen", "narrow"):
         client.request("DELETE", f"/admin/namespaces/{name}?now=true")
     client.request("PUT", "/admin/namespaces/default/status", {"status": "active"})
@@ -44,13 +67,27 @@ def seed(client):
         for place, (name, vector) in enumerate(VECTORS.items(), 1)
     ]
     client.batch(records)
+    seed_snapshots(client)
+
+
+def seed_snapshots(client):
+    """A snapshot `king`, a file of it to upload; and none that an example makes."""
+    for state in ("queued", "running"):
+        wait_for(lambda: not client.ok("GET", f"/v1/jobs?state={state}")["jobs"], "earlier jobs")
+    names = [snapshot["name"] for snapshot in client.ok("GET", "/v1/snapshots")["snapshots"]]
+    for name in names:
+        if name != "king":
+            client.ok("DELETE", f"/v1/snapshots/{name}")
+    if "king" not in names:
+        client.ok("POST", "/v1/snapshots", {"name": "king"})
+        described.BINARY["uploadSnapshot"] = client.get("/v1/snapshots/king").body
 
 
 def seed_job(data):
     """Job 1: a cancelled one, which may be cancelled again."""
     with sqlite3.connect(data / "catalog.db") as db:
         db.execute(
-            "INSERT INTO job (kind, namespace, folder, arguments, state, created_at) SELECT 'compact', name, "
+            "INSERT OR REPLACE INTO job (id, kind, namespace, folder, arguments, state, created_at) SELECT 1, 'compact', name, "
             "'ffffffffffffffff', '{}', 4, created_at FROM namespace"
         )
     db.close()
@@ -59,6 +96,7 @@ def seed_job(data):
 @pytest.fixture(scope="module")
 def seeded():
     for server in conftest.serving():
+        own(server)
         seed(server.client)
         seed_job(server.data)
         yield server
@@ -132,8 +170,13 @@ def unknown_parameter(operation, server):
     return send(operation, server.client, target=operation.target(no_such_parameter=1))
 
 
-def foreign_page(operation, server):
-    return send(operation, server.client, headers={"Origin": "http://elsewhere.example"})
+def unknown_key(operation, server):
+    return send(operation, server.client, headers={"X-API-Key": "vsk_unknown"})
+
+
+def too_weak(operation, server):
+    key = server.keys["reader" if operation.name == "metrics" else "metrics"]
+    return send(operation, server.client, headers={"X-API-Key": key})
 
 
 def no_such_namespace(operation, server):
@@ -163,6 +206,18 @@ def long_target(operation, server):
     kind, body = operation.body()
     target = operation.target(namespace="x" * LONG)
     return fastcgi.request(server.socket(), operation.method, target, body or b"", kind)
+
+
+def no_such_place(operation, server):
+    return send(operation, server.client, target=operation.target("no-such-namespace"))
+
+
+def with_body(body):
+    return lambda operation, server: server.client.request(operation.method, operation.target(), body)
+
+
+def to_king(operation, server):
+    return send(operation, server.client, target=operation.target("king"))
 
 
 def long_header(operation, server):
@@ -221,6 +276,21 @@ def cancelled_meanwhile(operation, server):
     return replies[0]
 
 
+def no_such_key(operation, server):
+    return send(operation, server.client, target=operation.target("0" * 16))
+
+
+def first_of_a_reader(operation, server):
+    for other in conftest.serving(workers=1):
+        reply = other.client.request(operation.method, operation.target(), {"role": "reader", "namespace": "shop"})
+    return reply
+
+
+def rotated_before(operation, server):
+    send(operation, server.client)
+    return send(operation, server.client)
+
+
 def done_already(operation, server):
     server.client.ok("POST", "/v1/compact?wait=60")
     done = server.client.ok("GET", "/v1/jobs?state=succeeded")["jobs"][0]
@@ -231,8 +301,8 @@ def done_already(operation, server):
 PROVOCATIONS = {
     304: same_version,
     400: unknown_parameter,
-    401: foreign_page,
-    403: frozen_namespace,
+    401: unknown_key,
+    403: too_weak,
     404: no_such_namespace,
     409: again,
     412: other_version,
@@ -243,16 +313,31 @@ PROVOCATIONS = {
 }
 # (operation, code): the same where it comes about in another way
 SPECIAL = {
+    **{(name, 403): frozen_namespace for name in OPERATIONS if "namespace_read_only" in str(OPERATIONS[name].answers.get(403))},
     ("query", 403): more_results(id="king", limit=2),
     ("queryExplain", 403): more_results(id="king", limit=2),
+    ("hybridQuery", 403): more_results(id="king", limit=2),
     ("batchQuery", 403): more_results(queries=[{"id": "king", "limit": 2}]),
     ("recommend", 403): more_results(positive=["king"], limit=2),
     ("batchUpsert", 412): other_version_in("records"),
     ("batchExecute", 412): other_version_in("operations"),
+    ("createSnapshot", 202): without_waiting,
+    ("restoreSnapshot", 202): without_waiting,
+    ("cloneNamespace", 202): without_waiting,
+    ("createSnapshot", 409): with_body({"name": "king"}),
+    ("uploadSnapshot", 404): lambda operation, server: send(operation, server.client, target=operation.target(namespace="none")),
+    ("uploadSnapshot", 409): to_king,
+    ("restoreSnapshot", 409): with_body({"into": "default"}),
+    ("cloneNamespace", 409): with_body({"to": "default"}),
+    ("cloneNamespace", 404): no_such_place,
     ("listChanges", 410): beyond_the_newest,
     ("compact", 202): without_waiting,
     ("compact", 409): cancelled_meanwhile,
     ("cancelJob", 409): done_already,
+    ("createKey", 409): first_of_a_reader,
+    ("revokeKey", 404): no_such_key,
+    ("rotateKey", 404): no_such_key,
+    ("rotateKey", 409): rotated_before,
 }
 # code: the fixture below whose server gives it
 STATES = {500: "broken", 503: "refusing", 507: "full"}
@@ -275,6 +360,9 @@ def test_described_answer_is_given(request, name, code):
         server = request.getfixturevalue("seeded")
         seed(server.client)
         replies = [provoke(operation, server)]
+        if code == 403:
+            replies.append(too_weak(operation, server))
+            assert replies[1].status == 403, replies[1]
     for reply in replies:
         operation.check(reply)
     assert code in [reply.status for reply in replies], f"{name} describes {code}, which was not given: {replies}"
@@ -302,6 +390,7 @@ def launch(server):
 def prepared(**options):
     """As conftest.serving: a server that was seeded and has ended."""
     for server in conftest.serving(workers=1, **options):
+        own(server)
         seed(server.client)
         seed_job(server.data)
         server.stop()
@@ -316,11 +405,20 @@ def broken():
             db.execute("UPDATE job SET progress = 7")
         db.close()
         launch(server)
-        for path in (harness.generation(server.data) / "meta.db", server.data / "catalog.db"):
-            path.write_bytes(b"no database " * (path.stat().st_size // 12))
-        for suffix in ("-wal", "-shm"):
-            (server.data / f"catalog.db{suffix}").unlink(missing_ok=True)
-        yield lambda operation: [send(operation, server.client)]
+        path = harness.generation(server.data) / "meta.db"
+        path.write_bytes(b"no database " * (path.stat().st_size // 12))
+        for blind in blinded():
+            yield lambda operation: [send(operation, server.client), send(operation, blind.client)]
+
+
+def blinded():
+    """A server whose catalogue cannot be read by its worker: nobody can be told from anybody."""
+    for server in prepared():
+        launch(server)
+        for path in server.data.glob("catalog.db*"):
+            path.rename(server.folder / path.name)
+        (server.data / "catalog.db").write_bytes(b"no database " * 1000)
+        yield server
 
 
 @pytest.fixture(scope="module")
@@ -330,12 +428,16 @@ def refusing():
         folder = harness.generation(server.data)
         server.prefix = in_mounts('mount --bind "$1" "$1"; mount -o remount,ro,bind "$1"', folder)
         launch(server)
-        replies = {name: send(operation, server.client) for name, operation in OPERATIONS.items()}
+        replies = {}
+        for name, operation in OPERATIONS.items():
+            seed_key(server.data)
+            replies[name] = send(operation, server.client)
         for name, reply in replies.items():
             admin = "admin" in OPERATIONS[name].node["tags"]
             needs_it = (404 in OPERATIONS[name].answers and not admin and "Job" not in name) or name in (
                 "ready",
                 "getNamespaceStats",
+                "cloneNamespace",
             )
             assert reply.status == (503 if needs_it else 200), f"{name}: {reply}"
         server.socket().rename(server.run_dir / "away")
@@ -349,26 +451,34 @@ def full():
     script = 'mount -t tmpfs -o size=24m none "$1"'
     try:
         for server in conftest.serving(data=folder, prefix=in_mounts(script, folder)):
-            seed(server.client)
             # As the server's processes see it.
             seen = Path(f"/proc/{server.process.pid}/root{folder}")
+            server.client.headers = {"X-API-Key": server.client.ok("POST", "/admin/keys", {"role": "admin"})["key"]}
+            server.client.before_seed = lambda: None  # SQLite would look for the data where it is not mounted
+            seed(server.client)
             filler = seen / "filler"
 
             def ask(operation):
-                replies = []
+                replies, jobs = [], []
                 with contextlib.ExitStack() as stack:
                     file = stack.enter_context(open(filler, "wb", buffering=0))
-                    if operation.name == "cancelJob":  # of one that runs: job 1, the first of this server
+                    if operation.name == "cancelJob":  # each once: a wish that is known is not written again
                         stack.enter_context(hold(next(seen.glob("ns/*"))))
-                        server.client.post("/v1/compact?wait=0")
-                        wait_for(lambda: server.client.ok("GET", "/v1/jobs/1")["state"] == "running", "a job")
+                        jobs = [server.client.post("/v1/compact?wait=0").json()["id"] for _ in range(60)]
+                    targets = [operation.target()] * 100
+                    if operation.name in ("revokeKey", "rotateKey"):  # each key once
+                        new = {"role": "reader", "namespace": "shop"}
+                        ids = [server.client.ok("POST", "/admin/keys", new)["id"] for _ in targets]
+                        targets = [operation.target(one) for one in ids]
                     server.client.upsert("king", VECTORS["king"])
                     if operation.name.startswith("restore"):
                         server.client.ok("POST", "/v1/soft-delete/king")
                     while not replies or (replies[-1].status == 200 and len(replies) < 100):
                         fill(file)
                         kind, body = operation.body()
-                        replies.append(send(operation, server.client, as_it_is(server.client, body), kind or ""))
+                        body = as_it_is(server.client, body)
+                        target = operation.target(str(jobs.pop())) if jobs else targets[len(replies)]
+                        replies.append(send(operation, server.client, body, kind or "", target=target))
                 return replies
 
             yield ask

@@ -28,7 +28,7 @@ class WebServer:
         def answers():
             assert self.process.poll() is None, self.log.read_text()
             try:
-                return raw_request(self.port, "GET", "/health").status == 200
+                return raw_request(self.port, "GET", "/health").status in (200, 401)
             except (OSError, http.client.HTTPException):
                 return False
 
@@ -39,16 +39,24 @@ class WebServer:
         self.process.wait(harness.DEADLINE)
 
 
-def shipped(name, socket):
-    """A file of httpd-conf for a test: our socket, this machine's name, and neither TLS nor passwords."""
+LOGIN_MODULES = ("authn_core", "authn_file", "authz_user", "auth_basic")
+
+
+def shipped(name, socket, passwords=None):
+    """A file of httpd-conf for a test: our socket, this machine's name, no TLS, and no passwords but those of a file."""
     text = (harness.SOURCE / "httpd-conf" / name).read_text()
-    text = re.sub(r"(?s)<Location.*?</Location>|</?VirtualHost.*?>", "", text)
-    text = re.sub(r'(?m)^\s*(SSL|auth\.|ServerName).*$|"mod_auth", "mod_authn_file", ', "", text)
+    text = re.sub(r"</?VirtualHost.*?>", "", text)
+    text = re.sub(r"(?m)^\s*(SSL|ServerName).*$", "", text)
+    if passwords:
+        text = text.replace("/etc/vecstore/htpasswd", str(passwords))
+    else:
+        text = re.sub(r"(?s)<Location.*?</Location>", "", text)
+        text = re.sub(r'(?m)^\s*auth\..*$|"mod_auth", "mod_authn_file", ', "", text)
     assert "/var/lib/vecstore/run/vecstore.sock" in text
     return text.replace("/var/lib/vecstore/run/vecstore.sock", str(socket)).replace("vectors.example.org", "localhost")
 
 
-def apache(folder, port, socket):
+def apache(folder, port, socket, passwords=None):
     """Apache httpd with mod_proxy_fcgi before the workers' socket, as httpd-conf says. Started by root it serves as
     nobody, whose group is given the socket, as an administrator would."""
     user = "User nobody\nGroup nogroup\n" if os.geteuid() == 0 else ""
@@ -58,7 +66,7 @@ def apache(folder, port, socket):
             os.chmod(path, 0o755)
     modules = "".join(
         f"LoadModule {name}_module {APACHE_MODULES}/mod_{name}.so\n"
-        for name in ("mpm_event", "authz_core", "proxy", "proxy_fcgi", "reqtimeout")
+        for name in ("mpm_event", "authz_core", "proxy", "proxy_fcgi", "reqtimeout", *(LOGIN_MODULES if passwords else ()))
     )
     config = folder / "apache.conf"
     config.write_text(f"""
@@ -70,12 +78,12 @@ ErrorLog "{folder}/apache-error.log"
 ServerName localhost
 Listen 127.0.0.1:{port}
 {user}
-{shipped("vecstore-apache.conf", socket)}
+{shipped("vecstore-apache.conf", socket, passwords)}
 """)
     return WebServer(folder, port, ["/usr/sbin/apache2", "-d", str(folder), "-f", str(config), "-DFOREGROUND"])
 
 
-def lighttpd(folder, port, socket):
+def lighttpd(folder, port, socket, passwords=None):
     """An administrator's own lighttpd before the workers' socket, as httpd-conf says."""
     config = folder / "admin-lighttpd.conf"
     config.write_text(f"""
@@ -84,7 +92,7 @@ server.bind = "127.0.0.1"
 server.port = {port}
 server.errorlog = "{folder}/admin-lighttpd-error.log"
 server.upload-dirs = ( "{folder}" )
-{shipped("vecstore-lighttpd.conf", socket)}
+{shipped("vecstore-lighttpd.conf", socket, passwords)}
 """)
     return WebServer(folder, port, ["/usr/sbin/lighttpd", "-D", "-f", str(config)])
 

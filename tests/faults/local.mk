@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-fault_common = tests/faults/folders.c tests/faults/work.c tests/faults/work.h
+fault_common = tests/faults/again.c tests/faults/folders.c tests/faults/work.c tests/faults/work_admin.c tests/faults/work.h
 fault_tests = tests/faults/answers tests/faults/beside tests/faults/clock tests/faults/damage tests/faults/memory tests/faults/pauses \
 	tests/faults/power tests/faults/rivals tests/faults/steps
 EXTRA_PROGRAMS += $(fault_tests)

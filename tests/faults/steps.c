@@ -126,17 +126,17 @@ struct expected {
 	bool either;
 };
 
-/* A repair that was killed or failed is repeated. */
-static bool repair_again(const struct expected *expected)
+/* What was killed or failed is repeated. */
+static bool do_again(const struct expected *expected)
 {
 	struct vs_error error;
 	struct work work;
 	int rc = work_open(&work, expected->data, expected->of->ns, expected->of->dim, &error);
 
 	if (rc == 0)
-		rc = work_perform(&work, &expected->of->op, &error);
+		rc = work_again(&work, &expected->of->op, &error);
 	if (rc != 0)
-		snprintf(told->why, sizeof(told->why), "no repair after it: %.300s", error.text);
+		snprintf(told->why, sizeof(told->why), "it cannot be done again: %.300s", error.text);
 	work_close(&work);
 	return rc == 0;
 }
@@ -146,7 +146,9 @@ static int verify_case(void *context)
 	const struct expected *expected = context;
 	unsigned from = expected->either ? 0 : 1;
 
-	if (expected->of->op.kind == WORK_REPAIR && !repair_again(expected))
+	enum work_kind kind = expected->of->op.kind;
+
+	if ((kind == WORK_REPAIR || kind == WORK_SNAPSHOT || kind == WORK_CLONE) && !do_again(expected))
 		return 3;
 
 	return work_verify(expected->data, expected->of->ns, expected->of->dim, expected->models + from, 2 - from, told->why)

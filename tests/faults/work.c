@@ -114,11 +114,22 @@ void work_apply(struct work_model *model, const struct work_op *op)
 			if (!model->records[i].deleted)
 				apply_delete(model, i, false);
 			break;
+		case WORK_SCOPED:
+			if (i < op->from + op->count / 2)
+				apply_delete(model, i, false);
+			break;
 		case WORK_SOFT_DELETE:
 			model->records[i].deleted = model->records[i].version > 0;
 			break;
 		case WORK_RESTORE:
 			model->records[i].deleted = false;
+			break;
+		case WORK_SNAPSHOT:
+			model->kept[i] = model->records[i];
+			break;
+		case WORK_GO_BACK:
+			model->records[i] = model->kept[i];
+			model->restored = true;
 			break;
 		default:
 			break;
@@ -197,6 +208,19 @@ static int take_away(struct work *work, const struct work_op *op, enum vs_remova
 		which[i] = (struct vs_id){ ids[i], strlen(ids[i]) };
 	}
 	return vs_namespace_remove(work->ns, kind, which, op->count, &done, error);
+}
+
+static int take_scoped(struct work *work, const struct work_op *op, struct vs_error *error)
+{
+	char scope[64];
+	int rc;
+
+	snprintf(scope, sizeof(scope), "n < %u", op->from + op->count / 2);
+	rc = vs_namespace_set_scope(work->ns, scope, error);
+	if (rc == 0)
+		rc = take_away(work, op, VS_DELETE, error);
+	vs_namespace_set_scope(work->ns, NULL, NULL);
+	return rc;
 }
 
 static struct vs_op patch_op(const char *id, const char *patch)
@@ -309,30 +333,6 @@ static int repair(struct work *work, struct vs_error *error)
 	return rc;
 }
 
-static int bound(struct work *work, struct vs_error *error)
-{
-	struct vs_namespace_change change = VS_NAMESPACE_CHANGE;
-	struct vs_quota quota = vs_quota_none();
-
-	quota.most[VS_QUOTA_VECTORS] = WORK_RECORDS;
-	quota.most[VS_QUOTA_STORAGE] = 1 << 30;
-	change.quota = &quota;
-	change.description = "bounded";
-	return vs_store_change(work->store, work->name, &change, error);
-}
-
-static int make_aside(struct work *work, struct vs_error *error)
-{
-	struct vs_namespace_change change = VS_NAMESPACE_CHANGE;
-	int rc = vs_store_create(work->store, "aside", NULL, NULL, error);
-
-	change.status = VS_PENDING_DELETION;
-	change.delete_at = 1;
-	if (rc == 0)
-		rc = vs_store_change(work->store, "aside", &change, error);
-	return rc == 0 ? vs_store_reap(work->store, NULL, error) : rc;
-}
-
 /* Those that were cut off, too. */
 static int work_off(struct work *work, struct vs_error *error)
 {
@@ -361,6 +361,8 @@ static int work_off(struct work *work, struct vs_error *error)
 int work_perform(struct work *work, const struct work_op *op, struct vs_error *error)
 {
 	static const struct vs_compact_options one_thread = { 1, NULL, NULL };
+	static const struct vs_work_options alone = { 1, NULL, NULL };
+	struct vs_snapshot snapshot;
 	struct vs_compact_result compacted;
 	char filter[64];
 	size_t done;
@@ -375,6 +377,8 @@ int work_perform(struct work *work, const struct work_op *op, struct vs_error *e
 		return execute(work, op, error);
 	case WORK_DELETE:
 		return take_away(work, op, VS_DELETE, error);
+	case WORK_SCOPED:
+		return take_scoped(work, op, error);
 	case WORK_SOFT_DELETE:
 		return take_away(work, op, VS_SOFT_DELETE, error);
 	case WORK_RESTORE:
@@ -389,12 +393,18 @@ int work_perform(struct work *work, const struct work_op *op, struct vs_error *e
 		return spoil(work);
 	case WORK_REPAIR:
 		return repair(work, error);
+	case WORK_KEYS:
 	case WORK_BOUND:
-		return bound(work, error);
 	case WORK_SIDE:
-		return make_aside(work, error);
+		return work_administer(work, op->kind, error);
 	case WORK_COMPACT:
 		return vs_namespace_compact(work->ns, &one_thread, &compacted, error);
+	case WORK_SNAPSHOT:
+		return vs_snapshot_create(work->ns, "kept", &alone, &snapshot, error);
+	case WORK_GO_BACK:
+		return vs_snapshot_restore(work->ns, "kept", NULL, &alone, NULL, error);
+	case WORK_CLONE:
+		return vs_namespace_clone(work->ns, "made", &alone, NULL, error);
 	case WORK_JOB:
 		return work_off(work, error);
 	default:
@@ -513,7 +523,7 @@ static bool feed_tells(struct work *work, const struct work_model *model, char w
 		since = options.since;
 		int rc = vs_namespace_changes(work->ns, &options, follow_change, &followed, &page, &error);
 		options.since = page.next_since;
-		if (rc == VS_EGONE && since == 0 && page.last_seq >= TRIMMED_FROM)
+		if (rc == VS_EGONE && since == 0 && (model->restored || page.last_seq >= TRIMMED_FROM))
 			return true;
 		if (rc != 0)
 			return fail(why, "the change feed cannot be read: %s", error.text);

@@ -29,6 +29,7 @@ enum work_kind {
 	WORK_DELETE_WHERE,
 	WORK_SOFT_DELETE,
 	WORK_RESTORE,
+	WORK_SCOPED,  /* a deletion by a handle that is confined to the lower half of the records */
 	WORK_PATCH,   /* of live records */
 	WORK_EXECUTE, /* by number: upserts, deletions, soft deletions, upserts with a patch after them */
 	WORK_EXPIRE,  /* upserts of what has expired already: it is as if it were deleted, and the indexer sweeps it */
@@ -37,6 +38,10 @@ enum work_kind {
 	WORK_SPOIL,      /* damages every derived file that there is */
 	WORK_REPAIR,     /* mends them, by the handle that is open */
 	WORK_COMPACT,    /* by the handle that is open */
+	WORK_KEYS,       /* keys made, rotated and revoked, each with its event */
+	WORK_SNAPSHOT,   /* of all records, count of which must be WORK_RECORDS */
+	WORK_GO_BACK,    /* to that snapshot, as above */
+	WORK_CLONE,      /* into another namespace */
 	WORK_BOUND,      /* sets quotas that allow all that there is */
 	WORK_SIDE,       /* makes another namespace, and deletes it at once */
 	WORK_JOB,        /* the same as a job, made and worked off */
@@ -53,13 +58,15 @@ struct work_op {
 };
 
 struct work_model {
-	struct {
+	struct work_record {
 		unsigned salt;
 		unsigned patch;   /* salt of the metadata; 0: never patched */
 		unsigned version; /* 0: not there */
 		unsigned slack;   /* its version may be greater by so much */
 		bool deleted;
 	} records[WORK_RECORDS];
+	struct work_record kept[WORK_RECORDS]; /* by the snapshot */
+	bool restored;                         /* from it: the change feed begins anew */
 	/* The greatest version of records that are gone, at least and at most: when what has expired is swept is not known. */
 	unsigned past, past_most;
 };
@@ -78,6 +85,12 @@ struct work {
 int work_open(struct work *work, const char *data, const char *name, unsigned dim, struct vs_error *error);
 void work_close(struct work *work);
 int work_perform(struct work *work, const struct work_op *op, struct vs_error *error);
+/* Of these WORK_KEYS, WORK_BOUND and WORK_SIDE. */
+int work_administer(struct work *work, enum work_kind kind, struct vs_error *error);
+
+/* After work that was killed or has failed: it can be done again, or was done; what there is of it is sound, and nothing is left of
+ * what was not finished. For repairs, snapshots and clones. */
+int work_again(struct work *work, const struct work_op *op, struct vs_error *error);
 
 #define WORK_WHY 400
 

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 unit_tests += \
+	tests/unit/test_auth_matrix \
+	tests/unit/test_jwt \
 	tests/unit/test_target \
 	tests/unit/test_codec \
 	tests/unit/test_json_vectors \
@@ -25,5 +27,9 @@ tests_unit_test_service_SOURCES = tests/unit/test_service.c tests/unit/service_f
 tests_unit_test_service_LDADD = $(service_libs) $(CMOCKA_LIBS)
 tests_unit_test_service_records_SOURCES = tests/unit/test_service_records.c tests/unit/service_fixture.h
 tests_unit_test_service_records_LDADD = $(service_libs) $(CMOCKA_LIBS)
+tests_unit_test_auth_matrix_SOURCES = tests/unit/test_auth_matrix.c tests/unit/service_fixture.h
+tests_unit_test_auth_matrix_LDADD = $(service_libs) $(CMOCKA_LIBS)
+tests_unit_test_jwt_SOURCES = tests/unit/test_jwt.c tests/unit/service_fixture.h
+tests_unit_test_jwt_LDADD = $(service_libs) $(CMOCKA_LIBS)
 tests_unit_test_tenants_SOURCES = tests/unit/test_tenants.c tests/unit/service_fixture.h
 tests_unit_test_tenants_LDADD = $(service_libs) $(CMOCKA_LIBS)

@@ -126,9 +126,16 @@ static void file_grows_in_chunks(void **state)
 	assert_int_equal(size_of("vectors.f32"), VS_VECTORS_HEADER);
 	assert_int_equal(vs_vectors_append(&vectors, 0, rows, 1, &error), 0);
 	size = size_of("vectors.f32");
-	assert_true(size >= 1 << 20);
+	assert_int_equal(size, 1 << 16); /* a small namespace takes little */
 	assert_int_equal(vs_vectors_append(&vectors, 1, rows, 1, &error), 0);
 	assert_int_equal(size_of("vectors.f32"), size);
+	assert_int_equal(vs_vectors_append(&vectors, (uint32_t)size / 64, rows, 1, &error), 0);
+	assert_int_equal(size_of("vectors.f32"), 2 * size);
+	assert_int_equal(vs_vectors_append(&vectors, (1 << 20) / 64, rows, 1, &error), 0);
+	size = size_of("vectors.f32");
+	assert_true(size > 1 << 20);
+	assert_int_equal(vs_vectors_append(&vectors, (uint32_t)(size - VS_VECTORS_HEADER) / 64, rows, 1, &error), 0);
+	assert_int_equal(size_of("vectors.f32"), size + (1 << 20)); /* and from there on it goes by chunks */
 	assert_int_equal(vs_vectors_append(&vectors, 2, rows, 0, &error), 0);
 	assert_int_equal(vs_vectors_append(&vectors, UINT32_MAX - 1, rows, 2, &error), VS_ETOOBIG);
 }

@@ -21,8 +21,10 @@
 #include "programs/cli/listen.h"
 #include "programs/cli/preflight.h"
 #include "programs/cli/supervisor.h"
+#include "service/jwt.h"
 #include "store/policy.h"
 #include "service/metrics.h"
+#include "service/users.h"
 
 struct serve {
 	struct vs_args *args;
@@ -68,6 +70,10 @@ static int export_settings(struct serve *serve, struct vs_error *error)
 		{ "VECSTORE_DATA", vs_args_text(args, VS_FLAG_DATA) },
 		{ "VECSTORE_RUN_DIR", serve->run_dir },
 		{ "VECSTORE_INSECURE", vs_args_switch(args, VS_FLAG_INSECURE) ? "1" : NULL },
+		{ "VECSTORE_JWT_KEYS", vs_args_text(args, VS_FLAG_JWT_KEYS) },
+		{ "VECSTORE_JWT_ISSUER", vs_args_text(args, VS_FLAG_JWT_ISSUER) },
+		{ "VECSTORE_JWT_AUDIENCE", vs_args_text(args, VS_FLAG_JWT_AUDIENCE) },
+		{ "VECSTORE_REMOTE_USERS", vs_args_text(args, VS_FLAG_REMOTE_USERS) },
 		{ "VECSTORE_CACHE_MB", vs_args_text(args, VS_FLAG_CACHE) },
 		{ "VECSTORE_METRIC", vs_args_text(args, VS_FLAG_METRIC) },
 		{ "VECSTORE_QUANTIZATION", vs_args_text(args, VS_FLAG_QUANTIZATION) },
@@ -101,6 +107,21 @@ static int check_tls(const struct vs_args *args, struct vs_error *error)
 	return 0;
 }
 
+/* The files that workers will read. */
+static int check_credentials(const struct vs_args *args, struct vs_error *error)
+{
+	const struct vs_jwt_options tokens = { .keys = vs_args_text(args, VS_FLAG_JWT_KEYS) };
+	const char *path = vs_args_text(args, VS_FLAG_REMOTE_USERS);
+	struct vs_users *users = NULL;
+	struct vs_jwt *jwt = NULL;
+	int rc = tokens.keys ? vs_jwt_open(&tokens, &jwt, error) : 0;
+	if (!rc && path)
+		rc = vs_users_open(path, &users, error);
+	vs_jwt_close(jwt);
+	vs_users_close(users);
+	return rc;
+}
+
 static int check_quota(const struct vs_args *args, struct vs_error *error)
 {
 	const char *text = vs_args_text(args, VS_FLAG_DEFAULT_QUOTA);
@@ -118,16 +139,29 @@ static int check_settings(struct serve *serve, struct vs_error *error)
 	const char *http = vs_args_text(args, VS_FLAG_HTTP);
 	int rc = check_tls(args, error);
 	if (!rc)
+		rc = check_credentials(args, error);
+	if (!rc)
 		rc = check_quota(args, error);
 	if (rc || !http)
 		return rc;
 	rc = vs_address_parse(http, &web->address, error);
-	if (!rc && !web->address.loopback && !vs_args_switch(args, VS_FLAG_INSECURE))
-		rc = vs_error_set(error, VS_EINVAL,
-		                  "--http %s would let other machines in without any credentials: listen on 127.0.0.1 behind a "
-		                  "web server that checks them, or say --insecure",
-		                  http);
 	return rc ? rc : vs_webserver_find(web, error);
+}
+
+/* The folder can be served; and to other machines only once it takes a credential to be let in. */
+static int check_data(struct serve *serve, struct vs_error *error)
+{
+	const struct vs_args *args = serve->args;
+	const char *http = vs_args_text(args, VS_FLAG_HTTP);
+	bool open = !http || serve->supervisor.webserver.address.loopback || vs_args_switch(args, VS_FLAG_INSECURE) ||
+	            vs_args_text(args, VS_FLAG_JWT_KEYS) || vs_args_text(args, VS_FLAG_REMOTE_USERS);
+	int rc = vs_preflight(vs_args_text(args, VS_FLAG_DATA), !open, error);
+	if (rc == VS_EAUTH)
+		rc = vs_error_set(error, VS_EINVAL,
+		                  "--http %s would let other machines in without any credentials: make a key (vecstore key create "
+		                  "--role admin), listen on 127.0.0.1, or say --insecure",
+		                  http);
+	return rc;
 }
 
 static int keep_fixed(struct serve *serve, struct vs_error *error)
@@ -242,6 +276,8 @@ static int reload(void *context, struct vs_supervisor *sup, bool *web_changed, s
 	if (!rc)
 		rc = check_tls(serve->args, error);
 	if (!rc)
+		rc = check_credentials(serve->args, error);
+	if (!rc)
 		rc = check_quota(serve->args, error);
 	if (rc)
 		return rc;
@@ -286,7 +322,7 @@ static int start(struct serve *serve, struct vs_error *error)
 	if ((rc = vs_child_find("vecstore.fcgi", serve->worker, sizeof serve->worker, error)) ||
 	    (rc = vs_child_find("vecstore-indexer", serve->indexer, sizeof serve->indexer, error)) ||
 	    (rc = check_settings(serve, error)) || (rc = keep_fixed(serve, error)) ||
-	    (rc = vs_preflight(vs_args_text(serve->args, VS_FLAG_DATA), error)) || (rc = make_run_dir(serve, error)) ||
+	    (rc = check_data(serve, error)) || (rc = make_run_dir(serve, error)) ||
 	    (rc = take_lock(serve, error)) || (rc = export_settings(serve, error)) ||
 	    (rc = vs_metrics_open(serve->run_dir, &sup->metrics, error)))
 		return rc;

@@ -4,6 +4,7 @@ vecstore_SOURCES = \
 	src/programs/cli/args.c src/programs/cli/args.h \
 	src/programs/cli/batch.c src/programs/cli/batch.h \
 	src/programs/cli/child.c src/programs/cli/child.h \
+	src/programs/cli/cmd_audit.c \
 	src/programs/cli/cmd_bench.c \
 	src/programs/cli/cmd_changes.c \
 	src/programs/cli/cmd_check.c \
@@ -12,10 +13,13 @@ vecstore_SOURCES = \
 	src/programs/cli/cmd_import.c \
 	src/programs/cli/cmd_ns.c \
 	src/programs/cli/cmd_jobs.c \
+	src/programs/cli/cmd_key.c src/programs/cli/local.h \
 	src/programs/cli/cmd_query.c \
 	src/programs/cli/cmd_query_file.c src/programs/cli/query_file.h \
 	src/programs/cli/query_print.c src/programs/cli/query_print.h \
 	src/programs/cli/cmd_serve.c \
+	src/programs/cli/cmd_snapshot.c \
+	src/programs/cli/cmd_token.c \
 	src/programs/cli/cmd_usage.c \
 	src/programs/cli/cmd_version.c \
 	src/programs/cli/commands.tbl \
@@ -41,6 +45,7 @@ vecstore_SOURCES = \
 	src/programs/cli/records.c src/programs/cli/records.h \
 	src/programs/cli/rejects.c src/programs/cli/rejects.h \
 	src/programs/cli/supervisor.c src/programs/cli/supervisor.h \
+	src/programs/cli/when.c src/programs/cli/when.h \
 	src/programs/cli/webserver.c src/programs/cli/webserver.h \
 	src/programs/cli/webserver_conf.c
 vecstore_LDADD = $(service_libs) $(INIH_LIBS)

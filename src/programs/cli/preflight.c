@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "engine/vecstore.h"
 #include "programs/cli/child.h"
+#include "store/keys.h"
 
 #define PROBE_BYTES (1u << 20) /* less free space than this cannot take a write */
 
@@ -62,7 +63,19 @@ static int check_namespace(void *context, const struct vs_namespace_info *info)
 	return rc;
 }
 
-static int check(const char *data, struct vs_error *error)
+/* Of this moment: keys are never removed. */
+static int check_keys(const char *data, struct vs_error *error)
+{
+	struct vs_catalog *catalog = NULL;
+	bool any = false;
+	int rc = vs_catalog_open(data, false, &catalog, error);
+	if (!rc)
+		rc = vs_keys_any(catalog, &any, error);
+	vs_catalog_close(catalog);
+	return rc || any ? rc : vs_error_set(error, VS_EAUTH, "there is no key in %.200s", data);
+}
+
+static int check(const char *data, bool closed, struct vs_error *error)
 {
 	struct vs_store *store = NULL;
 	int rc = vs_store_open(data, VS_CREATE, &store, error);
@@ -71,10 +84,12 @@ static int check(const char *data, struct vs_error *error)
 	struct each each = { store, error, 0 };
 	rc = vs_store_each(store, NULL, check_namespace, &each, error);
 	vs_store_close(store);
+	if (rc >= 0 && closed)
+		rc = check_keys(data, error);
 	return rc < 0 ? rc : probe_write(data, error);
 }
 
-int vs_preflight(const char *data, struct vs_error *error)
+int vs_preflight(const char *data, bool closed, struct vs_error *error)
 {
 	int ends[2];
 	if (pipe2(ends, O_CLOEXEC) != 0)
@@ -82,7 +97,7 @@ int vs_preflight(const char *data, struct vs_error *error)
 	pid_t pid = fork();
 	if (pid == 0) {
 		struct vs_error found = { .code = VS_OK };
-		if (check(data, &found) == 0)
+		if (check(data, closed, &found) == 0)
 			found.code = VS_OK;
 		ssize_t n = write(ends[1], &found, sizeof found); /* below PIPE_BUF: whole or not at all */
 		_exit(n == sizeof found ? 0 : 1);

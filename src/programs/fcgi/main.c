@@ -37,7 +37,11 @@ static const char help[] =
     "                      how vectors of a new namespace are walked: int8 or none (int8)\n"
     "  VECSTORE_TOKENIZER  how words of a new namespace's texts are told apart: unicode61 or\n"
     "                      porter (unicode61)\n"
-    "  VECSTORE_INSECURE   1: requests from beyond this machine need no credential either\n"
+    "  VECSTORE_INSECURE   1: while no key exists, requests from beyond this machine need no\n"
+    "                      credential either\n"
+    "  VECSTORE_JWT_KEYS   folder or JWK set of the keys that tokens are signed with\n"
+    "  VECSTORE_JWT_ISSUER, VECSTORE_JWT_AUDIENCE  what a token's iss and aud must be\n"
+    "  VECSTORE_REMOTE_USERS  file that says who the web server's own users (REMOTE_USER) are\n"
     "  VECSTORE_SHARE      folder of openapi.json\n"
     "  VECSTORE_LOG        stderr or syslog\n"
     "  VECSTORE_LOG_LEVEL  error, warn, info or debug\n";
@@ -113,6 +117,10 @@ static int get_options(bool listening, struct vs_service_options *options)
 		.data = get_setting("VECSTORE_DATA"),
 		.run_dir = get_setting("VECSTORE_RUN_DIR"),
 		.insecure = insecure && strcmp(insecure, "1") == 0,
+		.users = get_setting("VECSTORE_REMOTE_USERS"),
+		.jwt_keys = get_setting("VECSTORE_JWT_KEYS"),
+		.jwt_issuer = get_setting("VECSTORE_JWT_ISSUER"),
+		.jwt_audience = get_setting("VECSTORE_JWT_AUDIENCE"),
 		.fresh = VS_NAMESPACE_OPTIONS,
 	};
 	if (!options->data) {

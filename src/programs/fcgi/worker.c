@@ -121,6 +121,10 @@ static void fill_request(struct vs_worker *worker, const struct vs_wire *wire, s
 		.host = wire->get(wire->context, "HTTP_HOST"),
 		.origin = wire->get(wire->context, "HTTP_ORIGIN"),
 		.ns = get_header(wire, "HTTP_X_NAMESPACE"),
+		.peer = wire->get(wire->context, "REMOTE_ADDR"),
+		.api_key = get_header(wire, "HTTP_X_API_KEY"),
+		.authorization = get_header(wire, "HTTP_AUTHORIZATION"),
+		.remote_user = get_header(wire, "REMOTE_USER"),
 		.accept = wire->get(wire->context, "HTTP_ACCEPT"),
 		.if_match = get_header(wire, "HTTP_IF_MATCH"),
 		.if_none_match = get_header(wire, "HTTP_IF_NONE_MATCH"),
@@ -202,6 +206,8 @@ static void finish(struct vs_worker *worker, const struct vs_wire *wire, const s
 		vs_log(worker->response.error.code == VS_ETAIL ? VS_LOG_DEBUG : VS_LOG_ERROR, "request %s: %s %.*s: %d %s", worker->response.request_id, request->method,
 		       (int)strcspn(request->target, "?") % 200, request->target, worker->response.status,
 		       worker->response.error.text);
+	if (worker->response.audit[0])
+		vs_log(VS_LOG_INFO, "%s", worker->response.audit);
 	send(worker, wire, strcmp(request->method, "HEAD") != 0);
 	if (worker->response.status == 200 && worker->response.error.code)
 		vs_log(VS_LOG_ERROR, "request %s: %s %.*s: the answer ended early: %s", worker->response.request_id,

@@ -298,9 +298,11 @@ static bool is_settled(const struct kept *kept)
 static int index_kept(struct vs_keeper *keeper, struct kept *kept, struct vs_error *error)
 {
 	struct vs_index_options options = { keeper->settings->threads, progress, kept, keeper->settings->changes_kept };
+	bool opened = !kept->ns;
 	bool worked = true;
+	unsigned rounds = 0; /* that did something */
 	int rc = 0;
-	if (!kept->ns) {
+	if (opened) {
 		make_room(keeper);
 		rc = vs_namespace_open(keeper->store, kept->name, NULL, &kept->ns, error);
 		keeper->open += rc == 0;
@@ -315,12 +317,17 @@ static int index_kept(struct vs_keeper *keeper, struct kept *kept, struct vs_err
 		watch_kept(keeper, kept);
 		kept->linked_from = UINT32_MAX;
 		rc = vs_namespace_index(kept->ns, &options, &worked, error);
+		rounds += !rc && worked;
 		if (!rc && worked)
 			kept->settle_at = vs_clock_mono_ns() + SETTLE;
 		if (!rc && kept->linked_from != UINT32_MAX && kept->linked_to - kept->linked_from >= LOG_LINKED)
 			vs_log(VS_LOG_INFO, "namespace %s: linked up to slot %u in %.1f s", kept->name, kept->linked_to,
 			       (double)(vs_clock_mono_ns() - begin) / 1e9);
 	}
+	/* A fresh handle puts nothing off in its first round. To come back for it would never end where more namespaces have
+	 * something to do than can be open. */
+	if (!rc && opened && rounds <= 1)
+		kept->settle_at = 0;
 	return rc > 0 ? 0 : rc; /* stopped by progress */
 }
 

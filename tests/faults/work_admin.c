@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Operations of administration. */
+#include "work.h"
+
+#include <string.h>
+
+#include "store/audit.h"
+#include "store/keys.h"
+
+static void trail_problem(void *context, const char *problem)
+{
+	(void)problem;
+	++*(int *)context;
+}
+
+/* What was acknowledged is there, and the trail is whole. */
+static int see_keys(struct vs_catalog *catalog, const struct vs_key *old, const char *secret, struct vs_error *error)
+{
+	unsigned char hash[VS_KEY_HASH];
+	struct vs_key first, second;
+	int problems = 0;
+	int rc = vs_keys_get(catalog, old->id, &first, error);
+
+	if (rc == 0)
+		rc = vs_key_hash(secret, VS_KEY_SECRET_LEN, hash, error);
+	if (rc == 0)
+		rc = vs_keys_find(catalog, hash, &second, error);
+	if (rc == 0)
+		rc = vs_audit_check(catalog, trail_problem, &problems, error);
+	if (rc == 0 && (strcmp(first.replaced_by, second.id) != 0 || second.revoked_at == 0 || problems > 0))
+		rc = vs_error_set(error, VS_EINTERNAL, "a key is not what it was made");
+	return rc;
+}
+
+static int change_keys(struct work *work, struct vs_error *error)
+{
+	struct vs_audit_event event = { .actor = "work", .action = "keys" };
+	struct vs_key key = { .grant = { .role = VS_ROLE_READER, .ns = "default" } }, next;
+	char secret[VS_KEY_SECRET_LEN + 1];
+	struct vs_catalog *catalog;
+	int rc = vs_catalog_open(work->data, false, &catalog, error);
+
+	if (rc == 0)
+		rc = vs_keys_append(catalog, &key, secret, &event, error);
+	if (rc == 0)
+		rc = vs_keys_rotate(catalog, key.id, 1000, 0, &next, secret, &event, error);
+	if (rc == 0)
+		rc = vs_keys_revoke(catalog, next.id, &event, error);
+	if (rc == 0)
+		rc = see_keys(catalog, &key, secret, error);
+	vs_catalog_close(catalog);
+	return rc;
+}
+
+static int bound(struct work *work, struct vs_error *error)
+{
+	struct vs_namespace_change change = VS_NAMESPACE_CHANGE;
+	struct vs_quota quota = vs_quota_none();
+
+	quota.most[VS_QUOTA_VECTORS] = WORK_RECORDS;
+	quota.most[VS_QUOTA_STORAGE] = 1 << 30;
+	change.quota = &quota;
+	change.description = "bounded";
+	return vs_store_change(work->store, work->name, &change, error);
+}
+
+static int make_aside(struct work *work, struct vs_error *error)
+{
+	struct vs_namespace_change change = VS_NAMESPACE_CHANGE;
+	int rc = vs_store_create(work->store, "aside", NULL, NULL, error);
+
+	change.status = VS_PENDING_DELETION;
+	change.delete_at = 1;
+	if (rc == 0)
+		rc = vs_store_change(work->store, "aside", &change, error);
+	return rc == 0 ? vs_store_reap(work->store, NULL, error) : rc;
+}
+
+int work_administer(struct work *work, enum work_kind kind, struct vs_error *error)
+{
+	if (kind == WORK_KEYS)
+		return change_keys(work, error);
+	return kind == WORK_BOUND ? bound(work, error) : make_aside(work, error);
+}
