@@ -10,9 +10,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "engine/vecstore.h"
+#include "shared.h"
 
-enum { TOP = 10, UPSERT = 1000, ROUNDS_MAX = 99, HELD_OUT = 1000, EXACT_MOST = 16 };
+enum { TOP = 10, UPSERT = 1000, HELD_OUT = 1000, EXACT_MOST = 16 };
 
 static const uint32_t sizes[] = { 1, 10, 100, 1000 };
 enum { SIZES = sizeof(sizes) / sizeof(sizes[0]) };
@@ -24,10 +24,7 @@ struct bench {
 	uint32_t rounds;
 	uint32_t ef;
 	enum vs_metric metric;
-	uint32_t dim;
-	size_t count;
-	float *vectors; /* count rows, then those of the queries */
-	float *query_vectors;
+	struct bench_vectors vectors;
 	struct vs_store *store;
 	struct vs_namespace *ns;
 	size_t differences;
@@ -43,66 +40,11 @@ struct answer {
 };
 
 struct times {
-	double single[ROUNDS_MAX]; /* s a query */
-	double batch[ROUNDS_MAX];
+	double single[BENCH_ROUNDS_MAX]; /* s a query */
+	double batch[BENCH_ROUNDS_MAX];
 };
 
-static void die(const char *what, const char *text)
-{
-	fprintf(stderr, "batch: %s: %s\n", what, text);
-	exit(1);
-}
-
-static void need(int rc, const char *what, const struct vs_error *error)
-{
-	if (rc < 0)
-		die(what, error->text);
-}
-
-static double seconds(clockid_t clock)
-{
-	struct timespec t;
-
-	clock_gettime(clock, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
 /* ---- data ----------------------------------------------------------------------------------------------- */
-
-static void load(struct bench *bench)
-{
-	FILE *file = fopen(bench->file, "rb");
-	size_t total, row, step, taken = 0, held = 0;
-	int32_t dim;
-	long size;
-
-	if (file == NULL || fread(&dim, sizeof(dim), 1, file) != 1 || dim < 1 || dim > VS_VECTOR_DIM_MAX)
-		die(bench->file, "no fvecs file");
-	fseek(file, 0, SEEK_END);
-	size = ftell(file);
-	rewind(file);
-	bench->dim = (uint32_t)dim;
-	row = sizeof(dim) + bench->dim * sizeof(float);
-	total = (size_t)size / row;
-	if (total <= HELD_OUT)
-		die(bench->file, "too few vectors");
-	bench->count = total - HELD_OUT;
-	if (bench->rows != 0 && bench->rows < bench->count)
-		bench->count = bench->rows;
-	total = bench->count + HELD_OUT;
-	step = total / HELD_OUT; /* every step-th is held out */
-	bench->vectors = malloc(total * bench->dim * sizeof(float));
-	if (bench->vectors == NULL)
-		die(bench->file, "out of memory");
-	bench->query_vectors = bench->vectors + bench->count * bench->dim;
-	for (size_t i = 0; i < total; i++) {
-		bool query = i % step == step / 2 && held < HELD_OUT;
-		float *to = query ? bench->query_vectors + held++ * bench->dim : bench->vectors + taken++ * bench->dim;
-		if (fread(&dim, sizeof(dim), 1, file) != 1 || fread(to, sizeof(float), bench->dim, file) != bench->dim)
-			die(bench->file, "ends too early");
-	}
-	fclose(file);
-}
 
 static void import(struct bench *bench)
 {
@@ -111,16 +53,16 @@ static void import(struct bench *bench)
 	struct vs_upsert_result result;
 	struct vs_error error;
 
-	for (size_t done = 0, n; done < bench->count; done += n) {
-		n = bench->count - done < UPSERT ? bench->count - done : UPSERT;
+	for (size_t done = 0, n; done < bench->vectors.count; done += n) {
+		n = bench->vectors.count - done < UPSERT ? bench->vectors.count - done : UPSERT;
 		for (size_t i = 0; i < n; i++) {
 			snprintf(ids[i], sizeof(ids[i]), "w%zu", done + i);
 			records[i] = (struct vs_record_input){ .id = ids[i],
 				                                   .id_len = strlen(ids[i]),
-				                                   .vector = bench->vectors + (done + i) * bench->dim,
-				                                   .dimension = bench->dim };
+				                                   .vector = bench->vectors.rows + (done + i) * bench->vectors.dim,
+				                                   .dimension = bench->vectors.dim };
 		}
-		need(vs_namespace_upsert(bench->ns, records, n, NULL, &result, &error), "import", &error);
+		bench_need(vs_namespace_upsert(bench->ns, records, n, NULL, &result, &error), "import", &error);
 	}
 }
 
@@ -131,13 +73,13 @@ static void open_data(struct bench *bench)
 	struct vs_error error;
 	bool worked = true;
 
-	need(vs_store_open(bench->data, VS_CREATE, &bench->store, &error), "open", &error);
-	need(vs_namespace_open(bench->store, "default", &options, &bench->ns, &error), "open", &error);
-	need(vs_namespace_stats(bench->ns, &stats, &error), "open", &error);
+	bench_need(vs_store_open(bench->data, VS_CREATE, &bench->store, &error), "open", &error);
+	bench_need(vs_namespace_open(bench->store, "default", &options, &bench->ns, &error), "open", &error);
+	bench_need(vs_namespace_stats(bench->ns, &stats, &error), "open", &error);
 	if (stats.total == 0)
 		import(bench);
 	while (worked)
-		need(vs_namespace_index(bench->ns, NULL, &worked, &error), "index", &error);
+		bench_need(vs_namespace_index(bench->ns, NULL, &worked, &error), "index", &error);
 }
 
 /* ---- queries -------------------------------------------------------------------------------------------- */
@@ -146,8 +88,8 @@ static struct vs_query query_of(const struct bench *bench, uint32_t number, bool
 {
 	struct vs_query query = VS_QUERY;
 
-	query.vector = bench->query_vectors + (size_t)(number % HELD_OUT) * bench->dim;
-	query.dimension = bench->dim;
+	query.vector = bench->vectors.queries + (size_t)(number % HELD_OUT) * bench->vectors.dim;
+	query.dimension = bench->vectors.dim;
 	query.limit = TOP;
 	query.ef = bench->ef;
 	query.exact = exact;
@@ -159,12 +101,12 @@ static struct vs_query query_of(const struct bench *bench, uint32_t number, bool
 static double ask_single(struct bench *bench, uint32_t number, bool exact, struct answer *answer)
 {
 	struct vs_query query = query_of(bench, number, exact);
-	double start = seconds(CLOCK_PROCESS_CPUTIME_ID);
+	double start = bench_seconds(CLOCK_PROCESS_CPUTIME_ID);
 	struct vs_results results;
 	struct vs_error error;
 
-	need(vs_namespace_search(bench->ns, &query, &results, &error), "query", &error);
-	start = seconds(CLOCK_PROCESS_CPUTIME_ID) - start;
+	bench_need(vs_namespace_search(bench->ns, &query, &results, &error), "query", &error);
+	start = bench_seconds(CLOCK_PROCESS_CPUTIME_ID) - start;
 	answer->path = results.stats.path;
 	answer->count = results.count;
 	for (size_t i = 0; i < results.count; i++) {
@@ -184,9 +126,9 @@ static double ask_batch(struct bench *bench, uint32_t first, uint32_t size, bool
 
 	for (uint32_t i = 0; i < size; i++)
 		queries[i] = query_of(bench, first + i, exact);
-	start = seconds(CLOCK_PROCESS_CPUTIME_ID);
-	need(vs_namespace_search_batch(bench->ns, queries, size, results, &error), "batch", &error);
-	start = seconds(CLOCK_PROCESS_CPUTIME_ID) - start;
+	start = bench_seconds(CLOCK_PROCESS_CPUTIME_ID);
+	bench_need(vs_namespace_search_batch(bench->ns, queries, size, results, &error), "batch", &error);
+	start = bench_seconds(CLOCK_PROCESS_CPUTIME_ID) - start;
 	for (uint32_t i = 0; i < size && first + i < answered; i++) {
 		const struct answer *answer = &answers[first + i];
 		bool same = results[i].count == answer->count || results[i].stats.path != answer->path;
@@ -225,10 +167,10 @@ static void threads_gain(struct bench *bench, unsigned threads)
 
 	for (uint32_t i = 0; i < 40; i++) {
 		struct vs_query query = query_of(bench, i / 2, true);
-		double start = seconds(CLOCK_MONOTONIC);
+		double start = bench_seconds(CLOCK_MONOTONIC);
 		query.threads = i % 2 ? threads : 1;
-		need(vs_namespace_search(bench->ns, &query, &results, &error), "query", &error);
-		start = seconds(CLOCK_MONOTONIC) - start;
+		bench_need(vs_namespace_search(bench->ns, &query, &results, &error), "query", &error);
+		start = bench_seconds(CLOCK_MONOTONIC) - start;
 		if (start < best[i % 2])
 			best[i % 2] = start;
 	}
@@ -238,28 +180,12 @@ static void threads_gain(struct bench *bench, unsigned threads)
 
 /* ---- table ---------------------------------------------------------------------------------------------- */
 
-static int order(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static double median(const double *values, uint32_t count)
-{
-	double sorted[ROUNDS_MAX];
-
-	memcpy(sorted, values, count * sizeof(*values));
-	qsort(sorted, count, sizeof(*sorted), order);
-	return sorted[count / 2];
-}
-
 static void print_table(const struct bench *bench, struct times times[2][SIZES])
 {
-	double ratios[ROUNDS_MAX];
+	double ratios[BENCH_ROUNDS_MAX];
 
 	printf("%zu vectors, %u-d, %s, %s; top %d, ef %u; one thread, processor time; median of %u interleaved rounds\n\n",
-	       bench->count, bench->dim, vs_metric_name(bench->metric), vs_simd(), TOP, bench->ef, bench->rounds);
+	       bench->vectors.count, bench->vectors.dim, vs_metric_name(bench->metric), vs_simd(), TOP, bench->ef, bench->rounds);
 	printf("| | batch | single, queries/s | in batches | ratio |\n| --- | ---: | ---: | ---: | ---: |\n");
 	for (int graph = 0; graph < 2; graph++)
 		for (size_t s = 0; s < SIZES; s++) {
@@ -267,49 +193,32 @@ static void print_table(const struct bench *bench, struct times times[2][SIZES])
 			for (uint32_t r = 0; r < bench->rounds; r++)
 				ratios[r] = t->single[r] / t->batch[r];
 			printf("| %s | %u | %.0f | %.0f | %.2f |\n", graph ? "graph" : "exact", sizes[s],
-			       1 / median(t->single, bench->rounds), 1 / median(t->batch, bench->rounds),
-			       median(ratios, bench->rounds));
+			       1 / bench_median(t->single, bench->rounds), 1 / bench_median(t->batch, bench->rounds),
+			       bench_median(ratios, bench->rounds));
 		}
 	printf("\n%zu answers of batches differ from the single ones; %zu were exact where the single query walked.\n",
 	       bench->differences, bench->exactly);
 }
 
-static void usage(void)
-{
-	fprintf(stderr, "usage: batch FILE.fvecs --data DIR [--rows N] [--rounds N] [--ef N] [--metric NAME]\n"
-	                "             [--threads N]\n");
-	exit(2);
-}
-
 int main(int argc, char **argv)
 {
 	static struct times times[2][SIZES];
-	struct bench bench = { .rounds = 5, .ef = 160, .metric = VS_COSINE };
-	unsigned threads = 2;
+	static const char usage[] = "batch FILE.fvecs --data DIR [--rows N] [--rounds N] [--ef N] [--metric NAME]\n"
+	                            "             [--threads N]";
+	struct bench bench = { .rounds = 5, .ef = 160 };
+	const char *metric = "cosine";
+	uint32_t threads = 2;
+	const struct bench_option options[] = {
+		{ "--data", .text = &bench.data },    { "--rows", .number = &bench.rows }, { "--rounds", .number = &bench.rounds },
+		{ "--ef", .number = &bench.ef },      { "--metric", .text = &metric },     { "--threads", .number = &threads },
+		{ .name = NULL },
+	};
 
-	for (int i = 1; i < argc; i++) {
-		const char *value = i + 1 < argc ? argv[i + 1] : NULL;
-		uint32_t number = value != NULL ? (uint32_t)strtoul(value, NULL, 10) : 0;
-		if (argv[i][0] != '-' && bench.file == NULL)
-			bench.file = argv[i];
-		else if (value == NULL)
-			usage();
-		else if (strcmp(argv[i], "--data") == 0)
-			bench.data = argv[++i];
-		else if (strcmp(argv[i], "--rows") == 0 && ++i)
-			bench.rows = number;
-		else if (strcmp(argv[i], "--rounds") == 0 && ++i)
-			bench.rounds = number;
-		else if (strcmp(argv[i], "--ef") == 0 && ++i)
-			bench.ef = number;
-		else if (strcmp(argv[i], "--threads") == 0 && ++i)
-			threads = number;
-		else if (strcmp(argv[i], "--metric") != 0 || !vs_metric_find(argv[++i], &bench.metric))
-			usage();
-	}
-	if (bench.file == NULL || bench.data == NULL || bench.rounds == 0 || bench.rounds > ROUNDS_MAX || threads == 0)
-		usage();
-	load(&bench);
+	bench_options(argc, argv, usage, options, &bench.file);
+	if (bench.data == NULL || bench.rounds == 0 || bench.rounds > BENCH_ROUNDS_MAX || threads == 0 ||
+	    !vs_metric_find(metric, &bench.metric))
+		bench_usage(usage);
+	bench_load(bench.file, bench.rows, HELD_OUT, &bench.vectors);
 	open_data(&bench);
 	for (uint32_t r = 0; r < bench.rounds; r++)
 		for (int graph = 0; graph < 2; graph++)
@@ -319,6 +228,6 @@ int main(int argc, char **argv)
 	threads_gain(&bench, threads);
 	vs_namespace_close(bench.ns);
 	vs_store_close(bench.store);
-	free(bench.vectors);
+	free(bench.vectors.rows);
 	return bench.differences > 0;
 }

@@ -146,7 +146,9 @@ Data load(const std::string &file, size_t rows, size_t queries)
 	return data;
 }
 
-std::vector<uint32_t> parse_list(const char *text)
+// ---- command line -------------------------------------------------------------------------------------------
+
+static std::vector<uint32_t> parse_list(const char *text)
 {
 	std::vector<uint32_t> list;
 	for (char *end; *text != '\0'; text = *end == ',' ? end + 1 : end) {
@@ -155,6 +157,49 @@ std::vector<uint32_t> parse_list(const char *text)
 			die("not a list of numbers");
 	}
 	return list;
+}
+
+void die_of_usage(const char *usage)
+{
+	fprintf(stderr, "usage: %s\n", usage);
+	exit(2);
+}
+
+namespace
+{
+
+// What to do with the word after an option; those that want none say so.
+struct Take {
+	const std::function<const char *()> &word;
+	void operator()(std::string *to) const { *to = word(); }
+	void operator()(size_t *to) const { *to = strtoul(word(), nullptr, 10); }
+	void operator()(uint32_t *to) const { *to = static_cast<uint32_t>(strtoul(word(), nullptr, 10)); }
+	void operator()(double *to) const { *to = strtod(word(), nullptr); }
+	void operator()(std::vector<uint32_t> *to) const { *to = parse_list(word()); }
+	void operator()(bool *to) const { *to = true; }
+	void operator()(const std::function<void()> &act) const { act(); }
+};
+
+} // namespace
+
+void parse_options(int argc, char **argv, const char *usage, const std::vector<Option> &options, std::string *file)
+{
+	int i = 1;
+	std::function<const char *()> word = [&]() -> const char * {
+		if (i == argc)
+			die_of_usage(usage);
+		return argv[i++];
+	};
+	while (i < argc) {
+		std::string given = argv[i++];
+		auto option = std::find_if(options.begin(), options.end(), [&](const Option &o) { return given == o.name; });
+		if (option != options.end())
+			std::visit(Take{ word }, option->to);
+		else if (given[0] != '-' && file != nullptr && file->empty())
+			*file = given;
+		else
+			die_of_usage(usage);
+	}
 }
 
 } // namespace bench

@@ -7,7 +7,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <ctime>
+#include <functional>
 #include <string>
+#include <variant>
 #include <vector>
 
 extern "C" {
@@ -52,8 +54,15 @@ Data load(const std::string &file, size_t rows, size_t queries);
 // Scales a row to length 1.
 void normalise(float *row, uint32_t dim);
 
-// "20,30,40"; dies of anything else.
-std::vector<uint32_t> parse_list(const char *text);
+// "--rows": where the word after it goes; a flag without one is set, or does something. Lists look like "20,30,40".
+struct Option {
+	const char *name;
+	std::variant<std::string *, size_t *, uint32_t *, double *, std::vector<uint32_t> *, bool *, std::function<void()>> to;
+};
+
+[[noreturn]] void die_of_usage(const char *usage);
+// A word that belongs to no option is the file; nullptr: there is none.
+void parse_options(int argc, char **argv, const char *usage, const std::vector<Option> &options, std::string *file);
 
 } // namespace bench
 

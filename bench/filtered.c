@@ -12,9 +12,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "engine/vecstore.h"
+#include "shared.h"
 
-enum { TOP = 10, BATCH = 1000, SHARES = 1000, ROUNDS_MAX = 99 };
+enum { TOP = 10, BATCH = 1000, SHARES = 1000 };
 
 /* "r" is a whole number below 1000, the same for everyone who counts it. The last one depends on the vector's place in
  * the file, as attributes do that have to do with the content: words stand in order of their frequency. */
@@ -40,16 +40,13 @@ struct bench {
 	uint32_t rounds;
 	uint32_t threads;
 	uint32_t ef; /* 0: the least of a list that finds 0.95 without a filter */
-	uint32_t dim;
-	size_t count;
-	float *vectors; /* count rows, then those of the queries */
-	float *query_vectors;
+	struct bench_vectors vectors;
 	struct vs_store *store;
 	struct vs_namespace *ns;
 };
 
 struct outcome {
-	double seconds[ROUNDS_MAX];
+	double seconds[BENCH_ROUNDS_MAX];
 	double recall;
 	uint64_t matches;
 	uint32_t shorts; /* answers with fewer than TOP although there are more matches */
@@ -58,35 +55,6 @@ struct outcome {
 	double first;     /* first use of the filter in a process, s */
 	double first_row; /* the same without columns */
 };
-
-static void die(const char *what, const char *text)
-{
-	fprintf(stderr, "filtered: %s: %s\n", what, text);
-	exit(1);
-}
-
-static void need(int rc, const char *what, const struct vs_error *error)
-{
-	if (rc < 0)
-		die(what, error->text);
-}
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
-/* Of this thread: others on the machine disturb it less. */
-static double processor_time(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 /* A well-mixed function of x (splitmix64). */
 static uint64_t mix(uint64_t x)
@@ -99,41 +67,6 @@ static uint64_t mix(uint64_t x)
 
 /* ---- data ----------------------------------------------------------------------------------------------- */
 
-static void load(struct bench *bench)
-{
-	FILE *file = fopen(bench->file, "rb");
-	size_t total, row, step, taken = 0, held = 0;
-	int32_t dim;
-	long size;
-
-	if (file == NULL || fread(&dim, sizeof(dim), 1, file) != 1 || dim < 1 || dim > VS_VECTOR_DIM_MAX)
-		die(bench->file, "no fvecs file");
-	fseek(file, 0, SEEK_END);
-	size = ftell(file);
-	rewind(file);
-	bench->dim = (uint32_t)dim;
-	row = sizeof(dim) + bench->dim * sizeof(float);
-	total = (size_t)size / row;
-	if (total <= bench->queries)
-		die(bench->file, "too few vectors");
-	bench->count = total - bench->queries;
-	if (bench->rows != 0 && bench->rows < bench->count)
-		bench->count = bench->rows;
-	total = bench->count + bench->queries;
-	step = total / bench->queries; /* every step-th is held out */
-	bench->vectors = malloc(total * bench->dim * sizeof(float));
-	if (bench->vectors == NULL)
-		die(bench->file, "out of memory");
-	bench->query_vectors = bench->vectors + bench->count * bench->dim;
-	for (size_t i = 0; i < total; i++) {
-		bool query = i % step == step / 2 && held < bench->queries;
-		float *to = query ? bench->query_vectors + held++ * bench->dim : bench->vectors + taken++ * bench->dim;
-		if (fread(&dim, sizeof(dim), 1, file) != 1 || fread(to, sizeof(float), bench->dim, file) != bench->dim)
-			die(bench->file, "ends too early");
-	}
-	fclose(file);
-}
-
 static void import(struct bench *bench)
 {
 	static char ids[BATCH][16], metadata[BATCH][128];
@@ -141,23 +74,23 @@ static void import(struct bench *bench)
 	struct vs_upsert_result result;
 	struct vs_error error;
 
-	for (size_t done = 0, n; done < bench->count; done += n) {
-		n = bench->count - done < BATCH ? bench->count - done : BATCH;
+	for (size_t done = 0, n; done < bench->vectors.count; done += n) {
+		n = bench->vectors.count - done < BATCH ? bench->vectors.count - done : BATCH;
 		for (size_t i = 0; i < n; i++) {
 			size_t number = done + i;
 			uint64_t random = mix(number);
 			snprintf(ids[i], sizeof(ids[i]), "w%zu", number);
 			snprintf(metadata[i], sizeof(metadata[i]),
 			         "{\"kind\": \"word\", \"r\": %u, \"half\": %s, \"part\": %zu, \"source\": {\"row\": %zu}}",
-			         (unsigned)(random % SHARES), random >> 40 & 1 ? "true" : "false", number * 10 / bench->count, number);
+			         (unsigned)(random % SHARES), random >> 40 & 1 ? "true" : "false", number * 10 / bench->vectors.count, number);
 			records[i] = (struct vs_record_input){ .id = ids[i],
 				                                   .id_len = strlen(ids[i]),
-				                                   .vector = bench->vectors + number * bench->dim,
-				                                   .dimension = bench->dim,
+				                                   .vector = bench->vectors.rows + number * bench->vectors.dim,
+				                                   .dimension = bench->vectors.dim,
 				                                   .metadata = metadata[i],
 				                                   .metadata_len = strlen(metadata[i]) };
 		}
-		need(vs_namespace_upsert(bench->ns, records, n, NULL, &result, &error), "import", &error);
+		bench_need(vs_namespace_upsert(bench->ns, records, n, NULL, &result, &error), "import", &error);
 	}
 }
 
@@ -166,8 +99,8 @@ static void open_data(struct bench *bench)
 	struct vs_namespace_options options = { VS_CREATE, VS_COSINE, 0, VS_QUANTIZATION_INT8, VS_TOKENIZER_UNICODE61 };
 	struct vs_error error;
 
-	need(vs_store_open(bench->data, VS_CREATE, &bench->store, &error), "open", &error);
-	need(vs_namespace_open(bench->store, "default", &options, &bench->ns, &error), "open", &error);
+	bench_need(vs_store_open(bench->data, VS_CREATE, &bench->store, &error), "open", &error);
+	bench_need(vs_namespace_open(bench->store, "default", &options, &bench->ns, &error), "open", &error);
 }
 
 static void close_data(struct bench *bench)
@@ -180,13 +113,13 @@ static double index_all(struct bench *bench)
 {
 	struct vs_index_options options = VS_INDEX_OPTIONS;
 	struct vs_error error;
-	double start = now();
+	double start = bench_seconds(CLOCK_MONOTONIC);
 	bool worked = true;
 
 	options.threads = bench->threads;
 	while (worked)
-		need(vs_namespace_index(bench->ns, &options, &worked, &error), "index", &error);
-	return now() - start;
+		bench_need(vs_namespace_index(bench->ns, &options, &worked, &error), "index", &error);
+	return bench_seconds(CLOCK_MONOTONIC) - start;
 }
 
 /* ---- queries -------------------------------------------------------------------------------------------- */
@@ -197,14 +130,14 @@ static struct vs_results ask(struct bench *bench, uint32_t number, const char *f
 	struct vs_results results;
 	struct vs_error error;
 
-	query.vector = bench->query_vectors + (size_t)number * bench->dim;
-	query.dimension = bench->dim;
+	query.vector = bench->vectors.queries + (size_t)number * bench->vectors.dim;
+	query.dimension = bench->vectors.dim;
 	query.limit = TOP;
 	query.ef = ef;
 	query.exact = exact;
 	query.filter = filter;
 	query.with_metadata = false;
-	need(vs_namespace_search(bench->ns, &query, &results, &error), "query", &error);
+	bench_need(vs_namespace_search(bench->ns, &query, &results, &error), "query", &error);
 	return results;
 }
 
@@ -219,7 +152,7 @@ static uint32_t *truth_of(struct bench *bench, const char *filter)
 	uint32_t *truth = malloc((size_t)bench->queries * TOP * sizeof(*truth));
 
 	if (truth == NULL)
-		die("truth", "out of memory");
+		bench_die("truth", "out of memory");
 	memset(truth, 0xff, (size_t)bench->queries * TOP * sizeof(*truth));
 	for (uint32_t q = 0; q < bench->queries; q++) {
 		struct vs_results results = ask(bench, q, filter, 0, true);
@@ -238,10 +171,10 @@ static void round_of(struct bench *bench, const struct setting *setting, const u
 	outcome->shorts = 0;
 	outcome->walked = outcome->distances = 0;
 	for (uint32_t q = 0; q < bench->queries; q++) {
-		double start = processor_time();
+		double start = bench_seconds(CLOCK_THREAD_CPUTIME_ID);
 		struct vs_results results = ask(bench, q, setting->filter, ef, false);
 		size_t least = results.stats.filtered_count < TOP ? (size_t)results.stats.filtered_count : TOP;
-		outcome->seconds[round] += processor_time() - start;
+		outcome->seconds[round] += bench_seconds(CLOCK_THREAD_CPUTIME_ID) - start;
 		outcome->matches = results.stats.filtered_count;
 		outcome->shorts += results.count < least;
 		outcome->walked += results.stats.path == VS_PATH_GRAPH;
@@ -276,12 +209,12 @@ static double first_use(struct bench *bench, const struct setting *setting)
 	close_data(bench);
 	open_data(bench);
 	(void)ask(bench, 0, NULL, 0, false); /* opens the maps */
-	without = now();
+	without = bench_seconds(CLOCK_MONOTONIC);
 	(void)ask(bench, 0, NULL, 0, false);
-	with = now();
+	with = bench_seconds(CLOCK_MONOTONIC);
 	without = with - without;
 	(void)ask(bench, 0, setting->filter, 0, false);
-	return now() - with - without;
+	return bench_seconds(CLOCK_MONOTONIC) - with - without;
 }
 
 /* Takes the columns away. */
@@ -304,36 +237,20 @@ static void drop_columns(struct bench *bench)
 
 /* ---- table ---------------------------------------------------------------------------------------------- */
 
-static int order(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static double median(const double *values, uint32_t count)
-{
-	double sorted[ROUNDS_MAX];
-
-	memcpy(sorted, values, count * sizeof(*values));
-	qsort(sorted, count, sizeof(*sorted), order);
-	return sorted[count / 2];
-}
-
 static void print_table(const struct bench *bench, const struct outcome *outcomes, uint32_t ef)
 {
 	printf("%zu vectors, %u-d, cosine; %u queries, top %d, one thread, ef %u; median of %u interleaved rounds\n\n",
-	       bench->count, bench->dim, bench->queries, TOP, ef, bench->rounds);
+	       bench->vectors.count, bench->vectors.dim, bench->queries, TOP, ef, bench->rounds);
 	printf("| filter passes | matches | path | q/s | of unfiltered | recall | distances | short answers | first use ms, "
 	       "columns | rows |\n| --- | ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n");
 	for (int s = 0; s < SETTINGS; s++) {
 		const struct outcome *outcome = &outcomes[s];
-		double ratios[ROUNDS_MAX], queries = bench->queries;
+		double ratios[BENCH_ROUNDS_MAX], queries = bench->queries;
 		for (uint32_t r = 0; r < bench->rounds; r++)
 			ratios[r] = outcomes[0].seconds[r] / outcome->seconds[r];
 		printf("| %s | %llu | %s | %.0f | %.2f | %.4f | %.0f | %u |", settings[s].name,
 		       (unsigned long long)outcome->matches, outcome->walked > 0 ? "graph" : "scan",
-		       queries / median(outcome->seconds, bench->rounds), median(ratios, bench->rounds), outcome->recall,
+		       queries / bench_median(outcome->seconds, bench->rounds), bench_median(ratios, bench->rounds), outcome->recall,
 		       (double)outcome->distances / queries, outcome->shorts);
 		if (settings[s].filter != NULL)
 			printf(" %.1f | %.0f |\n", outcome->first * 1e3, outcome->first_row * 1e3);
@@ -342,59 +259,29 @@ static void print_table(const struct bench *bench, const struct outcome *outcome
 	}
 }
 
-static void usage(void)
-{
-	fprintf(stderr, "usage: filtered FILE.fvecs --data DIR [--rows N] [--queries N] [--rounds N] [--threads N] [--ef N]\n"
-	                "                [--load-only]\n");
-	exit(2);
-}
-
-static bool parse(struct bench *bench, int argc, char **argv)
-{
-	bool load_only = false;
-
-	for (int i = 1; i < argc; i++) {
-		const char *value = i + 1 < argc ? argv[i + 1] : NULL;
-		uint32_t number = value != NULL ? (uint32_t)strtoul(value, NULL, 10) : 0;
-		if (argv[i][0] != '-' && bench->file == NULL)
-			bench->file = argv[i];
-		else if (strcmp(argv[i], "--load-only") == 0)
-			load_only = true;
-		else if (value == NULL)
-			usage();
-		else if (strcmp(argv[i], "--data") == 0)
-			bench->data = argv[++i];
-		else if (strcmp(argv[i], "--rows") == 0 && ++i)
-			bench->rows = number;
-		else if (strcmp(argv[i], "--queries") == 0 && ++i)
-			bench->queries = number;
-		else if (strcmp(argv[i], "--rounds") == 0 && ++i)
-			bench->rounds = number;
-		else if (strcmp(argv[i], "--threads") == 0 && ++i)
-			bench->threads = number;
-		else if (strcmp(argv[i], "--ef") == 0 && ++i)
-			bench->ef = number;
-		else
-			usage();
-	}
-	if (bench->file == NULL || bench->data == NULL || bench->queries == 0 || bench->rounds == 0 ||
-	    bench->rounds > ROUNDS_MAX)
-		usage();
-	return load_only;
-}
-
 int main(int argc, char **argv)
 {
 	static struct outcome outcomes[SETTINGS];
+	static const char usage[] = "filtered FILE.fvecs --data DIR [--rows N] [--queries N] [--rounds N] [--threads N] [--ef N]\n"
+	                            "                [--load-only]";
 	struct bench bench = { .queries = 1000, .rounds = 5 };
-	bool load_only = parse(&bench, argc, argv);
+	bool load_only = false;
+	const struct bench_option options[] = {
+		{ "--data", .text = &bench.data },         { "--rows", .number = &bench.rows },
+		{ "--queries", .number = &bench.queries }, { "--rounds", .number = &bench.rounds },
+		{ "--threads", .number = &bench.threads }, { "--ef", .number = &bench.ef },
+		{ "--load-only", .flag = &load_only },     { .name = NULL },
+	};
 	struct vs_namespace_stats stats;
 	struct vs_error error;
 	uint32_t *truths[SETTINGS];
 
-	load(&bench);
+	bench_options(argc, argv, usage, options, &bench.file);
+	if (bench.data == NULL || bench.queries == 0 || bench.rounds == 0 || bench.rounds > BENCH_ROUNDS_MAX)
+		bench_usage(usage);
+	bench_load(bench.file, bench.rows, bench.queries, &bench.vectors);
 	open_data(&bench);
-	need(vs_namespace_stats(bench.ns, &stats, &error), "open", &error);
+	bench_need(vs_namespace_stats(bench.ns, &stats, &error), "open", &error);
 	if (stats.total == 0)
 		import(&bench);
 	fprintf(stderr, "indexed in %.1f s\n", index_all(&bench));
@@ -417,6 +304,6 @@ int main(int argc, char **argv)
 	for (int s = 0; s < SETTINGS; s++)
 		free(truths[s]);
 	close_data(&bench);
-	free(bench.vectors);
+	free(bench.vectors.rows);
 	return 0;
 }

@@ -105,56 +105,30 @@ void print_sweeps(const Options &options, const Engines &engines, const std::vec
 			       *std::max_element(p.rates.begin(), p.rates.end()), marks.bar, p.distances, marks.back);
 }
 
-[[noreturn]] void usage()
-{
-	fprintf(
-	    stderr,
-	    "usage: hnsw_compare FILE.fvecs [--rows N] [--queries N] [--threads N] [--rounds N] [--m N] [--efc N]\n"
-	    "                    [--ef N,N,...] [--truth CACHE] [--dir FOLDER] [--ours-only] [--store] [--cpu-time] [--markdown]\n");
-	exit(2);
-}
-
 Options parse(int argc, char **argv)
 {
+	static const char usage[] =
+	    "hnsw_compare FILE.fvecs [--rows N] [--queries N] [--threads N] [--rounds N] [--m N] [--efc N]\n"
+	    "                    [--ef N,N,...] [--truth CACHE] [--dir FOLDER] [--ours-only] [--store] [--cpu-time] [--markdown]";
 	Options options;
-	for (int i = 1; i < argc; i++) {
-		std::string flag = argv[i];
-		auto value = [&]() -> const char * { return i + 1 < argc ? argv[++i] : (usage(), nullptr); };
-		auto number = [&] { return static_cast<uint32_t>(strtoul(value(), nullptr, 10)); };
-		if (flag == "--rows")
-			options.rows = number();
-		else if (flag == "--queries")
-			options.queries = number();
-		else if (flag == "--threads")
-			options.build.threads = number();
-		else if (flag == "--rounds")
-			options.rounds = number();
-		else if (flag == "--m")
-			options.build.m = number();
-		else if (flag == "--efc")
-			options.build.ef_construction = number();
-		else if (flag == "--ef")
-			options.efs = parse_list(value());
-		else if (flag == "--truth")
-			options.truth = value();
-		else if (flag == "--dir")
-			options.build.dir = value();
-		else if (flag == "--ours-only")
-			options.ours_only = true;
-		else if (flag == "--store")
-			options.store = true;
-		else if (flag == "--cpu-time")
-			options.cpu_time = true;
-		else if (flag == "--markdown")
-			options.markdown = true;
-		else if (flag[0] != '-' && options.file.empty())
-			options.file = flag;
-		else
-			usage();
-	}
+	parse_options(argc, argv, usage,
+	              { { "--rows", &options.rows },
+	                { "--queries", &options.queries },
+	                { "--threads", &options.build.threads },
+	                { "--rounds", &options.rounds },
+	                { "--m", &options.build.m },
+	                { "--efc", &options.build.ef_construction },
+	                { "--ef", &options.efs },
+	                { "--truth", &options.truth },
+	                { "--dir", &options.build.dir },
+	                { "--ours-only", &options.ours_only },
+	                { "--store", &options.store },
+	                { "--cpu-time", &options.cpu_time },
+	                { "--markdown", &options.markdown } },
+	              &options.file);
 	if (options.file.empty() || options.rounds == 0 || options.queries == 0 || options.queries > kHeldOut ||
 	    options.build.threads == 0)
-		usage();
+		die_of_usage(usage);
 	return options;
 }
 

@@ -13,9 +13,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "engine/vecstore.h"
+#include "shared.h"
 
-enum { DIM = 128, TOP = 10, BATCH = 1000, QUERIES = 200, ROUNDS_MAX = 99, LINE = 1 << 20 };
+enum { DIM = 128, TOP = 10, BATCH = 1000, QUERIES = 200, LINE = 1 << 20 };
 
 static const unsigned lengths[] = { 1, 3, 8 }; /* words of a query */
 enum { LENGTHS = sizeof(lengths) / sizeof(lengths[0]) };
@@ -31,33 +31,13 @@ struct query {
 struct bench {
 	const char *file;
 	const char *data;
-	size_t rows; /* 0: all but the queries */
-	unsigned rounds;
+	uint32_t rows; /* 0: all but the queries */
+	uint32_t rounds;
 	clockid_t clock;
 	struct query queries[LENGTHS][QUERIES];
 	struct vs_store *store;
 	struct vs_namespace *ns;
 };
-
-static void die(const char *what, const char *text)
-{
-	fprintf(stderr, "hybrid: %s: %s\n", what, text);
-	exit(1);
-}
-
-static void need(int rc, const char *what, const struct vs_error *error)
-{
-	if (rc < 0)
-		die(what, error->text);
-}
-
-static double seconds(clockid_t clock)
-{
-	struct timespec t;
-
-	clock_gettime(clock, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 /* ---- texts ---------------------------------------------------------------------------------------------- */
 
@@ -119,7 +99,7 @@ static FILE *open_texts(const struct bench *bench)
 	FILE *file = fopen(bench->file, "r");
 
 	if (file == NULL)
-		die(bench->file, "cannot be read");
+		bench_die(bench->file, "cannot be read");
 	return file;
 }
 
@@ -133,7 +113,7 @@ static void make_queries(struct bench *bench, FILE *file, char *line)
 			if (have[i] < QUERIES && take_words(line, lengths[i], &bench->queries[i][have[i]]))
 				full += ++have[i] == QUERIES;
 	if (full < LENGTHS)
-		die(bench->file, "has too few texts");
+		bench_die(bench->file, "has too few texts");
 }
 
 /* ---- store ---------------------------------------------------------------------------------------------- */
@@ -143,7 +123,7 @@ static void store_batch(struct bench *bench, struct vs_record_input *records, si
 	struct vs_upsert_result result;
 	struct vs_error error;
 
-	need(vs_namespace_upsert(bench->ns, records, count, NULL, &result, &error), "upsert", &error);
+	bench_need(vs_namespace_upsert(bench->ns, records, count, NULL, &result, &error), "upsert", &error);
 	for (size_t i = 0; i < count; i++)
 		free((char *)(uintptr_t)records[i].text);
 }
@@ -153,7 +133,7 @@ static void fill(struct bench *bench, FILE *file, char *line)
 	static struct vs_record_input records[BATCH];
 	static float vectors[BATCH][DIM];
 	static char ids[BATCH][24];
-	double began = seconds(CLOCK_MONOTONIC);
+	double began = bench_seconds(CLOCK_MONOTONIC);
 	size_t total = 0, count = 0;
 
 	while ((bench->rows == 0 || total < bench->rows) && read_line(file, line) != NULL) {
@@ -169,7 +149,7 @@ static void fill(struct bench *bench, FILE *file, char *line)
 		}
 	}
 	store_batch(bench, records, count);
-	fprintf(stderr, "stored %zu texts in %.1f s\n", total, seconds(CLOCK_MONOTONIC) - began);
+	fprintf(stderr, "stored %zu texts in %.1f s\n", total, bench_seconds(CLOCK_MONOTONIC) - began);
 }
 
 static void open_all(struct bench *bench)
@@ -181,13 +161,13 @@ static void open_all(struct bench *bench)
 	struct vs_error error;
 
 	options.flags = VS_CREATE;
-	need(vs_store_open(bench->data, VS_CREATE, &bench->store, &error), bench->data, &error);
-	need(vs_namespace_open(bench->store, "texts", &options, &bench->ns, &error), bench->data, &error);
-	need(vs_namespace_stats(bench->ns, &stats, &error), "stats", &error);
+	bench_need(vs_store_open(bench->data, VS_CREATE, &bench->store, &error), bench->data, &error);
+	bench_need(vs_namespace_open(bench->store, "texts", &options, &bench->ns, &error), bench->data, &error);
+	bench_need(vs_namespace_stats(bench->ns, &stats, &error), "stats", &error);
 	make_queries(bench, file, line);
 	if (stats.total == 0)
 		fill(bench, file, line);
-	need(vs_namespace_index(bench->ns, NULL, NULL, &error), "index", &error);
+	bench_need(vs_namespace_index(bench->ns, NULL, NULL, &error), "index", &error);
 	fclose(file);
 	free(line);
 }
@@ -202,7 +182,7 @@ static double ask(struct bench *bench, enum way way, const struct query *asked)
 	struct vs_query query = VS_QUERY;
 	struct vs_results results;
 	struct vs_error error;
-	double began = seconds(bench->clock);
+	double began = bench_seconds(bench->clock);
 	int rc;
 
 	query.limit = TOP;
@@ -216,8 +196,8 @@ static double ask(struct bench *bench, enum way way, const struct query *asked)
 	text.highlight = way == BOTH_HIGHLIGHT ? &marks : NULL;
 	rc = way == VECTOR ? vs_namespace_search(bench->ns, &query, &results, &error)
 	                   : vs_namespace_search_hybrid(bench->ns, &query, &text, &results, &parts, &error);
-	need(rc, asked->words, &error);
-	return seconds(bench->clock) - began;
+	bench_need(rc, asked->words, &error);
+	return bench_seconds(bench->clock) - began;
 }
 
 static int compare(const void *a, const void *b)
@@ -236,7 +216,7 @@ static double median(double *values, size_t count)
 static void measure(struct bench *bench, unsigned length)
 {
 	static double times[WAYS][QUERIES];
-	static double medians[WAYS][ROUNDS_MAX], means[WAYS][ROUNDS_MAX], lasts[WAYS][ROUNDS_MAX];
+	static double medians[WAYS][BENCH_ROUNDS_MAX], means[WAYS][BENCH_ROUNDS_MAX], lasts[WAYS][BENCH_ROUNDS_MAX];
 	double slower;
 
 	for (unsigned round = 0; round < bench->rounds + 1; round++) { /* the first warms up */
@@ -261,32 +241,20 @@ static void measure(struct bench *bench, unsigned length)
 		       median(lasts[way], bench->rounds) * 1e3, means[way][bench->rounds / 2] / slower);
 }
 
-static void read_arguments(struct bench *bench, int argc, char **argv)
-{
-	for (int i = 1; i < argc; i++) {
-		bool more = i + 1 < argc;
-		if (strcmp(argv[i], "--data") == 0 && more)
-			bench->data = argv[++i];
-		else if (strcmp(argv[i], "--rows") == 0 && more)
-			bench->rows = strtoul(argv[++i], NULL, 10);
-		else if (strcmp(argv[i], "--rounds") == 0 && more)
-			bench->rounds = (unsigned)strtoul(argv[++i], NULL, 10);
-		else if (strcmp(argv[i], "--cpu-time") == 0)
-			bench->clock = CLOCK_THREAD_CPUTIME_ID;
-		else if (argv[i][0] != '-' && bench->file == NULL)
-			bench->file = argv[i];
-		else
-			die(argv[i], "means nothing");
-	}
-	if (bench->file == NULL || bench->data == NULL || bench->rounds < 1 || bench->rounds > ROUNDS_MAX)
-		die("usage", "bench/hybrid TEXTS --data DIR [--rows N] [--rounds N] [--cpu-time]");
-}
-
 int main(int argc, char **argv)
 {
-	static struct bench bench = { .rounds = 5, .clock = CLOCK_MONOTONIC };
+	static const char usage[] = "hybrid TEXTS --data DIR [--rows N] [--rounds N] [--cpu-time]";
+	static struct bench bench = { .rounds = 5 };
+	bool cpu_time = false;
+	const struct bench_option options[] = {
+		{ "--data", .text = &bench.data },     { "--rows", .number = &bench.rows }, { "--rounds", .number = &bench.rounds },
+		{ "--cpu-time", .flag = &cpu_time },   { .name = NULL },
+	};
 
-	read_arguments(&bench, argc, argv);
+	bench_options(argc, argv, usage, options, &bench.file);
+	if (bench.data == NULL || bench.rounds == 0 || bench.rounds > BENCH_ROUNDS_MAX)
+		bench_usage(usage);
+	bench.clock = cpu_time ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC;
 	open_all(&bench);
 	printf("| words | query by | mean ms | median ms | 99 %% ms | of the slower half |\n| --- | --- | --- | --- | --- | --- |\n");
 	for (unsigned length = 0; length < LENGTHS; length++)

@@ -32,7 +32,7 @@ bench_scale_LDADD = $(core_libs)
 
 # Filters beside no filter; by `make bench/filtered`.
 EXTRA_PROGRAMS += bench/filtered
-bench_filtered_SOURCES = bench/filtered.c
+bench_filtered_SOURCES = bench/filtered.c bench/shared.c bench/shared.h
 bench_filtered_LDADD = $(core_libs)
 
 # Recall after updates; by `make bench/churn`.
@@ -42,7 +42,7 @@ bench_churn_LDADD = $(core_libs)
 
 # Batches beside single queries; by `make bench/batch`.
 EXTRA_PROGRAMS += bench/batch
-bench_batch_SOURCES = bench/batch.c
+bench_batch_SOURCES = bench/batch.c bench/shared.c bench/shared.h
 bench_batch_LDADD = $(core_libs)
 
 # Pages of records and counts of values; by `make bench/pages`.
@@ -52,7 +52,7 @@ bench_pages_LDADD = $(core_libs)
 
 # Queries by vector, by words and by both; by `make bench/hybrid`.
 EXTRA_PROGRAMS += bench/hybrid
-bench_hybrid_SOURCES = bench/hybrid.c
+bench_hybrid_SOURCES = bench/hybrid.c bench/shared.c bench/shared.h
 bench_hybrid_LDADD = $(core_libs) -lm
 
 # Many queries beside a few rows, beside OpenBLAS; by `make bench/tiles`, needs libopenblas-dev. Nothing else of vecstore does.
@@ -62,7 +62,7 @@ bench_tiles_LDADD = $(core_libs) -lopenblas
 
 # What the library costs beyond the graph; by `make bench/overhead`.
 EXTRA_PROGRAMS += bench/overhead
-bench_overhead_SOURCES = bench/overhead.c
+bench_overhead_SOURCES = bench/overhead.c bench/shared.c bench/shared.h
 bench_overhead_LDADD = $(core_libs)
 
 # What it costs to find out who asks; by `make bench/auth`.

@@ -236,50 +236,28 @@ void print_slopes(const std::vector<Cost> &costs)
 
 // ---- command line ---------------------------------------------------------------------------------------------
 
-[[noreturn]] void usage()
-{
-	fprintf(stderr, "usage: scale --data FOLDER [--sizes N,N,...] [--ten-million] [--dimension N] [--queries N] [--recall R]\n"
-	                "             [--ef N,N,...] [--threads N] [--rounds N] [--starts N] [--cpu-time] [--keep]\n");
-	exit(2);
-}
-
 Options parse(int argc, char **argv)
 {
+	static const char usage[] = "scale --data FOLDER [--sizes N,N,...] [--ten-million] [--dimension N] [--queries N] [--recall R]\n"
+	                            "             [--ef N,N,...] [--threads N] [--rounds N] [--starts N] [--cpu-time] [--keep]";
 	Options options;
-	for (int i = 1; i < argc; i++) {
-		std::string flag = argv[i];
-		auto value = [&]() -> const char * { return i + 1 < argc ? argv[++i] : (usage(), nullptr); };
-		auto number = [&] { return static_cast<uint32_t>(strtoul(value(), nullptr, 10)); };
-		if (flag == "--data")
-			options.dir = value();
-		else if (flag == "--sizes")
-			options.sizes = parse_list(value());
-		else if (flag == "--ten-million")
-			options.sizes.push_back(10000000);
-		else if (flag == "--dimension")
-			options.dim = number();
-		else if (flag == "--queries")
-			options.queries = number();
-		else if (flag == "--recall")
-			options.recall = strtod(value(), nullptr);
-		else if (flag == "--ef")
-			options.efs = parse_list(value());
-		else if (flag == "--threads")
-			options.threads = number();
-		else if (flag == "--rounds")
-			options.rounds = number();
-		else if (flag == "--starts")
-			options.starts = number();
-		else if (flag == "--keep")
-			options.keep = true;
-		else if (flag == "--cpu-time")
-			options.cpu_time = true;
-		else
-			usage();
-	}
+	parse_options(argc, argv, usage,
+	              { { "--data", &options.dir },
+	                { "--sizes", &options.sizes },
+	                { "--ten-million", [&] { options.sizes.push_back(10000000); } },
+	                { "--dimension", &options.dim },
+	                { "--queries", &options.queries },
+	                { "--recall", &options.recall },
+	                { "--ef", &options.efs },
+	                { "--threads", &options.threads },
+	                { "--rounds", &options.rounds },
+	                { "--starts", &options.starts },
+	                { "--cpu-time", &options.cpu_time },
+	                { "--keep", &options.keep } },
+	              nullptr);
 	if (options.dir.empty() || options.dim == 0 || options.queries == 0 || options.threads == 0 || options.rounds == 0 ||
 	    options.starts == 0)
-		usage();
+		die_of_usage(usage);
 	return options;
 }
 

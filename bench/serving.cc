@@ -227,40 +227,22 @@ void print_starts(const Options &options, const Systems &systems)
 
 // ---- command line ---------------------------------------------------------------------------------------------
 
-[[noreturn]] void usage()
-{
-	fprintf(stderr, "usage: serving FILE.fvecs --data FOLDER [--rows N] [--recall R] [--no-rescore] [--threads N] [--starts N] [--no-hnswlib]\n");
-	exit(2);
-}
-
 Options parse(int argc, char **argv)
 {
+	static const char usage[] = "serving FILE.fvecs --data FOLDER [--rows N] [--recall R] [--no-rescore] [--threads N]\n"
+	                            "               [--starts N] [--no-hnswlib]";
 	Options options;
-	for (int i = 1; i < argc; i++) {
-		std::string flag = argv[i];
-		auto value = [&]() -> const char * { return i + 1 < argc ? argv[++i] : (usage(), nullptr); };
-		auto number = [&] { return static_cast<uint32_t>(strtoul(value(), nullptr, 10)); };
-		if (flag == "--data")
-			options.dir = value();
-		else if (flag == "--rows")
-			options.rows = number();
-		else if (flag == "--no-rescore")
-			bench::Store::rescore = VS_RESCORE_NONE;
-		else if (flag == "--recall")
-			options.recall = strtod(value(), nullptr);
-		else if (flag == "--threads")
-			options.threads = number();
-		else if (flag == "--starts")
-			options.starts = number();
-		else if (flag == "--no-hnswlib")
-			options.hnswlib = false;
-		else if (flag[0] != '-' && options.file.empty())
-			options.file = flag;
-		else
-			usage();
-	}
+	parse_options(argc, argv, usage,
+	              { { "--data", &options.dir },
+	                { "--rows", &options.rows },
+	                { "--recall", &options.recall },
+	                { "--no-rescore", [] { bench::Store::rescore = VS_RESCORE_NONE; } },
+	                { "--threads", &options.threads },
+	                { "--starts", &options.starts },
+	                { "--no-hnswlib", [&] { options.hnswlib = false; } } },
+	              &options.file);
 	if (options.file.empty() || options.dir.empty() || options.threads == 0 || options.starts == 0)
-		usage();
+		die_of_usage(usage);
 	return options;
 }
 

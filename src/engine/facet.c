@@ -14,7 +14,6 @@
 #include "engine/namespace.h"
 
 #define SCAN_LEAST 64 /* rows of a block that are had faster by a scan than one by one */
-#define FIELD VS_FILTER_OWN
 
 struct counting {
 	struct vs_namespace *ns;
@@ -71,10 +70,10 @@ static int ask_row(void *context, const struct vs_meta_row *row)
 	rc = vs_filter_json_find(row->metadata, row->metadata_len, &counting->field->path, values, &counting->row);
 	if (rc == VS_ECORRUPT)
 		return vs_error_set(counting->error, rc, "metadata of record '%.60s' is no JSON object", row->id);
-	if (rc == 0 && values[FIELD].kind == VS_FILTER_ARRAY)
-		rc = add_elements(counting, &values[FIELD], row->slot);
+	if (rc == 0 && values[VS_FILTER_FIELD].kind == VS_FILTER_ARRAY)
+		rc = add_elements(counting, &values[VS_FILTER_FIELD], row->slot);
 	else if (rc == 0)
-		rc = vs_facet_table_add(&counting->table, &values[FIELD], 1, row->slot);
+		rc = vs_facet_table_add(&counting->table, &values[VS_FILTER_FIELD], 1, row->slot);
 	return rc < 0 ? no_memory(counting->error) : 0;
 }
 
@@ -208,32 +207,10 @@ static int count_all(struct counting *counting)
 
 /* ---- the whole ------------------------------------------------------------------------------------------ */
 
-/* The field as the one test of a filter, whose parser knows paths. */
-static int parse_field(const char *text, struct vs_filter **field, struct vs_error *error)
-{
-	struct vs_buf test = VS_BUF_INIT;
-	struct vs_error why;
-	int rc;
-
-	vs_buf_puts(&test, text);
-	vs_buf_puts(&test, " IS NOT NULL");
-	if (test.failed)
-		return no_memory(error);
-	rc = vs_filter_parse(test.data, test.len, field, &why);
-	vs_buf_release(&test);
-	if (rc == VS_ENOMEM)
-		return no_memory(error);
-	if (rc == 0 && (*field)->root->op == VS_FILTER_IS_NOT_NULL && (*field)->root->field == FIELD)
-		return 0;
-	if (rc == 0)
-		vs_filter_release(*field);
-	return vs_error_at(error, VS_EINVAL, "field", -1, "is no field of the metadata, such as kind or origin.language");
-}
-
 int vs_field_check(const char *text, struct vs_error *error)
 {
 	struct vs_filter *field;
-	int rc = parse_field(text, &field, error);
+	int rc = vs_filter_field_parse(text, "field", &field, error);
 
 	if (rc == 0)
 		vs_filter_release(field);
@@ -260,7 +237,7 @@ int vs_namespace_facet(struct vs_namespace *ns, const char *field, const char *f
 {
 	struct vs_meta_state state;
 	struct counting counting = { .ns = ns, .state = &state, .error = error };
-	int rc = parse_field(field, &counting.field, error);
+	int rc = vs_filter_field_parse(field, "field", &counting.field, error);
 
 	*facet = (struct vs_facet){ NULL, 0 };
 	if (rc < 0)

@@ -92,6 +92,11 @@ struct vs_filter {
 	uint32_t fields;            /* values in all, own ones too */
 };
 
+/* A path of the metadata, as a filter with one test that names it; the field is value VS_FILTER_FIELD. VS_EINVAL with field
+ * `name` when the text is none. */
+int vs_filter_field_parse(const char *text, const char *name, struct vs_filter **field, struct vs_error *error);
+#define VS_FILTER_FIELD VS_FILTER_OWN
+
 /* -1, 0 or 1 in a total order: by kind, then by value. Neither is MISSING, ARRAY or OBJECT, or escaped. */
 int vs_filter_value_order(const struct vs_filter_value *a, const struct vs_filter_value *b);
 

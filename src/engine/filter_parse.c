@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/buf.h"
 #include "base/error.h"
 #include "engine/filter_build.h"
 #include "engine/filter_date.h"
@@ -407,6 +408,27 @@ int vs_filter_parse(const char *text, size_t len, struct vs_filter **filter, str
 	(*filter)->root = root;
 	(*filter)->arena = arena;
 	return 0;
+}
+
+int vs_filter_field_parse(const char *text, const char *name, struct vs_filter **field, struct vs_error *error)
+{
+	struct vs_buf test = VS_BUF_INIT;
+	struct vs_error why;
+	int rc;
+
+	/* As the one test of a filter, whose parser knows paths. */
+	vs_buf_puts(&test, text);
+	vs_buf_puts(&test, " IS NOT NULL");
+	rc = test.failed ? VS_ENOMEM : vs_filter_parse(test.data, test.len, field, &why);
+	vs_buf_release(&test);
+	if (rc == VS_ENOMEM)
+		return vs_error_set(error, rc, "no memory for a field");
+	if (rc == 0 && (*field)->root->op == VS_FILTER_IS_NOT_NULL && (*field)->root->field == VS_FILTER_FIELD)
+		return 0;
+	if (rc == 0)
+		vs_filter_release(*field);
+	*field = NULL;
+	return vs_error_at(error, VS_EINVAL, name, -1, "is no field of the metadata, such as kind or origin.language");
 }
 
 void vs_filter_release(struct vs_filter *filter)

@@ -323,7 +323,7 @@ int vs_namespace_search_groups(struct vs_namespace *ns, const struct vs_query *q
 	memset(groups, 0, sizeof(*groups));
 	rc = check(query, grouping, error);
 	if (rc == 0)
-		rc = vs_group_field_parse(grouping->field, &g.field, error);
+		rc = vs_filter_field_parse(grouping->field, "group_by", &g.field, error);
 	if (rc == 0)
 		rc = vs_namespace_begin(ns, &search.state, error);
 	if (rc == 0) {

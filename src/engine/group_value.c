@@ -9,28 +9,6 @@
 #include "engine/filter_json.h"
 
 #define TEXT_MAX 1024 /* bytes of a string that makes a group */
-#define FIELD VS_FILTER_OWN
-
-int vs_group_field_parse(const char *text, struct vs_filter **field, struct vs_error *error)
-{
-	struct vs_buf test = VS_BUF_INIT;
-	struct vs_error why;
-	int rc;
-
-	/* As the one test of a filter, whose parser knows paths. */
-	vs_buf_puts(&test, text);
-	vs_buf_puts(&test, " IS NOT NULL");
-	rc = test.failed ? VS_ENOMEM : vs_filter_parse(test.data, test.len, field, &why);
-	vs_buf_release(&test);
-	if (rc == VS_ENOMEM)
-		return vs_error_set(error, rc, "no memory for a field");
-	if (rc == 0 && (*field)->root->op == VS_FILTER_IS_NOT_NULL && (*field)->root->field == FIELD)
-		return 0;
-	if (rc == 0)
-		vs_filter_release(*field);
-	*field = NULL;
-	return vs_error_at(error, VS_EINVAL, "group_by", -1, "is no field of the metadata, such as kind or origin.language");
-}
 
 int vs_group_value_find(const struct vs_filter *field, const struct vs_record *record, struct vs_arena *arena,
                         struct vs_filter_value *value, struct vs_error *error)
@@ -42,7 +20,7 @@ int vs_group_value_find(const struct vs_filter *field, const struct vs_record *r
 		return vs_error_set(error, rc, "no memory for a value");
 	if (rc < 0)
 		return vs_error_set(error, rc, "metadata of record '%.60s' is no JSON object", record->id);
-	*value = values[FIELD];
+	*value = values[VS_FILTER_FIELD];
 	switch (value->kind) {
 	case VS_FILTER_BOOLEAN:
 	case VS_FILTER_INTEGER:

@@ -7,9 +7,6 @@
 #include "engine/filter_impl.h"
 #include "engine/vecstore.h"
 
-/* VS_EINVAL with field "group_by" when text is no path of a metadata field. */
-int vs_group_field_parse(const char *text, struct vs_filter **field, struct vs_error *error);
-
 /* 1 and the field's value in a record, which may point into the record or into arena; 0 when it makes no group: missing,
  * null, an array or object, a string too long, a number beyond a double. VS_ENOMEM, VS_ECORRUPT. */
 int vs_group_value_find(const struct vs_filter *field, const struct vs_record *record, struct vs_arena *arena,

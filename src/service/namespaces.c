@@ -21,17 +21,24 @@ static const char *const no_parameters[] = { NULL };
 
 /* ---- one, as it is now ------------------------------------------------------------------------------------ */
 
-static void put_one(struct vs_call *call, const struct vs_namespace_info *info)
+/* One that cannot be opened is told of without its use. */
+static int put_one(struct vs_call *call, const struct vs_namespace_info *info, struct vs_error *error)
 {
 	struct vs_handles *handles = vs_call_handles(call);
 	struct vs_namespace_now now = { .defaults = &handles->quota };
 	struct vs_namespace *ns = NULL;
 	struct vs_use use;
-	if (vs_handles_find(handles, info->name, false, &ns, &(struct vs_error){ 0 }) == 0 && vs_namespace_use(ns, &use, NULL) == 0)
+	int rc = vs_handles_find(handles, info->name, false, &ns, error);
+	if (!rc)
+		rc = vs_namespace_use(ns, &use, error);
+	if (rc == VS_ENOMEM)
+		return rc;
+	if (!rc)
 		now.use = &use;
 	if (ns)
 		now.at_work = vs_tenants_at_work(call->tenants, vs_tenants_find(call->tenants, vs_namespace_number(ns), info->name));
 	vs_namespace_encode(&call->response->body, info, &now);
+	return 0;
 }
 
 /* Texts are copied: opening the namespace asks the store again. */
@@ -54,9 +61,10 @@ static int show(struct vs_call *call, const char *name, struct vs_error *error)
 		rc = vs_store_find(store, name, &info, error);
 	if (!rc)
 		rc = keep(call, &info, error);
+	if (!rc)
+		rc = put_one(call, &info, error);
 	if (rc)
 		return rc;
-	put_one(call, &info);
 	vs_buf_putc(&call->response->body, '\n');
 	return 0;
 }
@@ -228,7 +236,9 @@ int vs_handle_namespaces(struct vs_call *call, struct vs_error *error)
 	vs_buf_puts(out, "{\"namespaces\":[");
 	for (unsigned long i = 0; i < listing.count; i++) {
 		vs_buf_puts(out, i > 0 ? "," : "");
-		put_one(call, &listing.infos[i]);
+		rc = put_one(call, &listing.infos[i], error);
+		if (rc)
+			return rc;
 	}
 	vs_buf_puts(out, "],\"next_cursor\":");
 	if (listing.more)

@@ -26,12 +26,15 @@ static int decode_example(struct json_object *item, const char *name, struct vs_
 		/* As a field of that name, which errors then tell. */
 		struct vs_fields fields = { json_object_new_object(), "" };
 		bool is_id = json_object_is_type(item, json_type_string);
-		if (!fields.object || json_object_object_add(fields.object, name, json_object_get(item)))
+		json_object_get(item);
+		if (!fields.object || json_object_object_add(fields.object, name, item)) {
+			json_object_put(item);
 			rc = vs_error_set(error, VS_ENOMEM, "no memory for examples");
-		else if (is_id)
+		} else if (is_id) {
 			rc = vs_fields_text(&fields, name, &id, error);
-		else
+		} else {
 			rc = vs_fields_vector(&fields, name, arena, &example->vector, &example->dimension, error);
+		}
 		json_object_put(fields.object);
 		if (rc)
 			return rc;

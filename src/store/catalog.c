@@ -162,6 +162,18 @@ void vs_catalog_rollback(struct vs_catalog *catalog)
 		vs_sql_finish(&catalog->sql, catalog->rollback, NULL);
 }
 
+int vs_catalog_end(struct vs_catalog *catalog, int rc, struct vs_error *error)
+{
+	int committed;
+
+	if (rc < 0) {
+		vs_catalog_rollback(catalog);
+		return rc;
+	}
+	committed = vs_catalog_commit(catalog, error);
+	return committed < 0 ? committed : rc;
+}
+
 /* ---- entries -------------------------------------------------------------------------------------------- */
 
 static bool name_char(char c)

@@ -99,15 +99,21 @@ static int store(struct vs_catalog *catalog, const struct vs_catalog_entry *entr
 	return vs_sql_run(sql, update, error);
 }
 
+/* Begins a transaction, too. */
+static int begin(struct vs_catalog *catalog, sqlite3_stmt ***statements, struct vs_error *error)
+{
+	int rc = prepare(catalog, statements, error);
+
+	return rc < 0 ? rc : vs_catalog_begin(catalog, error);
+}
+
 int vs_catalog_update(struct vs_catalog *catalog, const char *name,
                       int (*change)(void *context, struct vs_catalog_entry *entry, struct vs_error *error),
                       void *context, struct vs_catalog_entry *entry, struct vs_error *error)
 {
 	sqlite3_stmt **statements;
-	int rc = prepare(catalog, &statements, error);
+	int rc = begin(catalog, &statements, error);
 
-	if (rc == 0)
-		rc = vs_catalog_begin(catalog, error);
 	if (rc < 0)
 		return rc;
 	rc = vs_catalog_show(catalog, name, entry, error);
@@ -118,20 +124,15 @@ int vs_catalog_update(struct vs_catalog *catalog, const char *name,
 	if (rc == 0)
 		rc = store(catalog, entry, statements[UPDATE], error);
 	VS_POINT("catalog-changed");
-	if (rc == 0)
-		rc = vs_catalog_commit(catalog, error);
-	else
-		vs_catalog_rollback(catalog);
+	rc = vs_catalog_end(catalog, rc, error);
 	return rc < 0 ? rc : keep_texts(catalog, entry, error);
 }
 
 int vs_catalog_remove(struct vs_catalog *catalog, const struct vs_catalog_entry *entry, struct vs_error *error)
 {
 	sqlite3_stmt **statements;
-	int rc = prepare(catalog, &statements, error);
+	int rc = begin(catalog, &statements, error);
 
-	if (rc == 0)
-		rc = vs_catalog_begin(catalog, error);
 	if (rc < 0)
 		return rc;
 	rc = vs_sql_bind_text(&catalog->sql, statements[REMOVE], 1, entry->name, strlen(entry->name), error);
@@ -145,8 +146,5 @@ int vs_catalog_remove(struct vs_catalog *catalog, const struct vs_catalog_entry 
 	sqlite3_bind_int64(statements[REVOKE], 2, vs_clock_wall_ms());
 	if (rc == 0)
 		rc = vs_sql_run(&catalog->sql, statements[REVOKE], error);
-	if (rc == 0)
-		return vs_catalog_commit(catalog, error);
-	vs_catalog_rollback(catalog);
-	return rc;
+	return vs_catalog_end(catalog, rc, error);
 }

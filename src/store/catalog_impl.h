@@ -46,5 +46,7 @@ bool vs_catalog_folder_good(const char *folder, size_t len);
 
 /* What vs_catalog_begin began; a failed commit has rolled back. */
 int vs_catalog_commit(struct vs_catalog *catalog, struct vs_error *error);
+/* Commits after 0 and 1, else rolls back; returns rc, or why the commit failed. */
+int vs_catalog_end(struct vs_catalog *catalog, int rc, struct vs_error *error);
 
 #endif

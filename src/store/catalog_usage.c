@@ -46,10 +46,7 @@ int vs_catalog_add_usage(struct vs_catalog *catalog, const struct vs_usage_row *
 		return rc;
 	for (size_t i = 0; rc == 0 && i < count; i++)
 		rc = add(catalog, statements[ADD], &rows[i], error);
-	if (rc == 0)
-		return vs_catalog_commit(catalog, error);
-	vs_catalog_rollback(catalog);
-	return rc;
+	return vs_catalog_end(catalog, rc, error);
 }
 
 static void decode(sqlite3_stmt *statement, struct vs_usage_row *row)

@@ -158,14 +158,12 @@ static int bind_text(struct vs_catalog *catalog, sqlite3_stmt *statement, int in
 	return vs_sql_bind_text(&catalog->sql, statement, index, text, strlen(text), error);
 }
 
-/* Ends what vs_catalog_begin began: commits after 0 and 1, and returns rc. */
-static int end(struct vs_catalog *catalog, int rc, struct vs_error *error)
+/* Begins a transaction, too. */
+static int begin(struct vs_catalog *catalog, sqlite3_stmt ***statements, struct vs_error *error)
 {
-	int committed = rc >= 0 ? vs_catalog_commit(catalog, error) : 0;
+	int rc = prepare(catalog, statements, error);
 
-	if (rc < 0)
-		vs_catalog_rollback(catalog);
-	return committed < 0 ? committed : rc;
+	return rc < 0 ? rc : vs_catalog_begin(catalog, error);
 }
 
 /* ---- for everybody -------------------------------------------------------------------------------------- */
@@ -206,13 +204,11 @@ static int insert(struct vs_catalog *catalog, sqlite3_stmt **statements, struct 
 int vs_jobs_append(struct vs_catalog *catalog, struct vs_job *job, struct vs_error *error)
 {
 	sqlite3_stmt **statements;
-	int rc = prepare(catalog, &statements, error);
+	int rc = begin(catalog, &statements, error);
 
-	if (rc == 0)
-		rc = vs_catalog_begin(catalog, error);
 	if (rc < 0)
 		return rc;
-	return end(catalog, insert(catalog, statements, job, error), error);
+	return vs_catalog_end(catalog, insert(catalog, statements, job, error), error);
 }
 
 int vs_jobs_find(struct vs_catalog *catalog, int64_t id, struct vs_job *job, struct vs_error *error)
@@ -279,10 +275,8 @@ int vs_jobs_waiting(struct vs_catalog *catalog, uint32_t *count, struct vs_error
 int vs_jobs_cancel(struct vs_catalog *catalog, int64_t id, struct vs_job *job, struct vs_error *error)
 {
 	sqlite3_stmt **statements;
-	int rc = prepare(catalog, &statements, error);
+	int rc = begin(catalog, &statements, error);
 
-	if (rc == 0)
-		rc = vs_catalog_begin(catalog, error);
 	if (rc < 0)
 		return rc;
 	sqlite3_bind_int64(statements[CANCEL], 1, id);
@@ -293,7 +287,7 @@ int vs_jobs_cancel(struct vs_catalog *catalog, int64_t id, struct vs_job *job, s
 		rc = vs_sql_run(&catalog->sql, statements[GIVE_UP], error);
 	if (rc == 0)
 		rc = vs_jobs_find(catalog, id, job, error);
-	return end(catalog, rc, error);
+	return vs_catalog_end(catalog, rc, error);
 }
 
 /* ---- for whoever holds jobs.lock ------------------------------------------------------------------------ */
@@ -342,7 +336,7 @@ int vs_jobs_recover(struct vs_catalog *catalog, struct vs_error *error)
 	if (rc < 0 || running == 0)
 		return rc < 0 ? rc : 0;
 	rc = vs_catalog_begin(catalog, error);
-	return rc < 0 ? rc : end(catalog, recover(catalog, statements, error), error);
+	return rc < 0 ? rc : vs_catalog_end(catalog, recover(catalog, statements, error), error);
 }
 
 static int take(struct vs_catalog *catalog, sqlite3_stmt **statements, const char *folder, struct vs_job *job,
@@ -369,11 +363,9 @@ static int take(struct vs_catalog *catalog, sqlite3_stmt **statements, const cha
 int vs_jobs_take(struct vs_catalog *catalog, const char *folder, struct vs_job *job, struct vs_error *error)
 {
 	sqlite3_stmt **statements;
-	int rc = prepare(catalog, &statements, error);
+	int rc = begin(catalog, &statements, error);
 
-	if (rc == 0)
-		rc = vs_catalog_begin(catalog, error);
-	return rc < 0 ? rc : end(catalog, take(catalog, statements, folder, job, error), error);
+	return rc < 0 ? rc : vs_catalog_end(catalog, take(catalog, statements, folder, job, error), error);
 }
 
 int vs_jobs_progress(struct vs_catalog *catalog, int64_t id, double progress, const char *message,
@@ -441,11 +433,9 @@ static int finish(struct vs_catalog *catalog, sqlite3_stmt **statements, const s
 int vs_jobs_finish(struct vs_catalog *catalog, const struct vs_job *job, struct vs_error *error)
 {
 	sqlite3_stmt **statements;
-	int rc = prepare(catalog, &statements, error);
+	int rc = begin(catalog, &statements, error);
 
-	if (rc == 0)
-		rc = vs_catalog_begin(catalog, error);
-	return rc < 0 ? rc : end(catalog, finish(catalog, statements, job, error), error);
+	return rc < 0 ? rc : vs_catalog_end(catalog, finish(catalog, statements, job, error), error);
 }
 
 int vs_jobs_return(struct vs_catalog *catalog, int64_t id, struct vs_error *error)

@@ -186,8 +186,10 @@ static void ask_service(struct asked *asked, const struct question *of, struct a
 		answer->rc = VS_EINTERNAL;
 	tell(answer, "%d ", asked->response.status);
 	while (*text != '\0') {
-		static const char *const vary[] = { "\"duration_ms\":", "\"cache_hit\":", "\"request_id\":", "_at\":\"",
-			                                "\"version\":", "\"timestamp\":", "\"cache_stats\":", "\"storage_bytes\":" };
+		static const char *const vary[] = { "_ms\":", "\"cache_hit\":", "\"request_id\":", "_at\":\"", "\"version\":",
+			                                "\"timestamp\":", "\"cache_stats\":", "storage_bytes\":",
+			                                /* what phases of a query took */
+			                                "\"filter\":", "\"graph\":", "\"scan\":", "\"select\":", "\"hydrate\":" };
 		size_t part = strcspn(text, ",}\n");
 		bool varies = false;
 		for (size_t i = 0; i < sizeof(vary) / sizeof(vary[0]); i++) {
@@ -235,6 +237,34 @@ static const struct question questions[] = {
 	{ "rest-delete", false, ask_service, "POST", "/v1/delete", "{\"ids\":[\"nobody\",\"no one\"]}", { 0 } },
 	{ "rest-bad", false, ask_service, "POST", "/v1/query", "{\"vector\":[1,\"x\"],\"limit\":5}", { 0 } },
 	{ "rest-worse", false, ask_service, "POST", "/v1/query", "{\"vector\":[1,{\"x\":[1,2", { 0 } },
+	{ "rest-queries", false, ask_service, "POST", "/v1/batch-query",
+	  "{\"queries\":[{\"vector\":[0.1,2,-3e-1,0.5],\"limit\":5},{\"id\":\"r0042\",\"limit\":3,\"filter\":\"n > 10\"},"
+	  "{\"vector\":[0.5,2,1,0.5],\"diversity\":0.5,\"fields\":[\"n\"]},{\"vector\":[1]}]}", { 0 } },
+	{ "rest-groups", false, ask_service, "POST", "/v1/query",
+	  "{\"vector\":[0.1,2,-3e-1,0.5],\"group_by\":\"salt\",\"groups\":3,\"group_size\":2,\"filter\":\"n > 10\"}", { 0 } },
+	{ "rest-text-groups", false, ask_service, "POST", "/v1/query",
+	  "{\"id\":\"r0042\",\"group_by\":\"text\",\"groups\":40,\"group_size\":1}", { 0 } },
+	{ "rest-near", false, ask_service, "POST", "/v1/query",
+	  "{\"vector\":[0.1,2,-3e-1,0.5],\"max_distance\":0.9,\"filter\":{\"and\":[{\"field\":\"n\",\"op\":\"gt\",\"value\":3}]}}",
+	  { 0 } },
+	{ "rest-explain", false, ask_service, "POST", "/v1/query-explain",
+	  "{\"vector\":[0.1,2,-3e-1,0.5],\"limit\":5,\"filter\":\"n < 100\",\"compare_exact\":true}", { 0 } },
+	{ "rest-estimate", false, ask_service, "POST", "/v1/query-estimate",
+	  "{\"vector\":[0.1,2,-3e-1,0.5],\"limit\":5,\"filter\":\"n < 100 AND salt = 0\",\"ef\":5}", { 0 } },
+	{ "rest-recommend", false, ask_service, "POST", "/v1/recommend",
+	  "{\"positive\":[\"r0001\",[0.1,2,-3e-1,0.5]],\"negative\":[\"r0009\"],\"limit\":8}", { 0 } },
+	{ "rest-count", false, ask_service, "POST", "/v1/count", "{\"filter\":\"n < 100 OR @id = 'r0200'\"}", { 0 } },
+	{ "rest-facet", false, ask_service, "POST", "/v1/facet", "{\"field\":\"text\",\"limit\":7,\"filter\":\"n > 10\"}", { 0 } },
+	{ "rest-changes", false, ask_service, "GET", "/v1/changes?since=2100&limit=3&include_metadata=true&include_vector=true", NULL,
+	  { 0 } },
+	{ "rest-jobs", false, ask_service, "GET", "/v1/jobs?limit=3", NULL, { 0 } },
+	{ "rest-namespace", false, ask_service, "POST", "/admin/namespaces",
+	  "{\"name\":\"beside\",\"dimension\":3,\"description\":\"d\",\"metadata\":{\"a\":1},\"quotas\":{\"max_vectors\":9}}", { 0 } },
+	{ "rest-namespaces", true, ask_service, "GET", "/admin/namespaces?limit=3", NULL, { 0 } },
+	{ "rest-describe", false, ask_service, "PATCH", "/admin/namespaces/default",
+	  "{\"description\":\"d\",\"metadata\":{\"a\":[1,2]}}", { 0 } },
+	{ "rest-quotas", false, ask_service, "PUT", "/admin/namespaces/default/quotas", "{\"max_vectors\":5000}", { 0 } },
+	{ "rest-usage", false, ask_service, "GET", "/admin/usage", NULL, { 0 } },
 	{ "rest-stats", false, ask_service, "GET", "/v1/stats", NULL, { 0 } },
 	{ "rest-metrics", false, ask_service, "GET", "/nothing/here", NULL, { 0 } },
 };

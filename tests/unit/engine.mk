@@ -34,3 +34,5 @@ unit_tests += tests/unit/test_job
 tests_unit_test_job_SOURCES = tests/unit/test_job.c tests/unit/engine_fixture.h
 unit_tests += tests/unit/test_text
 tests_unit_test_text_SOURCES = tests/unit/test_text.c tests/unit/engine_fixture.h
+unit_tests += tests/unit/test_admin
+tests_unit_test_admin_SOURCES = tests/unit/test_admin.c tests/unit/engine_fixture.h

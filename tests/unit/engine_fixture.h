@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <sqlite3.h>
 
 #include "engine/vecstore.h"
 
@@ -132,6 +133,18 @@ static inline void put_many(struct fixture *fixture, uint32_t first, uint32_t co
 		done += n;
 	}
 	free(vectors);
+}
+
+/* Changes the catalogue behind the library's back. */
+static inline void change_catalog(const struct fixture *fixture, const char *sql)
+{
+	char path[128];
+	sqlite3 *db;
+
+	snprintf(path, sizeof(path), "%s/catalog.db", fixture->data);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
 }
 
 /* Until nothing is left to do. */

@@ -2,7 +2,8 @@
 /* Columns: what is written is read, on all sides of a restart, another boot and damage; and never anything else. */
 #include "store_fixture.h"
 
-#include "store/columns.h"
+#include "base/checksum.h"
+#include "store/columns_impl.h"
 
 #define BLOCK VS_COLUMNS_BLOCK
 
@@ -232,6 +233,85 @@ static void test_damage(void **state)
 	}
 }
 
+static uint32_t get_word(const char *name, off_t at)
+{
+	uint32_t word;
+	int fd = open(path_of(name), O_RDONLY | O_CLOEXEC);
+
+	assert_int_equal(pread(fd, &word, 4, at), 4);
+	close(fd);
+	return word;
+}
+
+/* Puts the checksum of [from, to) at a place. */
+static void seal(const char *name, off_t from, off_t to, off_t at)
+{
+	static unsigned char bytes[VS_COLUMNS_HEADER + sizeof(struct vs_columns_block)];
+	int fd = open(path_of(name), O_RDONLY | O_CLOEXEC);
+	uint32_t crc;
+
+	assert_int_equal(pread(fd, bytes, (size_t)(to - from), from), to - from);
+	close(fd);
+	crc = vs_crc32(bytes, (size_t)(to - from));
+	put_bytes(name, at, &crc, 4);
+}
+
+/* What cannot be so, under right checksums: as a version that is not this one's, or a bug, would write it. */
+static void test_nonsense_that_is_sealed(void **state)
+{
+	enum { BLOCK_AT = VS_COLUMNS_HEADER, LAST = 4 };
+	static const struct {
+		const char *file;
+		off_t at;
+		off_t from, to, crc; /* of the innermost checksum; then that of its block or head */
+		off_t outer_from, outer_to, outer_crc;
+	} spoilt[] = {
+		/* The head of each file: version, generation, place or count, pair, first or bytes. */
+		{ "columns/manifest", 16, 0, 60, 60, 0, 0, 0 },           { "columns/manifest", 24, 0, 60, 60, 0, 0, 0 },
+		{ "columns/manifest", 28, 0, 60, 60, 0, 0, 0 },           { "columns/manifest", 32, 0, 60, 60, 0, 0, 0 },
+		{ "columns/manifest", 40, 0, 60, 60, 0, 0, 0 },           { "columns/c000.codes", 16, 0, 60, 60, 0, 0, 0 },
+		{ "columns/c000.codes", 24, 0, 60, 60, 0, 0, 0 },         { "columns/c000.codes", 28, 0, 60, 60, 0, 0, 0 },
+		{ "columns/c000.codes", 32, 0, 60, 60, 0, 0, 0 },         { "columns/c000.codes", 40, 0, 60, 60, 0, 0, 0 },
+		{ "columns/c000.dict", 28, 0, 60, 60, 0, 0, 0 },          { "columns/c000.dict", 32, 0, 60, 60, 0, 0, 0 },
+		{ "columns/c000.dict", 40, 0, 60, 60, 0, 0, 0 },
+		/* The first field of the manifest: its length, whether it has a column. */
+		{ "columns/manifest", 64, 64, 99, 44, 0, 60, 60 },        { "columns/manifest", 66, 64, 99, 44, 0, 60, 60 },
+		/* The first block: number, pair, place, entries, bytes of the dictionary before and after it. */
+		{ "columns/c000.codes", BLOCK_AT + 4, BLOCK_AT + 4, BLOCK_AT + 4160, BLOCK_AT, 0, 0, 0 },
+		{ "columns/c000.codes", BLOCK_AT + 8, BLOCK_AT + 4, BLOCK_AT + 4160, BLOCK_AT, 0, 0, 0 },
+		{ "columns/c000.codes", BLOCK_AT + 16, BLOCK_AT + 4, BLOCK_AT + 4160, BLOCK_AT, 0, 0, 0 },
+		{ "columns/c000.codes", BLOCK_AT + 20, BLOCK_AT + 4, BLOCK_AT + 4160, BLOCK_AT, 0, 0, 0 },
+		{ "columns/c000.codes", BLOCK_AT + 24, BLOCK_AT + 4, BLOCK_AT + 4160, BLOCK_AT, 0, 0, 0 },
+		{ "columns/c000.codes", BLOCK_AT + 28, BLOCK_AT + 4, BLOCK_AT + 4160, BLOCK_AT, 0, 0, 0 },
+	};
+	static const uint32_t values[] = { 0, 2, 0x7fff, UINT32_MAX };
+
+	(void)state;
+	for (size_t i = 0; i < LAST * sizeof(spoilt) / sizeof(spoilt[0]); i++) {
+		size_t which = i / LAST;
+		const char *file = spoilt[which].file;
+		uint32_t value = values[i % LAST];
+		struct vs_columns_writer *writer = writer_open();
+		struct vs_columns *columns;
+		while (vs_columns_writer_next(writer) < 2 * BLOCK)
+			fill_block(writer);
+		vs_columns_writer_close(writer);
+		if (get_word(file, spoilt[which].at) == value || (value == 0 && (spoilt[which].at == 16 || spoilt[which].at == 66)))
+			continue; /* an older version, a field without a column */
+		put_bytes(file, spoilt[which].at, &value, spoilt[which].at == 64 || spoilt[which].at == 66 ? 2 : 4);
+		seal(file, spoilt[which].from, spoilt[which].from == 64 ? size_of(file) : spoilt[which].to, spoilt[which].crc);
+		if (spoilt[which].outer_crc != 0)
+			seal(file, spoilt[which].outer_from, spoilt[which].outer_to, spoilt[which].outer_crc);
+		columns = reader_open();
+		assert_int_equal(compare(columns, 0, 2 * BLOCK), 0); /* nothing is said of it */
+		(void)compare(columns, 1, 2 * BLOCK);
+		vs_columns_close(columns);
+		writer = writer_open();
+		assert_int_equal(vs_columns_writer_next(writer), 0);
+		vs_columns_writer_close(writer);
+	}
+}
+
 static void test_files_that_go(void **state)
 {
 	static const char *const files[] = { "columns/manifest", "columns/c000.codes", "columns/c001.dict" };
@@ -345,6 +425,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_columns_of_different_length, folder_make, folder_remove),
 		cmocka_unit_test_setup_teardown(test_another_boot, folder_make, folder_remove),
 		cmocka_unit_test_setup_teardown(test_damage, folder_make, folder_remove),
+		cmocka_unit_test_setup_teardown(test_nonsense_that_is_sealed, folder_make, folder_remove),
 		cmocka_unit_test_setup_teardown(test_files_that_go, folder_make, folder_remove),
 		cmocka_unit_test_setup_teardown(test_the_most_frequent_fields, folder_make, folder_remove),
 		cmocka_unit_test_setup_teardown(test_bounds, folder_make, folder_remove),

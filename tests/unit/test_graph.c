@@ -141,6 +141,38 @@ static void test_accepted_alone(void **state)
 	}
 }
 
+/* Each set of kernels has its own loops, or its own distances in common ones. */
+static void test_all_kernels(void **state)
+{
+	enum { COUNT = 600 };
+	static const uint32_t dims[] = { 24, 100, 200 };
+	const struct vs_kernels *const *sets;
+	size_t count = vs_kernels_list(&sets);
+
+	(void)state;
+	for (size_t i = 0; i < count; i++) {
+		struct vs_graph_summary summary;
+		struct vs_graph *graph;
+		struct fixture f;
+		fixture_init(&f, VS_COSINE, dims[i % 3], COUNT);
+		f.space.kernels = sets[i];
+		graph = fixture_writer(&f);
+		fixture_link(&f, graph, COUNT);
+		assert_int_equal(vs_graph_check(graph, &f.view, &f.present, &summary, NULL), 0);
+		assert_int_equal(summary.bad_entries, 0);
+		assert_int_equal(summary.bad_codes, 0);
+		for (f.way = VS_GRAPH_WALK; f.way <= VS_GRAPH_SCAN; f.way++)
+			assert_true(fixture_recall(&f, graph, 100, 20) >= 0.95);
+		for (uint32_t slot = 0; slot < COUNT; slot++)
+			if (slot % 10 != 0)
+				vs_bitmap_clear(&f.present, slot);
+		f.way = VS_GRAPH_ACCEPTED;
+		assert_true(fixture_recall(&f, graph, 30, 20) >= 0.95);
+		vs_graph_close(graph);
+		fixture_release(&f);
+	}
+}
+
 /* Slots at or past `below` are walked through and not offered. */
 static void test_below(void **state)
 {
@@ -422,7 +454,7 @@ int main(void)
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_arguments),       cmocka_unit_test(test_mismatch),
 		cmocka_unit_test(test_second_writer),   cmocka_unit_test(test_read_while_linking),
-		cmocka_unit_test(test_accepted_alone),
+		cmocka_unit_test(test_accepted_alone),  cmocka_unit_test(test_all_kernels),
 		cmocka_unit_test(test_refresh_stale),
 	};
 

@@ -2,7 +2,6 @@
 /* Jobs as a library has them: who may work them off, what comes of them, what is told meanwhile. */
 #include "engine_fixture.h"
 
-#include <sqlite3.h>
 
 #define RECORDS 400
 
@@ -121,17 +120,6 @@ static void stops(void **state)
 	vs_job_worker_close(worker);
 }
 
-static void change(const struct fixture *fixture, const char *sql)
-{
-	char path[100];
-	sqlite3 *db;
-
-	snprintf(path, sizeof(path), "%s/catalog.db", fixture->data);
-	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-	sqlite3_close(db);
-}
-
 /* Another namespace of the same name is not the one that was meant; nor does a kind of another version stop the rest. */
 static void of_what_is_gone(void **state)
 {
@@ -141,7 +129,7 @@ static void of_what_is_gone(void **state)
 
 	for (int i = 0; i < 3; i++)
 		ids[i] = create(fixture);
-	change(fixture, "UPDATE job SET folder = '0123456789abcdef' WHERE id = 1; UPDATE job SET kind = 'dance' WHERE id = 2");
+	change_catalog(fixture, "UPDATE job SET folder = '0123456789abcdef' WHERE id = 1; UPDATE job SET kind = 'dance' WHERE id = 2");
 	assert_int_equal(run(fixture, NULL, NULL), 1);
 	assert_int_equal(job.id, ids[0]);
 	assert_int_equal(job.state, VS_JOB_FAILED);
@@ -164,7 +152,7 @@ static void after_a_death(void **state)
 	uint32_t count;
 	int64_t id = create(fixture);
 
-	change(fixture, "UPDATE job SET state = 1, attempts = 1, progress = 0.5");
+	change_catalog(fixture, "UPDATE job SET state = 1, attempts = 1, progress = 0.5");
 	assert_ok(vs_job_waiting(fixture->store, &count, &error), error);
 	assert_int_equal(count, 0);
 	worker = open_worker(fixture);

@@ -328,6 +328,57 @@ static void absurd_rows(void **state)
 	assert_int_equal(vs_jobs_take(catalog, NULL, &job, &error), VS_ECORRUPT);
 }
 
+/* Each of them fails, says why, and leaves no transaction open. */
+static void assert_all_fail(int64_t running, int64_t queued)
+{
+	struct vs_job one = { .kind = "compact", .arguments = "{}", .name = "na", .folder = "000000000000000a" };
+	struct vs_job_page page = { .state = -1, .limit = 10 };
+	struct vs_job list[10];
+	bool more, cancelled;
+	uint32_t number;
+
+	for (int i = 0; i < 10; i++) {
+		int rc = 0;
+		error.text[0] = '\0';
+		switch (i) {
+		case 0: rc = vs_jobs_append(catalog, &one, &error); break;
+		case 1: rc = vs_jobs_cancel(catalog, queued, &one, &error); break;
+		case 2: rc = vs_jobs_take(catalog, NULL, &one, &error); break;
+		case 3: rc = vs_jobs_take(catalog, b, &one, &error); break;
+		case 4: rc = vs_jobs_finish(catalog, &(struct vs_job){ .id = running, .state = VS_JOB_SUCCEEDED }, &error); break;
+		case 5: rc = vs_jobs_return(catalog, running, &error); break;
+		case 6: rc = vs_jobs_recover(catalog, &error); break;
+		case 7: rc = vs_jobs_find(catalog, running, &one, &error); break;
+		case 8: rc = vs_jobs_each(catalog, &page, note, list, &more, &error); break;
+		default:
+			rc = vs_jobs_waiting(catalog, &number, &error) < 0 ? vs_jobs_cancelled(catalog, running, &cancelled, &error) : 0;
+		}
+		assert_true(rc < 0);
+		assert_true(error.text[0] != '\0');
+		assert_int_equal(vs_catalog_begin(catalog, &error), 0);
+		vs_catalog_rollback(catalog);
+	}
+}
+
+static void without_its_table(void **state)
+{
+	int64_t running = append(a), queued = append(b);
+
+	(void)state;
+	assert_int_equal(take(a), running);
+	execute("ALTER TABLE job RENAME TO away");
+	assert_all_fail(running, queued); /* by statements that were prepared, */
+	vs_catalog_close(catalog);
+	assert_int_equal(vs_catalog_open(path_of("data"), false, &catalog, &error), 0);
+	assert_all_fail(running, queued); /* and that were not */
+	execute("ALTER TABLE away RENAME TO job");
+	assert_int_equal(waiting(), 1);
+	assert_int_equal(state_of(running), VS_JOB_RUNNING);
+	assert_int_equal(job.attempts, 1);
+	assert_int_equal(take(NULL), queued);
+	finish(running, VS_JOB_SUCCEEDED, "{}", 0, "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -340,6 +391,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(comes_in_pages, setup, teardown),
 		cmocka_unit_test_setup_teardown(is_bounded, setup, teardown),
 		cmocka_unit_test_setup_teardown(absurd_rows, setup, teardown),
+		cmocka_unit_test_setup_teardown(without_its_table, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -179,6 +179,58 @@ static void it_can_be_stopped(void **state)
 	assert_int_equal(check(fixture).problems, 0);
 }
 
+/* Another process (here: another handle) is the indexer, and works when it is waited for. */
+struct other {
+	struct fixture indexer;
+	int calls;
+};
+
+static int index_there(void *context, uint32_t done, uint32_t slots)
+{
+	struct other *other = context;
+
+	assert_true(done <= slots);
+	index_all(&other->indexer);
+	return ++other->calls > 10 ? 5 : 0;
+}
+
+static void beside_an_indexer(void **state)
+{
+	static const struct {
+		const char *file;
+		long at;
+	} spoilt[] = { { "graph.hnsw", 4096 + 128 * 7 + 4 }, { "live.bits", 70 }, { "columns/manifest", 70 }, { "rows.idx", 30 } };
+	struct vs_repair_options options = VS_REPAIR_OPTIONS;
+	struct vs_check_result result;
+	struct vs_error error;
+	struct fixture *fixture;
+	struct other other = { .calls = 0 };
+
+	setup(state, &fixture);
+	fixture_close(fixture);
+	options.progress = index_there;
+	options.context = &other;
+	for (size_t i = 0; i < sizeof(spoilt) / sizeof(spoilt[0]); i++) {
+		int fd;
+		fixture_open(fixture, VS_COSINE);
+		fd = open_file(fixture, spoilt[i].file);
+		assert_int_equal(pwrite(fd, "\xff\xff\xff\xff", 4, spoilt[i].at), 4);
+		close(fd);
+		other.indexer = *fixture;
+		fixture_open(&other.indexer, VS_COSINE);
+		put_many(&other.indexer, 0, 1, DIM);
+		index_all(&other.indexer);
+		other.calls = 0;
+		assert_ok(vs_namespace_repair(fixture->ns, &options, &result, &error), error);
+		assert_int_equal(result.problems, 0);
+		assert_int_equal(result.repairs, 0);
+		assert_int_equal(check(fixture).repairs, 0);
+		fixture_close(&other.indexer);
+		fixture_close(fixture);
+	}
+	fixture_open(fixture, VS_COSINE);
+}
+
 /* ---- the tail ------------------------------------------------------------------------------------------- */
 
 static void a_long_tail_holds_writers_back(void **state)
@@ -231,6 +283,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(more_linked_than_there_is, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(a_truncated_file, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(it_can_be_stopped, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(beside_an_indexer, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(a_long_tail_holds_writers_back, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(a_small_namespace_has_no_tail, fixture_setup, fixture_teardown),
 	};
