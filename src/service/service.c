@@ -57,6 +57,8 @@ int vs_service_open(const struct vs_service_options *options, struct vs_service 
 		rc = vs_error_set(error, VS_ENOMEM, "no memory for the service");
 	if (!rc && vs_tenants_open(options->run_dir, &s->tenants, error) && vs_tenants_open(NULL, &s->tenants, NULL))
 		rc = vs_error_set(error, VS_ENOMEM, "no memory for the service");
+	if (!rc)
+		vs_tenants_join(s->tenants);
 	if (!rc && options->run_dir && options->cache_bytes > 0)
 		rc = vs_cache_open(options->run_dir, options->cache_bytes, s->metrics, &s->cache, error);
 	if (rc) {
@@ -82,6 +84,16 @@ void vs_service_close(struct vs_service *service)
 	vs_metrics_close(service->metrics);
 	vs_json_close(service->json);
 	free(service);
+}
+
+void vs_service_stall(struct vs_service *service, bool stalled)
+{
+	vs_tenants_stall(service->tenants, stalled);
+}
+
+bool vs_service_may_stall(const struct vs_service *service)
+{
+	return vs_tenants_may_stall(service->tenants);
 }
 
 /* ---- what handlers ask for ------------------------------------------------------------------------------ */

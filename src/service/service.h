@@ -87,6 +87,10 @@ void vs_service_handle(struct vs_service *service, const struct vs_request *requ
 bool vs_service_more(struct vs_response *response);
 /* The answer was sent, or given up. */
 void vs_service_end(struct vs_response *response);
+/* A reader who does not take the answer holds the program up, or no longer does. */
+void vs_service_stall(struct vs_service *service, bool stalled);
+/* It may go on waiting for that reader. Else too many workers do already: it should give the answer up. */
+bool vs_service_may_stall(const struct vs_service *service);
 /* Answers with error alone, for a request that the program could not even read (a body too large or cut short). */
 void vs_service_refuse(struct vs_service *service, const struct vs_request *request, const struct vs_error *error,
                        struct vs_response *response);

@@ -20,6 +20,12 @@ int vs_stream_begin(struct vs_call *call, const char *content_type, vs_stream_pi
 	bool more = false;
 	call->response->content_type = content_type;
 	int rc = stream ? piece(call, state, &more, error) : vs_error_set(error, VS_ENOMEM, "no memory for an answer");
+	if (!rc && more && !vs_tenants_may_stall(call->tenants)) {
+		vs_buf_reset(&call->response->body);
+		call->retry_after = 1;
+		rc = vs_error_set(error, VS_ERATE, "readers who are slow to take their answers hold half of the workers: try again, or "
+		                                   "ask for pages");
+	}
 	if (rc || !more) {
 		if (release)
 			release(state);

@@ -19,7 +19,7 @@
 #include "service/shared.h"
 
 #define MAGIC UINT64_C(0x3148535453434556) /* "VECSTSH1" */
-#define VERSION 1u
+#define VERSION 2u
 #define PLACES 256u /* processes at work */
 #define SECOND UINT64_C(1000000000)
 #define GAP (600 * SECOND) /* a longer time without a flush is one without a server */
@@ -43,6 +43,7 @@ struct shared {
 	struct {
 		uint64_t owner; /* vs_process_self; 0: free */
 		uint64_t number; /* of the namespace whose request it works on; 0: none */
+		uint64_t stalled; /* 1: a reader who does not take its answer holds it up */
 	} places[PLACES];
 	struct vs_tenant tenants[VS_TENANTS_MAX];
 };
@@ -81,6 +82,7 @@ void vs_tenants_close(struct vs_tenants *tenants)
 	if (!tenants)
 		return;
 	vs_tenants_leave(tenants);
+	vs_tenants_stall(tenants, false);
 	if (tenants->place >= 0)
 		vs_store_release(&tenants->shared->places[tenants->place].owner, 0);
 	if (tenants->mapped)
@@ -143,9 +145,16 @@ static void claim_place(struct vs_tenants *tenants)
 		if (!__atomic_compare_exchange_n(owner, &seen, self, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
 			continue;
 		vs_store_relaxed(&tenants->shared->places[i].number, 0);
+		vs_store_relaxed(&tenants->shared->places[i].stalled, 0);
 		tenants->place = (int)i;
 		return;
 	}
+}
+
+void vs_tenants_join(struct vs_tenants *tenants)
+{
+	if (tenants->place == -1)
+		claim_place(tenants);
 }
 
 static uint64_t count_others(const struct vs_tenants *tenants, uint64_t number, int self)
@@ -162,8 +171,7 @@ static uint64_t count_others(const struct vs_tenants *tenants, uint64_t number, 
  * at least one sees the other. Both may, and withdraw: so it tries again. */
 bool vs_tenants_enter(struct vs_tenants *tenants, const struct vs_tenant *tenant, uint64_t most)
 {
-	if (tenants->place == -1)
-		claim_place(tenants);
+	vs_tenants_join(tenants);
 	if (tenants->place < 0)
 		return true; /* more processes than there are places */
 	uint64_t *mine = &tenants->shared->places[tenants->place].number;
@@ -186,6 +194,28 @@ void vs_tenants_leave(struct vs_tenants *tenants)
 uint64_t vs_tenants_at_work(const struct vs_tenants *tenants, const struct vs_tenant *tenant)
 {
 	return tenant ? count_others(tenants, tenant->number, -1) : 0;
+}
+
+void vs_tenants_stall(struct vs_tenants *tenants, bool stalled)
+{
+	if (tenants->place >= 0)
+		vs_store_release(&tenants->shared->places[tenants->place].stalled, stalled);
+}
+
+bool vs_tenants_may_stall(const struct vs_tenants *tenants)
+{
+	/* One that is held up looks at those before it alone: else all of them would give way to each other. */
+	bool self = tenants->place >= 0 && vs_load_relaxed(&tenants->shared->places[tenants->place].stalled);
+	unsigned living = 0;
+	unsigned stalled = 0;
+	for (int i = 0; i < (int)PLACES; i++) {
+		if (!vs_process_lives(vs_load_acquire(&tenants->shared->places[i].owner)))
+			continue;
+		living++;
+		if (i != tenants->place && (!self || i < tenants->place) && vs_load_acquire(&tenants->shared->places[i].stalled))
+			stalled++;
+	}
+	return stalled < (living < 4 ? 1 : living / 2);
 }
 
 /* ---- counts ---------------------------------------------------------------------------------------------- */

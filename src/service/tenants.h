@@ -23,6 +23,14 @@ struct vs_tenant; /* one namespace in there */
 int vs_tenants_open(const char *run_dir, struct vs_tenants **tenants, struct vs_error *error);
 void vs_tenants_close(struct vs_tenants *tenants); /* NULL allowed */
 
+/* This process answers requests: it is counted among those that do, until it ends. */
+void vs_tenants_join(struct vs_tenants *tenants);
+/* Whether this process is held up by a reader who does not take its answer. */
+void vs_tenants_stall(struct vs_tenants *tenants, bool stalled);
+/* One that is held up stays so, and answers that may hold one up are begun, only while fewer than half of those who joined are (one
+ * may always be): the others are there for everybody else. Of several that are, those who joined first stay. */
+bool vs_tenants_may_stall(const struct vs_tenants *tenants);
+
 /* number: of vs_namespace_number. NULL when there are too many. Valid until close. */
 struct vs_tenant *vs_tenants_find(struct vs_tenants *tenants, uint64_t number, const char *name);
 

@@ -39,6 +39,7 @@ class WebServer:
         self.process.wait(harness.DEADLINE)
 
 
+MODULES = ("mpm_event", "authz_core", "proxy", "proxy_fcgi", "reqtimeout", "buffer", "env")
 LOGIN_MODULES = ("authn_core", "authn_file", "authz_user", "auth_basic")
 
 
@@ -66,7 +67,7 @@ def apache(folder, port, socket, passwords=None):
             os.chmod(path, 0o755)
     modules = "".join(
         f"LoadModule {name}_module {APACHE_MODULES}/mod_{name}.so\n"
-        for name in ("mpm_event", "authz_core", "proxy", "proxy_fcgi", "reqtimeout", *(LOGIN_MODULES if passwords else ()))
+        for name in (*MODULES, *(LOGIN_MODULES if passwords else ()))
     )
     config = folder / "apache.conf"
     config.write_text(f"""

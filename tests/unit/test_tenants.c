@@ -164,6 +164,69 @@ static void places(void **state)
 	vs_tenants_close(tenants);
 }
 
+/* A process that joins and is held up, until it is killed. */
+static pid_t stall(const char *dir)
+{
+	int ends[2];
+	char byte;
+	pid_t pid;
+
+	assert_int_equal(pipe(ends), 0);
+	pid = fork();
+	if (pid == 0) {
+		struct vs_tenants *own = open_tenants(dir);
+		vs_tenants_join(own);
+		vs_tenants_stall(own, true);
+		if (write(ends[1], vs_tenants_may_stall(own) ? "y" : "n", 1) != 1)
+			_exit(1);
+		for (;;)
+			pause();
+	}
+	assert_int_equal(read(ends[0], &byte, 1), 1);
+	assert_int_equal(byte, 'y');
+	close(ends[0]);
+	close(ends[1]);
+	return pid;
+}
+
+static void half_may_stall(void **state)
+{
+	struct state *s = *state;
+	struct vs_tenants *one = open_tenants(s->dir);
+	struct vs_tenants *other = open_tenants(NULL);
+	pid_t pids[2];
+
+	/* Alone it may. */
+	vs_tenants_join(other);
+	vs_tenants_stall(other, true);
+	assert_true(vs_tenants_may_stall(other));
+	vs_tenants_close(other);
+	/* One of two and of three; this one came first, so it may be it. */
+	vs_tenants_join(one);
+	assert_true(vs_tenants_may_stall(one));
+	pids[0] = stall(s->dir);
+	assert_false(vs_tenants_may_stall(one));
+	vs_tenants_stall(one, true);
+	assert_true(vs_tenants_may_stall(one));
+	vs_tenants_stall(one, false);
+	assert_false(vs_tenants_may_stall(one));
+	/* A dead one is held up no more. */
+	kill_and_reap(pids[0]);
+	assert_true(vs_tenants_may_stall(one));
+	/* Two of four. */
+	pids[0] = hold(s->dir, 1);
+	pids[1] = hold(s->dir, 1);
+	pid_t first = stall(s->dir);
+	assert_true(vs_tenants_may_stall(one));
+	kill_and_reap(pids[0]);
+	pid_t second = stall(s->dir);
+	assert_false(vs_tenants_may_stall(one));
+	kill_and_reap(pids[1]);
+	kill_and_reap(first);
+	kill_and_reap(second);
+	vs_tenants_close(one);
+}
+
 struct sum {
 	uint64_t counts[VS_USAGES];
 	unsigned rows;
@@ -317,6 +380,7 @@ int main(void)
 		cmocka_unit_test(a_quota_binds),
 		cmocka_unit_test(rates),
 		cmocka_unit_test_setup_teardown(places, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(half_may_stall, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(counts_come_home, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(status_decides, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(handles_follow, set_up, tear_down),

@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <fcgiapp.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -28,6 +29,9 @@
 #include "programs/fcgi/worker.h"
 
 #define PEER_SECONDS 60                /* a peer that is silent for longer is given up */
+#define STALL_MS 1000                  /* one that takes nothing for longer holds us up */
+#define STALL_LOOK_MS 100              /* how often one held up looks whether it still may be */
+#define WRITE_STEP ((size_t)16 << 10)  /* fits into what is free of a socket's buffer when poll says that something is */
 #define LINGER_NS UINT64_C(5000000000) /* for a peer that still sends a body nobody wants */
 #define RESPONDER 1                    /* FCGI_RESPONDER of the FastCGI specification */
 #define GROUPS_MAX 64
@@ -131,23 +135,61 @@ static int take_connection(int listener)
 
 /* ---- one connection --------------------------------------------------------------------------------------- */
 
+struct peer {
+	FCGX_Request *request;
+	struct vs_service *service;
+	bool stalled; /* it has held us up; so it will again */
+};
+
 static const char *wire_get(void *context, const char *name)
 {
-	const FCGX_Request *request = context;
-	return FCGX_GetParam(name, request->envp);
+	const struct peer *peer = context;
+	return FCGX_GetParam(name, peer->request->envp);
 }
 
 static size_t wire_read(void *context, void *data, size_t len)
 {
-	const FCGX_Request *request = context;
-	int got = FCGX_GetStr(data, (int)len, request->in);
+	const struct peer *peer = context;
+	int got = FCGX_GetStr(data, (int)len, peer->request->in);
 	return got > 0 ? (size_t)got : 0;
+}
+
+static void set_stalled(struct peer *peer, bool stalled)
+{
+	if (peer->stalled != stalled)
+		vs_service_stall(peer->service, stalled);
+	peer->stalled = stalled;
+}
+
+/* A peer that does not take its answer (its own client does not, and it keeps no more) keeps this worker from all others. It may,
+ * unless half of the workers are kept so; then it is given up. */
+static bool await_peer(struct peer *peer)
+{
+	struct pollfd out = { peer->request->ipcFd, POLLOUT, 0 };
+	int ready = poll(&out, 1, peer->stalled ? 0 : STALL_MS);
+	uint64_t start = vs_clock_mono_ns();
+	if (ready == 0)
+		set_stalled(peer, true);
+	while (ready == 0 && vs_service_may_stall(peer->service) &&
+	       vs_clock_mono_ns() - start < PEER_SECONDS * UINT64_C(1000000000))
+		ready = poll(&out, 1, STALL_LOOK_MS);
+	if (ready != 0)
+		return true; /* of faults writing tells */
+	vs_log(VS_LOG_INFO, "an answer was given up: its reader is too slow");
+	shutdown(peer->request->ipcFd, SHUT_RDWR); /* nor waits libfcgi for it */
+	return false;
 }
 
 static bool wire_write(void *context, const void *data, size_t len)
 {
-	const FCGX_Request *request = context;
-	return len == 0 || FCGX_PutStr(data, (int)len, request->out) == (int)len;
+	struct peer *peer = context;
+	const char *from = data;
+	for (size_t step; len > 0; from += step, len -= step) {
+		step = len < WRITE_STEP ? len : WRITE_STEP;
+		if (!await_peer(peer) || FCGX_PutStr(from, (int)step, peer->request->out) != (int)step)
+			return false;
+	}
+	return true;
 }
 
 /* Closing with bytes unread would reset the connection under the answer: take them first, for a while. */
@@ -171,11 +213,11 @@ static void close_connection(int fd, bool whole)
 
 static void wire_finish(void *context)
 {
-	FCGX_Request *request = context;
-	request->keepConnection = 1;
-	FCGX_Finish_r(request);
-	if (request->ipcFd >= 0)
-		close_connection(request->ipcFd, true);
+	const struct peer *peer = context;
+	peer->request->keepConnection = 1;
+	FCGX_Finish_r(peer->request);
+	if (peer->request->ipcFd >= 0)
+		close_connection(peer->request->ipcFd, true);
 }
 
 static void serve_connection(struct vs_worker *worker, FCGX_Request *request, int fd)
@@ -184,10 +226,12 @@ static void serve_connection(struct vs_worker *worker, FCGX_Request *request, in
 	request->keepConnection = 1;
 	if (FCGX_Accept_r(request) != 0) /* it has closed fd */
 		return;
-	struct vs_wire wire = { request, wire_get, wire_read, wire_write, wire_finish, true };
+	struct peer peer = { request, worker->service, false };
+	struct vs_wire wire = { &peer, wire_get, wire_read, wire_write, wire_finish, true };
 	bool whole = request->role == RESPONDER && vs_worker_answer(worker, &wire);
 	request->keepConnection = 1;
 	FCGX_Finish_r(request); /* closes only after a fault */
+	set_stalled(&peer, false);
 	if (request->ipcFd >= 0)
 		close_connection(request->ipcFd, whole);
 	request->ipcFd = -1;
