@@ -5,9 +5,7 @@ VECSTORE_ABUSE (2) is for how many seconds; VECSTORE_ABUSE_CLIENTS (16) how many
 read a page slowly, each; eight times as many send their headers slowly."""
 
 import os
-import socket
 import statistics
-import struct
 import threading
 import time
 
@@ -17,7 +15,7 @@ import fastcgi
 import harness
 import webservers
 from abuse import Slow, Slows
-from client import TIMEOUT, raw_request
+from client import raw_request
 
 SECONDS = float(os.environ.get("VECSTORE_ABUSE", 2))
 CLIENTS = int(os.environ.get("VECSTORE_ABUSE_CLIENTS", 16))
@@ -137,21 +135,6 @@ def check_slow_clients(server, name, port):
     harness.wait_for(lambda: [sockets(pid) for pid in workers] == before, "the descriptors of slow clients to be closed")
 
 
-def begin_lines(path):
-    """Asks a worker for all records, straight; reads the beginning of the answer, and no more."""
-    peer = socket.socket(socket.AF_UNIX)
-    peer.settimeout(TIMEOUT)
-    peer.connect(str(path))
-    variables = {**fastcgi.environment("GET", "/v1/records"), "HTTP_ACCEPT": "application/x-ndjson"}
-    peer.sendall(
-        fastcgi.record(fastcgi.BEGIN, struct.pack(">HB5x", fastcgi.RESPONDER, 0))
-        + fastcgi.stream(fastcgi.PARAMS, fastcgi.pairs(variables))
-        + fastcgi.record(fastcgi.STDIN)
-    )
-    assert peer.recv(100, socket.MSG_WAITALL)
-    return peer
-
-
 def read_rest(peer):
     parts = []
     try:
@@ -166,7 +149,7 @@ def test_slow_readers_hold_half_of_the_workers(filled):
     """Whatever stands before them: of four workers two wait for readers that do not read, the others give theirs up, and begin
     no more such answers until somebody reads on."""
     path = filled.socket()
-    peers = [begin_lines(path) for _ in range(4)]
+    peers = [fastcgi.begin_lines(path) for _ in range(4)]
 
     def refuses():
         """No reader of lines is let in, while others are answered at once."""

@@ -254,6 +254,20 @@ def twice_at_once(operation, server):
     return send(operation, server.client, target=operation.target(namespace="narrow"))
 
 
+def readers_stall(operation, server):
+    for other in conftest.serving(workers=2):
+        client = other.client
+        client.batch([{"id": str(i), "vector": [1, 2], "metadata": {"t": "x" * 20000}} for i in range(100)])
+        client.ok("POST", "/v1/snapshots?wait=60", {"name": "king"})
+        with fastcgi.begin_lines(other.socket()):
+            reply = wait_for(lambda: refused(client.request(operation.method, operation.target("king"))), "a reader to stall")
+    return reply
+
+
+def refused(reply):
+    return reply if reply.status == 429 else None
+
+
 def again(operation, server):
     send(operation, server.client)
     return send(operation, server.client)
@@ -325,6 +339,7 @@ SPECIAL = {
     ("restoreSnapshot", 202): without_waiting,
     ("cloneNamespace", 202): without_waiting,
     ("createSnapshot", 409): with_body({"name": "king"}),
+    ("downloadSnapshot", 429): readers_stall,
     ("uploadSnapshot", 404): lambda operation, server: send(operation, server.client, target=operation.target(namespace="none")),
     ("uploadSnapshot", 409): to_king,
     ("restoreSnapshot", 409): with_body({"into": "default"}),
