@@ -51,7 +51,7 @@ def shipped(name, socket, passwords=None):
     if passwords:
         text = text.replace("/etc/vecstore/htpasswd", str(passwords))
     else:
-        text = re.sub(r"(?s)<Location.*?</Location>", "", text)
+        text = re.sub(r'(?s)<Location "/">\s*AuthType.*?</Location>', "", text)
         text = re.sub(r'(?m)^\s*auth\..*$|"mod_auth", "mod_authn_file", ', "", text)
     assert "/var/lib/vecstore/run/vecstore.sock" in text
     return text.replace("/var/lib/vecstore/run/vecstore.sock", str(socket)).replace("vectors.example.org", "localhost")

@@ -1,17 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Plain CGI (RFC 3875): one process, one request. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* environ */
+#endif
 #include <errno.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "programs/fcgi/worker.h"
-
-static const char *wire_get(void *context, const char *name)
-{
-	(void)context;
-	return getenv(name);
-}
 
 static size_t wire_read(void *context, void *data, size_t len)
 {
@@ -47,7 +43,7 @@ static bool wire_write(void *context, const void *data, size_t len)
 
 void vs_cgi_serve(struct vs_worker *worker)
 {
-	struct vs_wire wire = { NULL, wire_get, wire_read, wire_write, NULL, false };
+	struct vs_wire wire = { NULL, environ, wire_read, wire_write, NULL, false };
 	signal(SIGPIPE, SIG_IGN);
 	(void)vs_worker_answer(worker, &wire);
 }

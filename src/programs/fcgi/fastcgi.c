@@ -141,12 +141,6 @@ struct peer {
 	bool stalled; /* it has held us up; so it will again */
 };
 
-static const char *wire_get(void *context, const char *name)
-{
-	const struct peer *peer = context;
-	return FCGX_GetParam(name, peer->request->envp);
-}
-
 static size_t wire_read(void *context, void *data, size_t len)
 {
 	const struct peer *peer = context;
@@ -227,7 +221,7 @@ static void serve_connection(struct vs_worker *worker, FCGX_Request *request, in
 	if (FCGX_Accept_r(request) != 0) /* it has closed fd */
 		return;
 	struct peer peer = { request, worker->service, false };
-	struct vs_wire wire = { &peer, wire_get, wire_read, wire_write, wire_finish, true };
+	struct vs_wire wire = { &peer, request->envp, wire_read, wire_write, wire_finish, true };
 	bool whole = request->role == RESPONDER && vs_worker_answer(worker, &wire);
 	request->keepConnection = 1;
 	FCGX_Finish_r(request); /* closes only after a fault */

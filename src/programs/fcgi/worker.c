@@ -34,6 +34,41 @@ void vs_worker_close(struct vs_worker *worker)
 	vs_buf_release(&worker->response.body);
 }
 
+/* ---- variables -------------------------------------------------------------------------------------------- */
+
+/* The first of the name from `from` on, as NAME=VALUE; NULL: none. */
+static char **find_variable(char **from, const char *name)
+{
+	size_t len = strlen(name);
+	while (from && *from && (strncmp(*from, name, len) != 0 || (*from)[len] != '='))
+		from++;
+	return from && *from ? from : NULL;
+}
+
+static const char *get_variable(const struct vs_wire *wire, const char *name)
+{
+	char **found = find_variable(wire->variables, name);
+	return found ? *found + strlen(name) + 1 : NULL;
+}
+
+/* Web servers join a header that comes twice. But lighttpd makes one variable of X-API-Key and of X_API_Key, and sends it twice: which
+ * of them somebody before us has looked at, nobody knows. */
+static int check_once(const struct vs_wire *wire, struct vs_error *error)
+{
+	static const char *const names[][2] = {
+		{ "HTTP_X_API_KEY", "X-API-Key" },     { "HTTP_AUTHORIZATION", "Authorization" },
+		{ "HTTP_X_NAMESPACE", "X-Namespace" }, { "HTTP_HOST", "Host" },
+		{ "HTTP_ORIGIN", "Origin" },           { "HTTP_IF_MATCH", "If-Match" },
+		{ "REMOTE_USER", "REMOTE_USER" },      { "HTTP_IF_NONE_MATCH", "If-None-Match" },
+	};
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		char **found = find_variable(wire->variables, names[i][0]);
+		if (found && find_variable(found + 1, names[i][0]))
+			return vs_error_at(error, VS_EINVAL, names[i][1], -1, "is there twice, perhaps in another spelling");
+	}
+	return 0;
+}
+
 /* ---- the request ------------------------------------------------------------------------------------------ */
 
 /* CONTENT_LENGTH: digits and nothing else. *known false when there is none. */
@@ -87,7 +122,7 @@ static int read_body(struct vs_worker *worker, const struct vs_wire *wire, struc
 	bool known;
 	size_t len;
 	char more;
-	int rc = parse_length(wire->get(wire->context, "CONTENT_LENGTH"), &known, &len, error);
+	int rc = parse_length(get_variable(wire, "CONTENT_LENGTH"), &known, &len, error);
 	if (rc)
 		return rc;
 	if (len > VS_BODY_MAX)
@@ -105,34 +140,34 @@ static int read_body(struct vs_worker *worker, const struct vs_wire *wire, struc
 /* NULL when it is missing or empty, which web servers do not tell apart. */
 static const char *get_header(const struct vs_wire *wire, const char *name)
 {
-	const char *value = wire->get(wire->context, name);
+	const char *value = get_variable(wire, name);
 	return value && *value ? value : NULL;
 }
 
 static void fill_request(struct vs_worker *worker, const struct vs_wire *wire, struct vs_request *request)
 {
-	const char *method = wire->get(wire->context, "REQUEST_METHOD");
-	const char *target = wire->get(wire->context, "REQUEST_URI");
+	const char *method = get_variable(wire, "REQUEST_METHOD");
+	const char *target = get_variable(wire, "REQUEST_URI");
 	*request = (struct vs_request){
 		.method = method ? method : "",
 		.target = target ? target : "",
-		.content_type = wire->get(wire->context, "CONTENT_TYPE"),
-		.remote_addr = wire->get(wire->context, "REMOTE_ADDR"),
-		.host = wire->get(wire->context, "HTTP_HOST"),
-		.origin = wire->get(wire->context, "HTTP_ORIGIN"),
+		.content_type = get_variable(wire, "CONTENT_TYPE"),
+		.remote_addr = get_variable(wire, "REMOTE_ADDR"),
+		.host = get_variable(wire, "HTTP_HOST"),
+		.origin = get_variable(wire, "HTTP_ORIGIN"),
 		.ns = get_header(wire, "HTTP_X_NAMESPACE"),
-		.peer = wire->get(wire->context, "REMOTE_ADDR"),
+		.peer = get_variable(wire, "REMOTE_ADDR"),
 		.api_key = get_header(wire, "HTTP_X_API_KEY"),
 		.authorization = get_header(wire, "HTTP_AUTHORIZATION"),
 		.remote_user = get_header(wire, "REMOTE_USER"),
-		.accept = wire->get(wire->context, "HTTP_ACCEPT"),
+		.accept = get_variable(wire, "HTTP_ACCEPT"),
 		.if_match = get_header(wire, "HTTP_IF_MATCH"),
 		.if_none_match = get_header(wire, "HTTP_IF_NONE_MATCH"),
 		.arena = &worker->arena,
 		.stopping = worker->stopping,
 	};
 	/* A proxy's address says nothing of who asked it. */
-	if (wire->get(wire->context, "HTTP_X_FORWARDED_FOR") || wire->get(wire->context, "HTTP_FORWARDED"))
+	if (get_variable(wire, "HTTP_X_FORWARDED_FOR") || get_variable(wire, "HTTP_FORWARDED"))
 		request->remote_addr = NULL;
 }
 
@@ -274,7 +309,7 @@ bool vs_worker_answer(struct vs_worker *worker, const struct vs_wire *wire)
 	struct vs_error error;
 	fill_request(worker, wire, &request);
 	bool whole = read_body(worker, wire, &error) == 0;
-	if (!whole) {
+	if (!whole || check_once(wire, &error)) {
 		vs_service_refuse(worker->service, &request, &error, &worker->response);
 	} else {
 		request.body = worker->body.data;

@@ -8,8 +8,8 @@
 /* Where a request comes from and its answer goes to. */
 struct vs_wire {
 	void *context;
-	/* A CGI variable (RFC 3875), NULL when not set. Lives until the answer was sent. */
-	const char *(*get)(void *context, const char *name);
+	/* CGI variables (RFC 3875) as NAME=VALUE, NULL at the end; NULL: none. They live until the answer was sent. */
+	char **variables;
 	/* Up to len bytes of the body; less only at its end or after a fault. */
 	size_t (*read)(void *context, void *data, size_t len);
 	/* False when the peer takes no more; nothing can be told to it. */
