@@ -124,8 +124,8 @@ struct vs_upsert_result {
 
 /* Stores count records in one durable commit; later ones win over earlier ones of the same id. With atomic, the
  * first fault ends it: error->field is "records[i]…" for count > 1. VS_EVERSION when a condition fails. VS_EBUSY when another
- * writer holds the namespace for more than five seconds; VS_ETAIL: see vs_store_set_tail; VS_EQUOTA, VS_EFROZEN: what the
- * administrator allows, see engine/admin.h. */
+ * writer holds the namespace for more than five seconds; VS_ETAIL: see vs_store_set_tail; VS_EQUOTA, VS_EFROZEN: see
+ * engine/admin.h. */
 int vs_namespace_upsert(struct vs_namespace *ns, const struct vs_record_input *records, size_t count,
                         const struct vs_upsert_options *options, struct vs_upsert_result *result,
                         struct vs_error *error);
@@ -577,9 +577,10 @@ struct vs_index_options {
 	uint64_t changes_kept; /* of the change log; older ones are dropped now and then. 0: 100,000 */
 };
 #define VS_INDEX_OPTIONS { 0, NULL, NULL, 0 }
-/* What the indexer does in the background, until nothing is left to do: deletes what has expired, fills columns, copies rows,
- * links the tail, writes the liveness file, trims the change log, checkpoints all that and the WAL. VS_EBUSY when another
- * process is the namespace's indexer. *worked (NULL allowed): something was done. The role is kept until the namespace is closed, or a call fails other than by VS_EBUSY. */
+/* The indexer's work in the background, until nothing is left to do: deletes what has expired, fills columns, copies rows, links
+ * the tail, writes the liveness file, trims the change log, checkpoints. VS_EBUSY when another process is the namespace's
+ * indexer. *worked (NULL allowed): something was done. The role is kept until the namespace is closed, or a call fails other
+ * than by VS_EBUSY. */
 int vs_namespace_index(struct vs_namespace *ns, const struct vs_index_options *options, bool *worked,
                        struct vs_error *error);
 /* Folder of the live generation, for watching it. Valid until the next call on the namespace. */
@@ -650,12 +651,11 @@ int vs_store_index(struct vs_store *store, bool *worked, struct vs_error *error)
 
 /* ---- jobs ------------------------------------------------------------------------------------------------ */
 
-/*
- * Work that outlasts a request: a row in the catalogue that some process works off, the indexer mostly, and that tells how far
- * it is. A job whose process was killed is begun again, three times in all. One at a time per namespace. struct vs_job: store/job.h.
- */
+/* Work that outlasts a request: a row in the catalogue that some process works off, the indexer mostly, and that tells how far
+ * it is. A job whose process was killed is begun again, three times in all. One at a time per namespace. See store/job.h. */
 /* Queues a job on a namespace: a kind (those of engine/jobs.tbl) and its arguments, a JSON object (NULL: {}). It is durable when
- * this returns. VS_EINVAL for an unknown kind and for other arguments, VS_ENOTFOUND without such a namespace, VS_EBUSY when 100 of its jobs wait. */
+ * this returns. VS_EINVAL for an unknown kind and for other arguments, VS_ENOTFOUND without such a namespace, VS_EBUSY when
+ * 100 of its jobs wait. */
 int vs_job_create(struct vs_store *store, const char *kind, const char *name, const char *arguments, struct vs_job *job,
                   struct vs_error *error);
 /* VS_ENOTFOUND when there is none, or none any more: finished ones are kept for seven days, 1,000 of a namespace. */
