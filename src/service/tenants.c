@@ -256,7 +256,9 @@ int vs_tenants_flush(struct vs_tenants *tenants, struct vs_store *store, struct 
 		struct vs_tenant *tenant = &tenants->shared->tenants[i];
 		if (vs_load_acquire(&tenant->number) == 0)
 			continue;
-		if (vs_load_relaxed(&tenant->counted_at) != 0)
+		/* Not for each who asks: thousands of rows would be written every time. */
+		uint64_t last = vs_load_relaxed(&tenant->counted_at);
+		if (last != 0 && vs_clock_mono_ns() - last >= SECOND)
 			count_time(tenant, vs_clock_mono_ns());
 		count += take_counts(tenant, day, &rows[count]);
 	}
