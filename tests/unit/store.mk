@@ -12,3 +12,5 @@ tests_unit_test_meta_SOURCES = tests/unit/test_meta.c tests/unit/store_fixture.h
 tests_unit_test_meta_rows_SOURCES = tests/unit/test_meta_rows.c tests/unit/store_fixture.h
 tests_unit_test_rows_SOURCES = tests/unit/test_rows.c tests/unit/store_fixture.h
 tests_unit_test_vectors_SOURCES = tests/unit/test_vectors.c tests/unit/store_fixture.h
+unit_tests += tests/unit/test_manifest
+tests_unit_test_manifest_SOURCES = tests/unit/test_manifest.c tests/unit/store_fixture.h
