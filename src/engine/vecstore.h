@@ -619,8 +619,7 @@ struct vs_check_result {
 	uint64_t mended;   /* of these, by vs_namespace_repair or vs_store_check: counted here instead */
 };
 /* Compares records, vectors, columns, copies of rows, the index of texts, liveness and graph with each other (I1 to I4, counts,
- * checksums). report hears one line
- * per finding. Safe while others read and write. */
+ * checksums). report hears one line per finding. Safe while others read and write. */
 int vs_namespace_check(struct vs_namespace *ns, void (*report)(void *context, const char *finding), void *context,
                        struct vs_check_result *result, struct vs_error *error);
 
