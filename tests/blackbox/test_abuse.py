@@ -115,7 +115,7 @@ def test_slow_clients(filled, name):
 
 
 def check_slow_clients(server, name, port):
-    alone = ask_for(port, 1)
+    alone = ask_for(port, SECONDS / 4)
     workers = server.worker_pids()
     before = [sockets(pid) for pid in workers]
     with Slows(slow_clients(port)) as slows:

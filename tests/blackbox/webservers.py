@@ -78,6 +78,8 @@ PidFile "{folder}/apache.pid"
 ErrorLog "{folder}/apache-error.log"
 ServerName localhost
 Listen 127.0.0.1:{port}
+ServerLimit 40
+MaxRequestWorkers 1000
 {user}
 {shipped("vecstore-apache.conf", socket, passwords)}
 """)
