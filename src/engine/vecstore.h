@@ -2,9 +2,9 @@
 /*
  * vecstore.h: the library that vecstore's server, command line and indexer are made of.
  *
- * A store is a data folder. It holds namespaces; a namespace holds records: an id, a vector of float32, metadata
- * (a JSON object). Any number of processes may have the same folder open. What a function has
- * acknowledged (returned 0) is on disk, and the next query of any process sees it.
+ * A store is a data folder. It holds namespaces; a namespace holds records: an id, a vector of float32, metadata (a JSON
+ * object), perhaps a text. Any number of processes may have the same folder open. What a function has acknowledged
+ * (returned 0) is on disk, and the next query of any process sees it.
  *
  * Functions return 0 or a negative VS_E… code and then fill *error (NULL allowed). A failed call leaves the store as it
  * was. Strings are UTF-8. A store and its namespaces serve one thread at a time and must not cross a fork; open one per
@@ -72,9 +72,8 @@ void vs_namespace_close(struct vs_namespace *ns); /* NULL allowed */
 
 /* From now on the handle sees and writes only the records that the filter accepts (NULL: all): others are as good as not there,
  * for reads of every kind and for deletions, and a write that would make, change or replace a record that it does not accept
- * is refused with VS_EPERM. The feed of changes cannot be
- * narrowed, and is refused. What counts slots or bytes, and upkeep, is not narrowed. VS_EINVAL for what is no filter;
- * the handle must not be used then before another call of this. */
+ * is refused with VS_EPERM. The feed of changes cannot be narrowed, and is refused. What counts slots or bytes, and upkeep, is
+ * not narrowed. VS_EINVAL for what is no filter; the handle must not be used then before another call of this. */
 int vs_namespace_set_scope(struct vs_namespace *ns, const char *filter, struct vs_error *error);
 
 /* The state that an answer came from: it is told by the files and the clock alone, in every process alike, and is another
@@ -125,7 +124,8 @@ struct vs_upsert_result {
 
 /* Stores count records in one durable commit; later ones win over earlier ones of the same id. With atomic, the
  * first fault ends it: error->field is "records[i]…" for count > 1. VS_EVERSION when a condition fails. VS_EBUSY when another
- * writer holds the namespace for more than five seconds; VS_ETAIL: see vs_store_set_tail. */
+ * writer holds the namespace for more than five seconds; VS_ETAIL: see vs_store_set_tail; VS_EQUOTA, VS_EFROZEN: see
+ * engine/admin.h. */
 int vs_namespace_upsert(struct vs_namespace *ns, const struct vs_record_input *records, size_t count,
                         const struct vs_upsert_options *options, struct vs_upsert_result *result,
                         struct vs_error *error);
@@ -371,6 +371,7 @@ int vs_namespace_search(struct vs_namespace *ns, const struct vs_query *query, s
  * results[i].stats.duration_ns is an equal share of the whole time. */
 int vs_namespace_search_batch(struct vs_namespace *ns, const struct vs_query *queries, size_t count,
                               struct vs_results *results, struct vs_error *error);
+
 /* ---- recommendation ---- */
 
 #define VS_EXAMPLES_MAX 1000 /* positive and negative together */
@@ -460,9 +461,10 @@ struct vs_hybrid_part { /* what a result's score is made of */
 /* Records that are near the query's vector (or id), or whose texts hold its words, or both; without a vector and an id,
  * those by words alone. Candidates of both halves are scored by both, exactly, and fused. For alpha, the text's part is
  * its BM25 over the best of all candidates (0 where it does not match), the vector's is 1 for the nearest candidate, 0 for the
- * farthest, and linear in the distance between. Of one half only, its score is the result's. (*parts)[i] belongs to results->items[i]. The query has no min_score, max_distance and diversity. I6: count is min(limit, matches -
- * offset), where all that the filter accepts match if there is a vector, else those whose text does. VS_EBUSY when the search for
- * words takes more than ten seconds. */
+ * farthest, and linear in the distance between. Of one half only, its score is the result's. (*parts)[i] belongs to
+ * results->items[i]. The query has no min_score, max_distance and diversity. I6: count is min(limit, matches - offset), where
+ * all that the filter accepts match if there is a vector, else those whose text does. VS_EBUSY when the search for words takes
+ * more than ten seconds. */
 int vs_namespace_search_hybrid(struct vs_namespace *ns, const struct vs_query *query, const struct vs_text_query *text,
                                struct vs_results *results, const struct vs_hybrid_part **parts, struct vs_error *error);
 
@@ -575,9 +577,10 @@ struct vs_index_options {
 	uint64_t changes_kept; /* of the change log; older ones are dropped now and then. 0: 100,000 */
 };
 #define VS_INDEX_OPTIONS { 0, NULL, NULL, 0 }
-/* What the indexer does in the background, until nothing is left to do: links the tail, writes the liveness file,
- * checkpoints graph and WAL. VS_EBUSY when another process is the namespace's indexer. *worked (NULL allowed): something
- * was done. The role is kept until the namespace is closed, or a call fails other than by VS_EBUSY. */
+/* The indexer's work in the background, until nothing is left to do: deletes what has expired, fills columns, copies rows, links
+ * the tail, writes the liveness file, trims the change log, checkpoints. VS_EBUSY when another process is the namespace's
+ * indexer. *worked (NULL allowed): something was done. The role is kept until the namespace is closed, or a call fails other
+ * than by VS_EBUSY. */
 int vs_namespace_index(struct vs_namespace *ns, const struct vs_index_options *options, bool *worked,
                        struct vs_error *error);
 /* Folder of the live generation, for watching it. Valid until the next call on the namespace. */
@@ -615,8 +618,8 @@ struct vs_check_result {
 	uint64_t repairs;  /* in derived files: the indexer or vs_namespace_repair can mend them; answers stay right meanwhile */
 	uint64_t mended;   /* of these, by vs_namespace_repair or vs_store_check: counted here instead */
 };
-/* Compares records, vectors, columns, liveness and graph with each other (I1 to I4, counts, checksums). report hears one line
- * per finding. Safe while others read and write. */
+/* Compares records, vectors, columns, copies of rows, the index of texts, liveness and graph with each other (I1 to I4, counts,
+ * checksums). report hears one line per finding. Safe while others read and write. */
 int vs_namespace_check(struct vs_namespace *ns, void (*report)(void *context, const char *finding), void *context,
                        struct vs_check_result *result, struct vs_error *error);
 
@@ -635,7 +638,7 @@ int vs_namespace_repair(struct vs_namespace *ns, const struct vs_repair_options 
                         struct vs_error *error);
 
 struct vs_store_check_options {
-	bool repair; /* removes folders that hold no records and that no namespace has */
+	bool repair; /* removes folders that hold no records and that no namespace has, and goes on with deletions that were cut off */
 	void (*report)(void *context, const char *finding);
 	void *context;
 };
@@ -647,12 +650,11 @@ int vs_store_index(struct vs_store *store, bool *worked, struct vs_error *error)
 
 /* ---- jobs ------------------------------------------------------------------------------------------------ */
 
-/*
- * Work that outlasts a request: a row in the catalogue that some process works off, the indexer mostly, and that tells how far
- * it is. A job whose process was killed is begun again, three times in all. One at a time per namespace. struct vs_job: store/job.h.
- */
-/* Queues a job on a namespace: a kind ("compact") and its arguments, a JSON object (NULL: {}). It is durable when this returns.
- * VS_EINVAL for an unknown kind and for other arguments, VS_ENOTFOUND without such a namespace, VS_EBUSY when 100 of its jobs wait. */
+/* Work that outlasts a request: a row in the catalogue that some process works off, the indexer mostly, and that tells how far
+ * it is. A job whose process was killed is begun again, three times in all. One at a time per namespace. See store/job.h. */
+/* Queues a job on a namespace: a kind (those of engine/jobs.tbl) and its arguments, a JSON object (NULL: {}). It is durable when
+ * this returns. VS_EINVAL for an unknown kind and for other arguments, VS_ENOTFOUND without such a namespace, VS_EBUSY when
+ * 100 of its jobs wait. */
 int vs_job_create(struct vs_store *store, const char *kind, const char *name, const char *arguments, struct vs_job *job,
                   struct vs_error *error);
 /* VS_ENOTFOUND when there is none, or none any more: finished ones are kept for seven days, 1,000 of a namespace. */

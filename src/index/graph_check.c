@@ -136,7 +136,7 @@ static int reach_check(struct checker *checker, struct vs_error *error)
 	int code = vs_graph_reach(checker->graph, checker->slots, &seen, error);
 
 	if (code == 0)
-		code = vs_graph_damage_find(checker->graph, checker->present, linked, &damage, error);
+		code = vs_graph_damage_find(checker->graph, checker->present, linked, checker->slots, &damage, error);
 	for (uint32_t slot = vs_bitmap_next(checker->present, 0); code == 0 && slot < linked;
 	     slot = vs_bitmap_next(checker->present, slot + 1)) {
 		bool found = vs_bitmap_test(&seen, slot);
@@ -208,7 +208,7 @@ int vs_graph_check(const struct vs_graph *graph, const struct vs_view *view, con
 	int code;
 
 	memset(summary, 0, sizeof(*summary));
-	checker.slots = vs_graph_slots(graph) < view->count ? vs_graph_slots(graph) : view->count;
+	checker.slots = vs_graph_bound(graph, view);
 	summary->linked = summary->claimed = vs_graph_linked(graph);
 	if (summary->linked > present->len)
 		summary->linked = present->len;

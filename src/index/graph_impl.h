@@ -70,6 +70,13 @@ static inline uint8_t *vs_graph_code(const struct vs_graph *graph, uint32_t slot
 
 /* Slots that have a mapped list and code. */
 uint32_t vs_graph_slots(const struct vs_graph *graph);
+/* Of these, those that have a mapped row: who checks and who mends must hold the same ids for good. */
+static inline uint32_t vs_graph_bound(const struct vs_graph *graph, const struct vs_view *view)
+{
+	uint32_t slots = vs_graph_slots(graph);
+
+	return slots < view->count ? slots : view->count;
+}
 /* Records that are mapped. */
 uint32_t vs_graph_records(const struct vs_graph *graph);
 
@@ -183,12 +190,12 @@ struct vs_graph_damage {
 /* Winds back to the checkpoint when the boot differs, bounds the header by the maps, and encodes what `coded` says is
  * missing. Before any linking; the writer only. */
 int vs_graph_restore(struct vs_graph *graph, const struct vs_view *view, struct vs_error *error);
-/* Finds what to link again below `linked`, present slots that no walk of level 0 reaches among it. The caller releases both
- * bitmaps, on failure too. */
-int vs_graph_damage_find(const struct vs_graph *graph, const struct vs_bitmap *present, uint32_t linked,
+/* Finds what to link again below `linked`, present slots that no walk of level 0 reaches among it. slots: of vs_graph_bound. The
+ * caller releases both bitmaps, on failure too. */
+int vs_graph_damage_find(const struct vs_graph *graph, const struct vs_bitmap *present, uint32_t linked, uint32_t slots,
                          struct vs_graph_damage *damage, struct vs_error *error);
 /* Takes invalid entries out of the lists of slots below `linked` that are not linked again, since they hold no record. */
-void vs_graph_lists_clean(struct vs_graph *graph, uint32_t linked, const struct vs_bitmap *present);
+void vs_graph_lists_clean(struct vs_graph *graph, const struct vs_bitmap *present, uint32_t linked, uint32_t slots);
 
 /* Trusting nothing: the entries of a list are in bounds and not its own. */
 bool vs_graph_list_good(const struct vs_graph *graph, uint32_t slot, uint32_t slots);

@@ -368,10 +368,11 @@ static int damage_mend(struct linker *linker, const struct vs_bitmap *present, u
 	struct vs_graph *graph = linker->graph;
 	struct vs_graph_damage damage = { VS_BITMAP_INIT, VS_BITMAP_INIT };
 	uint32_t linked = vs_load_relaxed(&vs_graph_state(graph)->linked);
-	int code = vs_graph_damage_find(graph, present, linked, &damage, error);
+	uint32_t slots = vs_graph_bound(graph, linker->view);
+	int code = vs_graph_damage_find(graph, present, linked, slots, &damage, error);
 
 	if (code == 0) {
-		vs_graph_lists_clean(graph, linked, present);
+		vs_graph_lists_clean(graph, present, linked, slots);
 		linker->set = &damage.lists;
 		linker->topped = &damage.records;
 		linker->raise = false;

@@ -151,10 +151,8 @@ bool vs_graph_list_good(const struct vs_graph *graph, uint32_t slot, uint32_t sl
 	return true;
 }
 
-void vs_graph_lists_clean(struct vs_graph *graph, uint32_t linked, const struct vs_bitmap *present)
+void vs_graph_lists_clean(struct vs_graph *graph, const struct vs_bitmap *present, uint32_t linked, uint32_t slots)
 {
-	uint32_t slots = vs_graph_slots(graph);
-
 	for (uint32_t slot = 0; slot < linked; slot++) {
 		uint32_t *list = vs_graph_list(graph, slot);
 		uint32_t kept = 0;
@@ -185,11 +183,10 @@ static int topped_find(const struct vs_graph *graph, uint32_t linked, struct vs_
 	return 0;
 }
 
-int vs_graph_damage_find(const struct vs_graph *graph, const struct vs_bitmap *present, uint32_t linked,
+int vs_graph_damage_find(const struct vs_graph *graph, const struct vs_bitmap *present, uint32_t linked, uint32_t slots,
                          struct vs_graph_damage *damage, struct vs_error *error)
 {
 	struct vs_bitmap reached = VS_BITMAP_INIT;
-	uint32_t slots = vs_graph_slots(graph);
 	int code = vs_graph_reach(graph, slots, &reached, error);
 
 	if (code == 0 && (topped_find(graph, linked, &damage->records) != 0 || vs_bitmap_resize(&damage->lists, linked) != 0))

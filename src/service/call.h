@@ -91,7 +91,8 @@ int vs_call_namespace(struct vs_call *call, const struct vs_text *ns, bool creat
 int vs_call_allow(struct vs_call *call, const struct vs_text *ns, const char **name, struct vs_error *error);
 /* The same without asking, for what comes after. */
 const char *vs_call_namespace_name(const struct vs_call *call, const struct vs_text *ns);
-/* As vs_call_namespace would refuse; VS_ETAIL when the namespace so named takes no vectors now: asked before the work of decoding them. */
+/* As vs_call_namespace would refuse for status and quotas; VS_ETAIL when the namespace so named takes no vectors now: asked before
+ * the work of decoding them. What is wrong with the name is told later, by vs_call_namespace. */
 int vs_call_admit(struct vs_call *call, const struct vs_text *ns, struct vs_error *error);
 /* What new namespaces get. */
 const struct vs_namespace_options *vs_call_fresh(const struct vs_call *call);

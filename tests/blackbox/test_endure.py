@@ -7,6 +7,7 @@ import http.client
 import os
 import random
 import signal
+import statistics
 import threading
 import time
 from pathlib import Path
@@ -176,12 +177,13 @@ def test_nothing_grows(make_server, capsys):
     figures = []
     for pid in pids:
         program = harness.Process(pid).program()
-        # What is open for a while (a compaction has files of its own) is closed again: the least counts.
-        least = [min(sample.descriptors[pid] for sample in part) for part in (early, late)]
-        assert least[1] <= least[0] + 1, f"{program}: descriptors {least}"
+        # What is open for a while (a compaction has files of its own) is closed again, and what is closed for a moment (after a
+        # compaction) is opened: the median counts.
+        usual = [statistics.median_low(sample.descriptors[pid] for sample in part) for part in (early, late)]
+        assert usual[1] <= usual[0] + 1, f"{program}: descriptors {usual}"
         memory = [max(sample.memory[pid] for sample in part) for part in (early, late)]
         assert memory[1] <= memory[0] * 1.15 + 4 * MIB, f"{program}: memory {memory}"
-        figures.append(f"{program} {least[1]} descriptors, {memory[0] / MIB:.1f} then {memory[1] / MIB:.1f} MiB")
+        figures.append(f"{program} {usual[1]} descriptors, {memory[0] / MIB:.1f} then {memory[1] / MIB:.1f} MiB")
     wal = max(sample.wal for sample in samples)
     assert wal < 64 * MIB, wal
     with capsys.disabled():

@@ -26,6 +26,8 @@ def test_commands(folder):
         '"results":[{"id":"brazil"',
         'there is no namespace \\"globex\\"',
         '"error":"the credential does not allow this"',
+        '"code":"quota_exceeded"',
+        '"max_vectors":1000',
         '"results":[{"id":"north-1","score":0.70710677,"metadata":{"team":"north"}}],',
         "there is no such record",
         "metadata: the credential's filter does not let this record be written",

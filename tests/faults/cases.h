@@ -3,6 +3,11 @@
 #ifndef VS_TESTS_FAULTS_CASES_H
 #define VS_TESTS_FAULTS_CASES_H
 
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
 #include "work.h"
 
 #define BEFORE_MAX 6
@@ -84,5 +89,55 @@ static const struct fault_case cases[] = {
 	{ "namespace", "other", 6, true, 0, { { 0 } }, { WORK_UPSERT, 0, 1, 0 } },
 };
 #define CASES (sizeof(cases) / sizeof(cases[0]))
+
+struct case_before {
+	const struct fault_case *of;
+	const char *data;
+};
+
+static int make_before(void *context)
+{
+	const struct case_before *before = context;
+	const struct fault_case *of = before->of;
+	struct vs_error error;
+	struct work work;
+	int rc;
+
+	if (of->before[0].kind == WORK_NONE && strcmp(of->ns, "default") == 0)
+		return 0;
+	rc = work_open(&work, before->data, "default", of->dim, &error);
+	for (unsigned i = 0; rc == 0 && i < BEFORE_MAX; i++)
+		rc = work_perform(&work, &of->before[i], &error);
+	if (rc != 0)
+		fprintf(stderr, "%s: %s\n", of->name, error.text);
+	work_close(&work);
+	return rc == 0 ? 0 : 2;
+}
+
+/* Makes what is there before, by a process of its own. */
+static inline void cases_prepare(const struct fault_case *of, const char *data)
+{
+	struct case_before before = { of, data };
+
+	if (work_child(make_before, &before) != 0)
+		exit(2);
+}
+
+/* All cases, or the one that the command line names; run tells how many findings it has. The exit status. */
+static inline int cases_run(const char *program, int argc, char **argv, bool first_only,
+                            unsigned long (*run)(const struct fault_case *of, const char *folder))
+{
+	unsigned long findings = 0;
+	char folder[64];
+	time_t start = time(NULL);
+
+	work_folder(folder);
+	for (size_t i = 0; i < CASES && !(first_only && findings > 0); i++)
+		if (argc < 2 || strcmp(argv[1], cases[i].name) == 0)
+			findings += run(&cases[i], folder);
+	work_remove(folder);
+	printf("%s: %lu findings in %ld s\n", program, findings, (long)(time(NULL) - start));
+	return findings > 0;
+}
 
 #endif

@@ -200,24 +200,6 @@ static unsigned long run_lane(unsigned number, unsigned lanes, void *context)
 	return lane->findings;
 }
 
-static int make_template(void *context)
-{
-	const struct lane *lane = context;
-	struct vs_error error;
-	struct work work;
-	int rc;
-
-	if (lane->of->before[0].kind == WORK_NONE && strcmp(lane->of->ns, "default") == 0)
-		return 0;
-	rc = work_open(&work, lane->template, "default", lane->of->dim, &error);
-	for (unsigned i = 0; rc == 0 && i < BEFORE_MAX; i++)
-		rc = work_perform(&work, &lane->of->before[i], &error);
-	if (rc != 0)
-		fprintf(stderr, "memory: %s\n", error.text);
-	work_close(&work);
-	return rc == 0 ? 0 : 2;
-}
-
 static unsigned long run_all(const struct fault_case *of, const char *folder)
 {
 	struct lane *lane = calloc(1, sizeof(*lane));
@@ -226,8 +208,7 @@ static unsigned long run_all(const struct fault_case *of, const char *folder)
 	lane->of = of;
 	snprintf(lane->template, sizeof(lane->template), "%s/template", folder);
 	snprintf(lane->data, sizeof(lane->data), "%s", folder);
-	if (work_child(make_template, lane) != 0)
-		exit(2);
+	cases_prepare(of, lane->template);
 	findings = work_lanes(run_lane, lane);
 	work_remove(lane->template);
 	free(lane);
@@ -237,20 +218,11 @@ static unsigned long run_all(const struct fault_case *of, const char *folder)
 int main(int argc, char **argv)
 {
 	unsigned char hash[VS_KEY_HASH];
-	unsigned long findings = 0;
-	char folder[64];
-	time_t start = time(NULL);
 
 	/* libcrypto makes itself ready once, and keeps what that takes; its queue of errors, too. */
 	(void)vs_key_hash("", 0, hash, NULL);
 	(void)ERR_get_error();
 	soak = work_setting("VECSTORE_FAULT_SOAK", 0) != 0;
 	first_only = work_setting("VECSTORE_FAULT_FIRST", 0) != 0;
-	work_folder(folder);
-	for (size_t i = 0; i < CASES && !(first_only && findings > 0); i++)
-		if (argc < 2 || strcmp(argv[1], cases[i].name) == 0)
-			findings += run_all(&cases[i], folder);
-	work_remove(folder);
-	printf("memory: %lu findings in %ld s\n", findings, (long)(time(NULL) - start));
-	return findings > 0;
+	return cases_run("memory", argc, argv, first_only, run_all);
 }

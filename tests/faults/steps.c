@@ -273,27 +273,6 @@ static unsigned long run_lane(unsigned lane_number, unsigned lanes, void *contex
 
 /* ---- a case --------------------------------------------------------------------------------------------- */
 
-static int make_template(void *context)
-{
-	const struct lane *lane = context;
-	struct vs_error error;
-	struct work work;
-
-	if (lane->of->before[0].kind == WORK_NONE && strcmp(lane->of->ns, "default") == 0)
-		return 0;
-	if (work_open(&work, lane->template, "default", lane->of->dim, &error) != 0) {
-		fprintf(stderr, "steps: %s\n", error.text);
-		return 2;
-	}
-	for (unsigned i = 0; i < BEFORE_MAX; i++)
-		if (work_perform(&work, &lane->of->before[i], &error) != 0) {
-			fprintf(stderr, "steps: %s\n", error.text);
-			return 2;
-		}
-	work_close(&work);
-	return 0;
-}
-
 static unsigned long run_all(const struct fault_case *of, const char *folder)
 {
 	struct lane *lane = calloc(1, sizeof(*lane));
@@ -304,8 +283,7 @@ static unsigned long run_all(const struct fault_case *of, const char *folder)
 	lane->expected.data = lane->data;
 	snprintf(lane->template, sizeof(lane->template), "%s/template", folder);
 	snprintf(lane->data, sizeof(lane->data), "%s", folder);
-	if (work_child(make_template, lane) != 0)
-		exit(2);
+	cases_prepare(of, lane->template);
 	findings = work_lanes(run_lane, lane);
 	work_remove(lane->template);
 	free(lane);
@@ -314,17 +292,7 @@ static unsigned long run_all(const struct fault_case *of, const char *folder)
 
 int main(int argc, char **argv)
 {
-	unsigned long findings = 0;
-	char folder[64];
-	time_t start = time(NULL);
-
 	soak = work_setting("VECSTORE_FAULT_SOAK", 0) != 0;
 	first_only = work_setting("VECSTORE_FAULT_FIRST", 0) != 0;
-	work_folder(folder);
-	for (size_t i = 0; i < CASES && !(first_only && findings > 0); i++)
-		if (argc < 2 || strcmp(argv[1], cases[i].name) == 0)
-			findings += run_all(&cases[i], folder);
-	work_remove(folder);
-	printf("steps: %lu findings in %ld s\n", findings, (long)(time(NULL) - start));
-	return findings > 0;
+	return cases_run("steps", argc, argv, first_only, run_all);
 }

@@ -19,3 +19,5 @@ unit_tests += tests/unit/test_log
 tests_unit_test_log_SOURCES = tests/unit/test_log.c
 unit_tests += tests/unit/test_utf8
 tests_unit_test_utf8_SOURCES = tests/unit/test_utf8.c
+unit_tests += tests/unit/test_tar
+tests_unit_test_tar_SOURCES = tests/unit/test_tar.c

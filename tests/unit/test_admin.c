@@ -77,8 +77,9 @@ static void changes_have_limits(void **state)
 	change.quota = &quota;
 	quota.most[VS_QUOTA_VECTORS] = VS_QUOTA_KEEP - 1;
 	assert_refused(vs_store_change(fixture->store, "default", &change, &error), VS_EINVAL, "max_vectors", &error);
-	quota.most[VS_QUOTA_VECTORS] = vs_quota_limit(VS_QUOTA_VECTORS) + 1;
-	assert_refused(vs_store_change(fixture->store, "default", &change, &error), VS_EINVAL, "max_vectors", &error);
+	quota.most[VS_QUOTA_VECTORS] = VS_QUOTA_KEEP;
+	quota.most[VS_QUOTA_DIMENSION] = vs_quota_limit(VS_QUOTA_DIMENSION) + 1;
+	assert_refused(vs_store_change(fixture->store, "default", &change, &error), VS_EINVAL, "max_dimension", &error);
 	change = no_change;
 	change.status = VS_DELETING;
 	assert_refused(vs_store_change(fixture->store, "default", &change, &error), VS_EINVAL, "status", &error);

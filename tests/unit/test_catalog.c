@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "store_fixture.h"
+#include "catalog_fixture.h"
 
 #include <sys/wait.h>
-
-#include <sqlite3.h>
 
 #include "store/catalog.h"
 
@@ -34,15 +32,6 @@ static int append(const char *name)
 	const struct vs_catalog_fresh fresh = { name, VS_DOT, 12, vs_quota_none(), "", "{}" };
 
 	return vs_catalog_append(catalog, &fresh, NULL, NULL, &entry, &error);
-}
-
-static void execute(const char *sql)
-{
-	sqlite3 *db;
-
-	assert_int_equal(sqlite3_open(path_of("data/catalog.db"), &db), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-	sqlite3_close(db);
 }
 
 static void opens(void **state)

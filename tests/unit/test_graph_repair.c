@@ -230,6 +230,34 @@ static void test_garbage(void **state)
 	fixture_release(&f);
 }
 
+/* The files have room for more slots than there are rows: an id of such a slot is bad to check and repair alike. */
+static void test_id_past_the_rows(void **state)
+{
+	struct vs_graph_summary summary;
+	struct vs_graph *graph;
+	struct fixture f;
+
+	(void)state;
+	boot("one");
+	fixture_init(&f, VS_EUCLIDEAN, DIM, 1000);
+	graph = fixture_writer(&f);
+	fixture_link(&f, graph, 1000);
+	assert_int_equal(vs_graph_checkpoint(graph, NULL), 0);
+	vs_graph_close(graph);
+	file_damage(&f, "graph.hnsw", 4096 + 5 * 128, 1, 0xea); /* the first entry of slot 5 is 1002 */
+	file_damage(&f, "graph.hnsw", 4096 + 5 * 128 + 1, 1, 0x03);
+	graph = fixture_reader(&f);
+	assert_int_equal(vs_graph_check(graph, &f.view, &f.present, &summary, NULL), 0);
+	assert_int_equal(summary.bad_entries, 1);
+	vs_graph_close(graph);
+	assert_int_equal(vs_graph_mend(f.dir, NULL), 0);
+	graph = fixture_writer(&f);
+	fixture_link(&f, graph, 1000);
+	graph_good(&f, graph);
+	vs_graph_close(graph);
+	fixture_release(&f);
+}
+
 /* Files cut off in the middle count only as far as they go. */
 static void test_truncated(void **state)
 {
@@ -331,6 +359,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_kill_and_reopen), cmocka_unit_test(test_power_loss), cmocka_unit_test(test_files_removed),
 		cmocka_unit_test(test_headers_damaged), cmocka_unit_test(test_garbage),    cmocka_unit_test(test_truncated),
+		cmocka_unit_test(test_id_past_the_rows),
 		cmocka_unit_test(test_mended_on_request), cmocka_unit_test(test_unusable_files_removed),
 	};
 

@@ -165,6 +165,81 @@ static void after_a_death(void **state)
 	vs_job_worker_close(worker);
 }
 
+/* ---- snapshots, restores, clones ------------------------------------------------------------------------ */
+
+/* code: what the job fails with; 0: it succeeds. */
+static void do_job(struct fixture *fixture, const char *kind, const char *arguments, int code)
+{
+	assert_ok(vs_job_create(fixture->store, kind, "default", arguments, &job, &error), error);
+	assert_int_equal(run(fixture, NULL, NULL), 1);
+	assert_int_equal(job.code, code);
+	assert_int_equal(job.state, code == 0 ? VS_JOB_SUCCEEDED : VS_JOB_FAILED);
+}
+
+static void snapshots_are_jobs(void **state)
+{
+	struct fixture *fixture = *state;
+	struct vs_job_worker *worker = open_worker(fixture);
+	struct vs_namespace_stats stats;
+
+	store(fixture, 1);
+	do_job(fixture, "snapshot", "{\"name\":\"one\"}", 0);
+	assert_non_null(strstr(job.result, "\"path\":\"/v1/snapshots/one\""));
+	do_job(fixture, "snapshot", "{\"name\":\"one\"}", VS_ECONFLICT);
+	do_job(fixture, "snapshot", "{}", 0); /* names itself */
+	assert_null(strstr(job.result, "/one\""));
+	do_job(fixture, "clone", "{}", VS_EINVAL);
+	do_job(fixture, "clone", "{\"to\":\"copy\"}", 0);
+	assert_string_equal(job.result, "{\"success\":true,\"namespace\":\"copy\",\"vectors_cloned\":400}");
+	do_job(fixture, "clone", "{\"to\":\"copy\"}", VS_ECONFLICT);
+	do_job(fixture, "restore", "{}", VS_EINVAL);
+	do_job(fixture, "restore", "{\"snapshot\":\"none\",\"into\":\"back\"}", VS_ENOTFOUND);
+	do_job(fixture, "restore", "{\"snapshot\":\"one\",\"into\":\"back\"}", 0);
+	assert_string_equal(job.result, "{\"success\":true,\"namespace\":\"back\",\"vectors_restored\":400}");
+	do_job(fixture, "restore", "{\"snapshot\":\"one\",\"into\":\"back\"}", VS_ECONFLICT);
+	do_job(fixture, "restore", "{\"snapshot\":\"one\",\"generation\":1}", 0);
+	assert_string_equal(job.result, "{\"success\":true,\"namespace\":\"default\",\"vectors_restored\":400}");
+	assert_ok(vs_namespace_stats(fixture->ns, &stats, &error), error);
+	assert_int_equal(stats.generation, 2);
+	vs_job_worker_close(worker);
+}
+
+/* The process did the work, and died before it could say so. */
+static void what_was_done_is_not_done_again(void **state)
+{
+	static const struct {
+		const char *kind, *arguments;
+		int code;
+	} jobs[] = {
+		{ "snapshot", "{\"name\":\"one\"}", 0 },
+		{ "snapshot", "{}", 0 },
+		{ "clone", "{\"to\":\"copy\"}", 0 },
+		{ "restore", "{\"snapshot\":\"one\",\"into\":\"back\"}", 0 },
+		{ "restore", "{\"snapshot\":\"one\",\"generation\":1}", VS_ECONFLICT }, /* others may have written since */
+	};
+	struct fixture *fixture = *state;
+
+	store(fixture, 1);
+	for (size_t i = 0; i < sizeof(jobs) / sizeof(jobs[0]); i++) {
+		struct vs_job_worker *worker = open_worker(fixture);
+		char sql[160], result[sizeof(job.result)];
+		int64_t id;
+		do_job(fixture, jobs[i].kind, jobs[i].arguments, 0);
+		id = job.id;
+		strcpy(result, job.result);
+		vs_job_worker_close(worker);
+		snprintf(sql, sizeof(sql), "UPDATE job SET state = 1, progress = 0.5, result = '', finished_at = 0 WHERE id = %d", (int)id);
+		change_catalog(fixture, sql);
+		worker = open_worker(fixture);
+		assert_int_equal(run(fixture, NULL, NULL), 1);
+		assert_int_equal(job.id, id);
+		assert_int_equal(job.attempts, 2);
+		assert_int_equal(job.code, jobs[i].code);
+		assert_string_equal(job.result, jobs[i].code == 0 ? result : "");
+		vs_job_worker_close(worker);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -173,6 +248,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(stops, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(of_what_is_gone, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(after_a_death, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(snapshots_are_jobs, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(what_was_done_is_not_done_again, fixture_setup, fixture_teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "store_fixture.h"
-
-#include <sqlite3.h>
+#include "catalog_fixture.h"
 
 #include "base/clock.h"
 #include "store/jobs.h"
@@ -21,15 +19,6 @@ static int teardown(void **state)
 	vs_catalog_close(catalog);
 	catalog = NULL;
 	return folder_remove(state);
-}
-
-static void execute(const char *sql)
-{
-	sqlite3 *db;
-
-	assert_int_equal(sqlite3_open(path_of("data/catalog.db"), &db), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-	sqlite3_close(db);
 }
 
 /* Queues one on the namespace with this folder: its id. */

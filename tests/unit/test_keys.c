@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "store_fixture.h"
-
-#include <sqlite3.h>
+#include "catalog_fixture.h"
 
 #include "base/clock.h"
 #include "store/audit.h"
@@ -25,15 +23,6 @@ static int teardown(void **state)
 	vs_catalog_close(catalog);
 	vs_catalog_close(other);
 	return folder_remove(state);
-}
-
-static void execute(const char *sql)
-{
-	sqlite3 *db;
-
-	assert_int_equal(sqlite3_open(path_of("data/catalog.db"), &db), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-	sqlite3_close(db);
 }
 
 static int append(enum vs_role role, const char *ns, const char *filter, int64_t expires_at)
