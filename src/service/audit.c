@@ -70,22 +70,26 @@ static const char *or_dash(const char *text)
 	return text && *text ? text : "-";
 }
 
-/* What a log makes of control characters is its own matter (base/log). */
-static void write_line(struct vs_response *response, const struct vs_audit_event *event)
+/* What a log makes of control characters is its own matter (base/log). The id of a record is its tenant's: it stands in the
+ * trail alone. */
+static void write_line(const struct vs_call *call, const struct vs_audit_event *event)
 {
+	struct vs_response *response = call->response;
+	bool about_record = call->operation->right == VS_RIGHT_READ || call->operation->right == VS_RIGHT_WRITE;
 	char hash[17];
 	for (int i = 0; i < 8; i++)
 		snprintf(hash + 2 * i, 3, "%02x", event->hash[i]);
 	snprintf(response->audit, sizeof(response->audit),
 	         "audit %" PRId64 " %s: %s by %.80s from %.46s, namespace %.63s, object %.64s: %s%s%s", event->seq, hash,
-	         event->action, or_dash(event->actor), or_dash(event->origin), or_dash(event->ns), or_dash(event->object),
-	         event->result, event->reason ? ", " : "", event->reason ? event->reason : "");
+	         event->action, or_dash(event->actor), or_dash(event->origin), or_dash(event->ns),
+	         about_record ? "-" : or_dash(event->object), event->result, event->reason ? ", " : "",
+	         event->reason ? event->reason : "");
 }
 
 void vs_audit_recorded(struct vs_call *call, const struct vs_audit_event *event)
 {
 	call->recorded = true;
-	write_line(call->response, event);
+	write_line(call, event);
 }
 
 static const char *reason_of(const struct vs_call *call, int rc)
@@ -108,7 +112,7 @@ static void record(struct vs_call *call, enum vs_audit_chain chain, struct vs_au
 	struct vs_error why = { .position = -1 };
 	append(call->auth, chain, event, &why);
 	if (!why.code)
-		write_line(response, event);
+		write_line(call, event);
 	else
 		snprintf(response->audit, sizeof(response->audit), "audit: %s by %.80s could not be recorded: %.200s", event->action,
 		         or_dash(event->actor), why.text);

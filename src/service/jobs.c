@@ -219,25 +219,31 @@ int vs_handle_jobs(struct vs_call *call, struct vs_error *error)
 	return 0;
 }
 
-/* The job of the path, if it is the namespace's. */
+static void take_one(void *context, const struct vs_job *job)
+{
+	*(struct vs_job *)context = *job;
+}
+
+/* The job of the path, if it is the namespace's: by a page of one, so that one rule says which jobs are. */
 static int find_job(struct vs_call *call, struct vs_store **store, struct vs_job *job, struct vs_error *error)
 {
 	static const char *const parameters[] = { "namespace", NULL };
-	const char *name;
-	int64_t id;
+	struct vs_job_page page = { NULL, -1, 0, 1 };
+	int64_t id = 0;
+	bool more;
+	job->id = 0;
 	int rc = vs_target_check(&call->target, parameters, error);
 	if (!rc && !decode_id(&call->id, &id))
 		rc = vs_error_at(error, VS_EINVAL, "id", -1, "of a job is a whole number");
 	if (!rc)
-		rc = vs_call_allow(call, NULL, &name, error);
+		rc = vs_call_allow(call, NULL, &page.name, error);
 	if (!rc)
 		rc = vs_call_store(call, store, error);
+	page.before = id + 1;
 	if (!rc)
-		rc = vs_job_get(*store, id, job, error);
-	if (!rc && strcmp(job->name, name) != 0)
-		rc = VS_ENOTFOUND;
-	if (rc == VS_ENOTFOUND) /* another namespace's is told like none */
-		return vs_error_set(error, rc, "there is no job %" PRId64 " of this namespace", id);
+		rc = vs_job_page(*store, &page, take_one, job, &more, error);
+	if (!rc && job->id != id) /* another namespace's is told like none */
+		return vs_error_set(error, VS_ENOTFOUND, "there is no job %" PRId64 " of this namespace", id);
 	return rc;
 }
 

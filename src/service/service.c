@@ -273,6 +273,7 @@ static void begin(struct vs_response *response)
 	response->body = body;
 	response->status = 200;
 	response->content_type = "application/json";
+	response->route = "-";
 	make_request_id(response->request_id);
 	vs_buf_reset(&response->body);
 }
@@ -325,6 +326,8 @@ static int dispatch(struct vs_call *call, struct vs_error *error)
 	if (!rc)
 		rc = vs_route_find(&call->target, request->method, request->arena, &call->operation, &call->id,
 		                   &call->response->allow, error);
+	if (!rc)
+		call->response->route = call->operation->path;
 	/* Who asks for what is open to everybody is found out only where that matters: see vs_handle_ready. */
 	if (!rc && call->operation->right != VS_RIGHT_NONE)
 		rc = vs_auth_find(call->auth, request, &call->principal, error);
@@ -391,6 +394,8 @@ void vs_service_refuse(struct vs_service *service, const struct vs_request *requ
 	put_error(response, error);
 	if (vs_target_decode(&target, request->target, request->arena, NULL) == 0)
 		(void)vs_route_find(&target, request->method, request->arena, &operation, &id, &allow, NULL);
+	if (operation)
+		response->route = operation->path;
 	unsigned row = operation ? (unsigned)(operation - vs_operations) : VS_OPERATIONS;
 	vs_metrics_request(service->metrics, row, response->status, 0.0);
 }

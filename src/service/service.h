@@ -68,6 +68,7 @@ struct vs_request {
 struct vs_response {
 	int status; /* 304: without a body */
 	const char *content_type;
+	const char *route;     /* its path in the description, for the program's log: {id} for an id; "-": no operation's */
 	const char *allow;     /* Allow header of a 405; NULL: none */
 	int retry_after;       /* seconds; 0: no Retry-After header */
 	char etag[32];         /* ETag header; "": none */

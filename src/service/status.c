@@ -18,12 +18,25 @@
 static const char *const no_parameters[] = { NULL };
 static const char *const namespace_parameter[] = { "namespace", NULL };
 
+/* The cache is one for all: of what the others ask for, who may use one namespace alone learns nothing. */
+static void put_cache_stats(struct vs_call *call)
+{
+	struct vs_cache_stats cache = { 0 };
+	struct vs_buf *out = &call->response->body;
+	if (call->cache)
+		vs_cache_stats(call->cache, &cache);
+	vs_buf_printf(out,
+	              ",\"cache_stats\":{\"hits\":%" PRIu64 ",\"misses\":%" PRIu64 ",\"evictions\":%" PRIu64 ",\"size_bytes\":%" PRIu64
+	              ",\"capacity_bytes\":%" PRIu64 ",\"entries\":%" PRIu64 "}",
+	              vs_metrics_get(call->metrics, VS_COUNT_CACHE_HITS), vs_metrics_get(call->metrics, VS_COUNT_CACHE_MISSES),
+	              vs_metrics_get(call->metrics, VS_COUNT_CACHE_EVICTIONS), cache.size, cache.capacity, cache.entries);
+}
+
 int vs_handle_stats(struct vs_call *call, struct vs_error *error)
 {
 	const struct vs_namespace_options *fresh = vs_call_fresh(call);
 	struct vs_namespace_stats stats = { .metric = fresh->metric, .quantization = fresh->quantization,
 		                            .tokenizer = fresh->tokenizer };
-	struct vs_cache_stats cache = { 0 };
 	struct vs_namespace *ns = NULL;
 	struct vs_buf *out = &call->response->body;
 	int rc = vs_target_check(&call->target, namespace_parameter, error);
@@ -43,17 +56,13 @@ int vs_handle_stats(struct vs_call *call, struct vs_error *error)
 	              ",\"total_vectors\":%" PRIu64 ",\"active_vectors\":%" PRIu64 ",\"deleted_vectors\":%" PRIu64
 	              ",\"dimension\":%" PRIu32 ",\"metric\":\"%s\",\"quantization\":\"%s\",\"tokenizer\":\"%s\",\"texts\":%" PRIu64
 	              ",\"storage_bytes\":%" PRIu64
-	              ",\"indexed_vectors\":%" PRIu32 ",\"unindexed_vectors\":%" PRIu32 ",\"cache_stats\":{",
+	              ",\"indexed_vectors\":%" PRIu32 ",\"unindexed_vectors\":%" PRIu32,
 	              stats.total, stats.active, stats.deleted, stats.dimension, metric ? metric : "",
 	              quantization ? quantization : "", tokenizer ? tokenizer : "", stats.texts, stats.storage_bytes,
 	              stats.indexed, stats.unindexed);
-	if (call->cache)
-		vs_cache_stats(call->cache, &cache);
-	vs_buf_printf(out,
-	              "\"hits\":%" PRIu64 ",\"misses\":%" PRIu64 ",\"evictions\":%" PRIu64 ",\"size_bytes\":%" PRIu64
-	              ",\"capacity_bytes\":%" PRIu64 ",\"entries\":%" PRIu64 "}}\n",
-	              vs_metrics_get(call->metrics, VS_COUNT_CACHE_HITS), vs_metrics_get(call->metrics, VS_COUNT_CACHE_MISSES),
-	              vs_metrics_get(call->metrics, VS_COUNT_CACHE_EVICTIONS), cache.size, cache.capacity, cache.entries);
+	if (call->principal.ns == NULL)
+		put_cache_stats(call);
+	vs_buf_puts(out, "}\n");
 	return 0;
 }
 

@@ -39,7 +39,7 @@ struct vs_job {
 bool vs_job_is_finished(const struct vs_job *job);
 
 struct vs_job_page {
-	const char *name; /* of this namespace; NULL: of all */
+	const char *name; /* of the namespace that has this name now; NULL: of all, also those that are gone */
 	int state;        /* of enum vs_job_state; -1: in any */
 	int64_t before;   /* only smaller ids; 0: all */
 	size_t limit;

@@ -31,7 +31,8 @@ static const char *const texts[STATEMENTS] = {
 	[APPEND] = "INSERT INTO job (kind, namespace, folder, arguments, state, created_at) VALUES (?1, ?2, ?3, ?4, 0, ?5)",
 	[FIND] = COLUMNS "WHERE id = ?1",
 	[EACH] = COLUMNS "WHERE id < ?1 AND (?2 < 0 OR state = ?2) ORDER BY id DESC LIMIT ?3",
-	[EACH_OF] = COLUMNS "WHERE namespace = ?4 AND id < ?1 AND (?2 < 0 OR state = ?2) ORDER BY id DESC LIMIT ?3",
+	[EACH_OF] = COLUMNS "WHERE namespace = ?4 AND folder = (SELECT folder FROM namespace WHERE name = ?4) AND id < ?1 "
+	            "AND (?2 < 0 OR state = ?2) ORDER BY id DESC LIMIT ?3",
 	[WAITING] = "SELECT count(DISTINCT folder) FROM job WHERE " FREE,
 	[CANCEL] = "UPDATE job SET cancel = 1 WHERE id = ?1 AND state = 1",
 	[GIVE_UP] = "UPDATE job SET cancel = 1, state = 4, finished_at = ?2 WHERE id = ?1 AND state = 0",

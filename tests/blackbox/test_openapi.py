@@ -88,7 +88,7 @@ def seed_job(data):
     with sqlite3.connect(data / "catalog.db") as db:
         db.execute(
             "INSERT OR REPLACE INTO job (id, kind, namespace, folder, arguments, state, created_at) SELECT 1, 'compact', name, "
-            "'ffffffffffffffff', '{}', 4, created_at FROM namespace"
+            "folder, '{}', 4, created_at FROM namespace"
         )
     db.close()
 
@@ -177,6 +177,10 @@ def unknown_key(operation, server):
 def too_weak(operation, server):
     key = server.keys["reader" if operation.name == "metrics" else "metrics"]
     return send(operation, server.client, headers={"X-API-Key": key})
+
+
+def not_its_namespace(operation, server):
+    return send(operation, server.client, headers={"X-API-Key": server.keys["reader"]}, target=operation.target(namespace="none"))
 
 
 def no_such_namespace(operation, server):
@@ -345,6 +349,7 @@ SPECIAL = {
     ("restoreSnapshot", 409): with_body({"into": "default"}),
     ("cloneNamespace", 409): with_body({"to": "default"}),
     ("cloneNamespace", 404): no_such_place,
+    ("listJobs", 404): not_its_namespace,
     ("listChanges", 410): beyond_the_newest,
     ("compact", 202): without_waiting,
     ("compact", 409): cancelled_meanwhile,

@@ -304,6 +304,24 @@ static void test_ways_to_name_a_namespace(void **state)
 	assert_answer(s, 200, post(s, "/v1/query", "{\"vector\":[1,2]}"), "there");
 }
 
+/* The cache is shared, and the log is read by those who serve many: neither tells a tenant, or of one. */
+static void test_nothing_of_others_by_the_way(void **state)
+{
+	struct state *s = *state;
+	s->request.api_key = credentials[0].secret;
+	ask(s, "GET", "/v1/stats", NULL);
+	assert_non_null(strstr(s->response.body.data, "\"storage_bytes\""));
+	assert_null(strstr(s->response.body.data, "cache_stats"));
+	ask(s, "DELETE", "/v1/delete/whose-id?namespace=mine", NULL);
+	assert_int_equal(s->response.status, 403);
+	assert_string_equal(s->response.route, "/v1/delete/{id}");
+	assert_non_null(strstr(s->response.audit, "DELETE /v1/delete/{id}"));
+	assert_null(strstr(s->response.audit, "whose-id"));
+	s->request.api_key = credentials[5].secret;
+	assert_answer(s, 200, ask(s, "GET", "/v1/stats?namespace=mine", NULL), "\"cache_stats\":{\"hits\"");
+	assert_answer(s, 200, ask(s, "GET", "/admin/audit?limit=1000", NULL), "\"object\":\"whose-id\"");
+}
+
 static void test_headers(void **state)
 {
 	struct state *s = *state;
@@ -406,6 +424,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		/* First, while denials are still told one by one. */
+		cmocka_unit_test_setup(test_nothing_of_others_by_the_way, reset_request),
 		cmocka_unit_test_setup(test_why_a_key_is_refused_is_told_to_the_trail_alone, reset_request),
 		cmocka_unit_test_setup(test_every_operation_and_credential, reset_request),
 		cmocka_unit_test_setup(test_ways_to_name_a_namespace, reset_request),

@@ -237,8 +237,15 @@ static void comes_in_pages(void **state)
 	assert_int_equal(vs_jobs_each(catalog, &page, note, list, &more, &error), 0);
 	assert_string_equal(list, "4 3 2 1 ");
 	assert_false(more);
+	/* By name: those of the namespace that is called so now. */
 	page = (struct vs_job_page){ "na", VS_JOB_QUEUED, 0, 10 };
 	list[0] = '\0';
+	assert_int_equal(vs_jobs_each(catalog, &page, note, list, &more, &error), 0);
+	assert_string_equal(list, "");
+	execute("INSERT INTO namespace VALUES ('na', '000000000000000b', 0, 0, 1, 1, 0, 0, '', '', '{}')");
+	assert_int_equal(vs_jobs_each(catalog, &page, note, list, &more, &error), 0);
+	assert_string_equal(list, "");
+	execute("UPDATE namespace SET folder = '000000000000000a'");
 	assert_int_equal(vs_jobs_each(catalog, &page, note, list, &more, &error), 0);
 	assert_string_equal(list, "4 1 ");
 	page.state = VS_JOB_CANCELLED;

@@ -236,17 +236,18 @@ static void send(struct vs_worker *worker, const struct vs_wire *wire, bool with
 
 static void finish(struct vs_worker *worker, const struct vs_wire *wire, const struct vs_request *request)
 {
-	/* Writers that are too fast would fill the log; /metrics tells of them. */
+	/* Ids and what else a tenant may have put into the target are not for the log. Writers that are too fast would fill it;
+	 * /metrics tells of them. */
 	if (worker->response.status >= 500)
-		vs_log(worker->response.error.code == VS_ETAIL ? VS_LOG_DEBUG : VS_LOG_ERROR, "request %s: %s %.*s: %d %s", worker->response.request_id, request->method,
-		       (int)strcspn(request->target, "?") % 200, request->target, worker->response.status,
+		vs_log(worker->response.error.code == VS_ETAIL ? VS_LOG_DEBUG : VS_LOG_ERROR, "request %s: %.16s %s: %d %s",
+		       worker->response.request_id, request->method, worker->response.route, worker->response.status,
 		       worker->response.error.text);
 	if (worker->response.audit[0])
 		vs_log(VS_LOG_INFO, "%s", worker->response.audit);
 	send(worker, wire, strcmp(request->method, "HEAD") != 0);
 	if (worker->response.status == 200 && worker->response.error.code)
-		vs_log(VS_LOG_ERROR, "request %s: %s %.*s: the answer ended early: %s", worker->response.request_id,
-		       request->method, (int)strcspn(request->target, "?") % 200, request->target, worker->response.error.text);
+		vs_log(VS_LOG_ERROR, "request %s: %.16s %s: the answer ended early: %s", worker->response.request_id,
+		       request->method, worker->response.route, worker->response.error.text);
 }
 
 /* ---- a file that was cut short ---------------------------------------------------------------------------- */
