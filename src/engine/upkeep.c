@@ -375,6 +375,8 @@ int vs_namespace_index(struct vs_namespace *ns, const struct vs_index_options *o
 	vs_namespace_end(ns);
 	if (rc == 0)
 		rc = vs_namespace_sweep(ns, &state, &any, error);
+	if (rc == 0 && ns->upkeep == NULL) /* its transaction has followed CURRENT to another generation */
+		rc = vs_error_set(error, VS_ESTALE, "namespace %s has another generation now", ns->entry.name);
 	if (rc == 0)
 		copies = fill_columns(ns, &any, &late);
 	if (rc == 0 && copies == 0)

@@ -30,7 +30,7 @@ static int print_page(struct printing *printing, struct vs_error *error)
 	struct vs_buf *page = &printing->page;
 	if (page->failed)
 		return vs_error_set(error, VS_ENOMEM, "out of memory");
-	if (fwrite(page->data, 1, page->len, stdout) != page->len || fflush(stdout) != 0)
+	if ((page->len > 0 && fwrite(page->data, 1, page->len, stdout) != page->len) || fflush(stdout) != 0)
 		return vs_error_set(error, VS_EIO, "standard output could not be written");
 	vs_buf_reset(page);
 	return 0;

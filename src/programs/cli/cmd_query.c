@@ -70,12 +70,14 @@ static int add_field(struct json_object *object, size_t i, const struct vs_args 
 {
 	const char *text = vs_args_text(args, asked[i].flag);
 	struct json_object *value = NULL;
+	double number;
 	char *end;
 	switch (asked[i].kind) {
 	case NUMBER:
-		value = json_object_new_double(strtod(text, &end));
+		number = strtod(text, &end);
 		if (end == text || *end)
 			return vs_error_set(error, VS_EINVAL, "--%s: '%.40s' is not a number", vs_flag_get(asked[i].flag)->name, text);
+		value = json_object_new_double(number);
 		break;
 	case COUNT:
 		value = json_object_new_int64(vs_args_count(args, asked[i].flag));
