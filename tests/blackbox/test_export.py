@@ -197,8 +197,8 @@ def test_output_is_whole_or_not_there(folder):
     """The old file stays until the new one is complete; an export that is cut off leaves nothing behind."""
     lines = "\n".join(json.dumps({"id": f"r{i}", "vector": [i + 0.5] * 50}) for i in range(20000)).encode()
     run("import", "-", "--data", folder / "a", stdin=lines, check=0)
-    (folder / "x.jsonl").write_text("old")
     for number, status in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
+        (folder / "x.jsonl").write_text("old")
         process = subprocess.Popen(
             [harness.VECSTORE, "export", "--data", str(folder / "a"), "--output", str(folder / "x.jsonl")],
             stderr=subprocess.PIPE,
