@@ -606,7 +606,7 @@ static bool recall_good(struct work *work, unsigned ef, char why[WORK_WHY])
 /* Where records are few, all their codes are compared, unless the pool is as small as this. */
 bool work_walks(struct work *work, char why[WORK_WHY])
 {
-	return recall_good(work, 20, why);
+	return recall_good(work, 15, why);
 }
 
 /* Exact search offers each live record once, and nothing else. */
