@@ -55,11 +55,12 @@ def test_a_tag_is_of_one_record(client, how):
     elif how == "filter":
         assert client.ok("POST", "/v1/delete", {"filter": "n = 1"})["deleted"] == 1
     else:
-        versions.append(client.ok("POST", "/v1/upsert", {**body, "expires_at": int(time.time() * 1000) + 1})["version"])
         since = client.ok("GET", "/v1/changes")["next_since"]
+        versions.append(client.ok("POST", "/v1/upsert", {**body, "expires_at": int(time.time() * 1000) + 1})["version"])
         time.sleep(0.01)
     if how == "sweep":
-        wait_for(lambda: client.ok("GET", f"/v1/changes?since={since}")["changes"], "a sweep")
+        newer = f"/v1/changes?since={since}"
+        wait_for(lambda: any(one["op"] == "delete" for one in client.ok("GET", newer)["changes"]), "a sweep")
     versions.append(client.upsert("a", V)["version"])
     client.ok("POST", "/v1/compact")
     client.delete("a")
