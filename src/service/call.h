@@ -11,6 +11,7 @@
 #include "service/target.h"
 
 struct json_object;
+struct vs_fields;
 struct vs_json;
 struct vs_audit_gate;
 struct vs_cache;
@@ -68,6 +69,9 @@ enum vs_media vs_call_media(const struct vs_call *call);
 int vs_call_check_json(const struct vs_call *call, struct vs_error *error);
 /* Checks so, and parses the body as one JSON object into call->body: VS_EMEDIA, VS_EINVAL with the position. */
 int vs_call_json(struct vs_call *call, struct vs_error *error);
+
+/* The fields of a body that may be missing, and then all of them are: VS_EINVAL for one that is not in known (ended by NULL). */
+int vs_call_fields(struct vs_call *call, const char *const *known, struct vs_fields *fields, struct vs_error *error);
 
 /* The body without the elements of the array that was found in it, parsed into call->body. */
 int vs_call_frame(struct vs_call *call, const struct vs_split *split, struct vs_error *error);

@@ -7,16 +7,11 @@ static int decode(struct vs_call *call, struct vs_text *ns, struct vs_error *err
 {
 	static const char *const parameters[] = { "namespace", "wait", NULL };
 	static const char *const known[] = { "namespace", NULL };
+	struct vs_fields fields;
 	int rc = vs_target_check(&call->target, parameters, error);
-	if (rc || call->request->body_len == 0)
-		return rc;
-	rc = vs_call_json(call, error);
-	struct vs_fields fields = { call->body, "" };
 	if (!rc)
-		rc = vs_fields_check(&fields, known, error);
-	if (!rc)
-		rc = vs_fields_text(&fields, "namespace", ns, error);
-	return rc;
+		rc = vs_call_fields(call, known, &fields, error);
+	return rc ? rc : vs_fields_text(&fields, "namespace", ns, error);
 }
 
 int vs_handle_compact(struct vs_call *call, struct vs_error *error)

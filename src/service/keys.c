@@ -157,15 +157,12 @@ int vs_handle_key_create(struct vs_call *call, struct vs_error *error)
 static int decode_rotation(struct vs_call *call, uint32_t *overlap, int64_t *expires_at, struct vs_error *error)
 {
 	static const char *const known[] = { "overlap_seconds", "expires_at", "ttl_seconds", NULL };
+	struct vs_fields fields;
 	int rc = check_no_parameters(call, error);
 	if (!rc)
 		rc = check_id(call, error);
-	if (rc || call->request->body_len == 0)
-		return rc;
-	rc = vs_call_json(call, error);
-	struct vs_fields fields = { call->body, "" };
 	if (!rc)
-		rc = vs_fields_check(&fields, known, error);
+		rc = vs_call_fields(call, known, &fields, error);
 	if (!rc)
 		rc = vs_fields_number(&fields, "overlap_seconds", 0, OVERLAP_MAX, overlap, error);
 	return rc ? rc : vs_lifetime_decode(&fields, expires_at, error);

@@ -139,6 +139,16 @@ int vs_call_json(struct vs_call *call, struct vs_error *error)
 	return vs_json_parse_vectors(call->json, call->request->body, call->request->body_len, "body", &call->body, error);
 }
 
+int vs_call_fields(struct vs_call *call, const char *const *known, struct vs_fields *fields, struct vs_error *error)
+{
+	*fields = (struct vs_fields){ NULL, "" };
+	if (call->request->body_len == 0)
+		return 0;
+	int rc = vs_call_json(call, error);
+	fields->object = call->body;
+	return rc ? rc : vs_fields_check(fields, known, error);
+}
+
 int vs_call_frame(struct vs_call *call, const struct vs_split *split, struct vs_error *error)
 {
 	const struct vs_request *request = call->request;

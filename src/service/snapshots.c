@@ -40,13 +40,10 @@ int vs_call_worked(int rc, struct vs_error *error)
 static int decode(struct vs_call *call, const char *name, struct vs_text *value, struct vs_text *ns, struct vs_error *error)
 {
 	const char *known[] = { "namespace", name, NULL };
+	struct vs_fields fields;
 	int rc = vs_target_check(&call->target, name ? job_parameters : namespace_parameter, error);
-	if (rc || call->request->body_len == 0)
-		return rc;
-	rc = vs_call_json(call, error);
-	struct vs_fields fields = { call->body, "" };
 	if (!rc)
-		rc = vs_fields_check(&fields, known, error);
+		rc = vs_call_fields(call, known, &fields, error);
 	if (!rc)
 		rc = vs_fields_text(&fields, "namespace", ns, error);
 	if (!rc && name)
