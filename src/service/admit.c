@@ -8,13 +8,6 @@
 
 #define SECOND UINT64_C(1000000000)
 
-/* What bounds this caller there; 0: nothing. The one place to look at a key's own quotas, too. */
-static uint64_t bound_of(const struct vs_call *call, const struct vs_namespace *ns, enum vs_quota_kind kind)
-{
-	(void)call;
-	return vs_namespace_most(ns, kind);
-}
-
 static int check_status(const struct vs_call *call, const struct vs_namespace *ns, const char *name,
                         struct vs_error *error)
 {
@@ -37,7 +30,7 @@ static int check_status(const struct vs_call *call, const struct vs_namespace *n
 
 static int take_place(struct vs_call *call, const struct vs_namespace *ns, struct vs_error *error)
 {
-	uint64_t most = bound_of(call, ns, VS_QUOTA_CONCURRENT);
+	uint64_t most = vs_namespace_most(ns, VS_QUOTA_CONCURRENT);
 	if (vs_tenants_enter(call->tenants, call->tenant, most))
 		return 0;
 	call->retry_after = 1;
@@ -48,7 +41,7 @@ static int take_place(struct vs_call *call, const struct vs_namespace *ns, struc
 
 static int take_request(struct vs_call *call, const struct vs_namespace *ns, struct vs_error *error)
 {
-	uint64_t rate = bound_of(call, ns, VS_QUOTA_RATE);
+	uint64_t rate = vs_namespace_most(ns, VS_QUOTA_RATE);
 	uint64_t wait_ns;
 	if (rate == 0 || vs_tenant_take(call->tenant, rate, vs_clock_mono_ns(), &wait_ns))
 		return 0;
@@ -110,10 +103,10 @@ void vs_admit_leave(struct vs_call *call, size_t bytes_out)
 	call->admitted = 0;
 }
 
-int vs_admit_number(const struct vs_call *call, const struct vs_namespace *ns, enum vs_quota_kind kind, const char *field,
-                    uint64_t number, struct vs_error *error)
+int vs_admit_number(const struct vs_namespace *ns, enum vs_quota_kind kind, const char *field, uint64_t number,
+                    struct vs_error *error)
 {
-	uint64_t most = ns ? bound_of(call, ns, kind) : 0;
+	uint64_t most = ns ? vs_namespace_most(ns, kind) : 0;
 	if (most == 0 || number <= most)
 		return 0;
 	return vs_error_at(error, VS_EQUOTA, field, -1, "%" PRIu64 "; the namespace may have %" PRIu64 " (%s)", number, most,

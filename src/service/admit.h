@@ -18,7 +18,7 @@ int vs_admit_enter(struct vs_call *call, struct vs_namespace *ns, const char *na
 void vs_admit_leave(struct vs_call *call, size_t bytes_out);
 
 /* VS_EQUOTA with the field when it is more than the namespace's quota of this kind. ns NULL: there are no quotas. */
-int vs_admit_number(const struct vs_call *call, const struct vs_namespace *ns, enum vs_quota_kind kind, const char *field,
-                    uint64_t number, struct vs_error *error);
+int vs_admit_number(const struct vs_namespace *ns, enum vs_quota_kind kind, const char *field, uint64_t number,
+                    struct vs_error *error);
 
 #endif

@@ -101,7 +101,6 @@ static bool is_foreign_page(const struct vs_request *request)
 	return request->origin && (is_foreign_origin(request) || !is_literal_host(request->host));
 }
 
-
 /* ---- rights --------------------------------------------------------------------------------------------- */
 
 static unsigned rights_of(const struct vs_grant *grant)

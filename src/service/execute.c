@@ -174,7 +174,7 @@ static int execute(struct execution *execution, struct vs_execute_result *result
 	bool any = execution->count > execution->refused;
 	int rc = vs_call_namespace(execution->call, &execution->ns, any, &ns, error);
 	if (!rc)
-		rc = vs_admit_number(execution->call, ns, VS_QUOTA_BATCH, "operations", execution->count, error);
+		rc = vs_admit_number(ns, VS_QUOTA_BATCH, "operations", execution->count, error);
 	if (!rc && any)
 		rc = vs_namespace_execute(ns, execution->ops, execution->count, &options, result, error);
 	result->failed += execution->refused;

@@ -126,7 +126,7 @@ static int search(struct vs_call *call, struct vs_bytes key, struct vs_error *er
 	if (!rc)
 		rc = vs_call_namespace(call, &ask->name, false, &ns, error);
 	if (!rc)
-		rc = vs_ask_admit(call, ns, "", ask, &capped, error);
+		rc = vs_ask_admit(ns, "", ask, &capped, error);
 	if (!rc)
 		rc = ns ? vs_namespace_search_hybrid(ns, &ask->query, &hybrid.text, &results, &hybrid.parts, error)
 		        : vs_ask_check_unasked(ask, error);

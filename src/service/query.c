@@ -106,7 +106,7 @@ static int search(struct vs_call *call, struct vs_bytes key, struct vs_error *er
 	if (!rc)
 		rc = vs_call_namespace(call, &ask.name, false, &ns, error);
 	if (!rc)
-		rc = vs_ask_admit(call, ns, "", &ask, &capped, error);
+		rc = vs_ask_admit(ns, "", &ask, &capped, error);
 	if (!rc && !ns)
 		rc = vs_ask_check_unasked(&ask, error);
 	if (rc)

@@ -55,8 +55,8 @@ int vs_ask_decode_octets(struct vs_call *call, struct vs_ask *ask, struct vs_err
 int vs_ask_refuse_groups(const char *prefix, const struct vs_ask *ask, struct vs_error *error);
 /* VS_EQUOTA for more results than the namespace's quota (ns NULL: it has none); a limit that was not given is cut to that: *capped.
  * prefix: "" or "queries[3]." */
-int vs_ask_admit(const struct vs_call *call, const struct vs_namespace *ns, const char *prefix, struct vs_ask *ask,
-                 bool *capped, struct vs_error *error);
+int vs_ask_admit(const struct vs_namespace *ns, const char *prefix, struct vs_ask *ask, bool *capped,
+                 struct vs_error *error);
 /* What would be wrong if there were records: for the namespace that begins empty. */
 int vs_ask_check_unasked(const struct vs_ask *ask, struct vs_error *error);
 

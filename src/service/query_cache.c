@@ -71,7 +71,7 @@ static bool is_right(struct vs_call *call, const struct vs_answer *answer)
 	struct vs_mark now;
 	struct vs_error error;
 	return vs_call_namespace(call, &text, false, &ns, &error) == 0 && ns &&
-	       vs_admit_number(call, ns, VS_QUOTA_RESULTS, "limit", answer->count, &error) == 0 &&
+	       vs_admit_number(ns, VS_QUOTA_RESULTS, "limit", answer->count, &error) == 0 &&
 	       vs_namespace_mark(ns, &now, NULL) == 0 && memcmp(&now, &answer->mark, sizeof(now)) == 0;
 }
 

@@ -125,7 +125,7 @@ static int recommend(struct vs_call *call, struct vs_error *error)
 	if (!rc)
 		rc = vs_call_namespace(call, &ask.name, false, &ns, error);
 	if (!rc)
-		rc = vs_ask_admit(call, ns, "", &ask, &capped, error);
+		rc = vs_ask_admit(ns, "", &ask, &capped, error);
 	if (!rc)
 		rc = ns ? vs_namespace_recommend(ns, &given, &ask.query, &results, error) : check_unasked(&given, error);
 	if (rc)

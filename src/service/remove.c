@@ -139,7 +139,7 @@ static int handle(struct vs_call *call, enum vs_removal kind, const char *done_n
 	if (!rc)
 		rc = vs_call_namespace(call, &removal.ns, false, &ns, error);
 	if (!rc)
-		rc = vs_admit_number(call, ns, VS_QUOTA_BATCH, "ids", removal.count, error);
+		rc = vs_admit_number(ns, VS_QUOTA_BATCH, "ids", removal.count, error);
 	if (!rc && removal.ids)
 		rc = remove_ids(ns, &removal, &removed, error);
 	else if (!rc && ns)

@@ -313,7 +313,7 @@ static int store(struct batch *batch, const struct vs_text *name, struct vs_upse
 	struct vs_error why = { .position = -1 };
 	int rc = vs_call_namespace(batch->call, name, batch->count > 0, &ns, error);
 	if (!rc)
-		rc = vs_admit_number(batch->call, ns, VS_QUOTA_BATCH, "records", batch->seen, error);
+		rc = vs_admit_number(ns, VS_QUOTA_BATCH, "records", batch->seen, error);
 	if (rc || batch->count == 0)
 		return rc;
 	rc = vs_namespace_upsert(ns, batch->records, batch->count, &options, result, &why);
