@@ -296,7 +296,15 @@ int vs_generation_refresh_visible(struct vs_generation *generation, const struct
 
 /* A graph that is missing or damaged costs time, not answers: the exact scan takes over until the indexer has mended
  * it. For the same reason what is mapped may still be used for a while after its files were deleted or replaced. */
-static void refresh_graph(struct vs_generation *generation, const struct vs_meta_state *state)
+/* How many slots the graph's header says are linked. */
+static uint32_t claim(const struct vs_generation *generation)
+{
+	return generation->graph != NULL ? vs_graph_linked(generation->graph) : 0;
+}
+
+/* claimed: that, from before *state was read. A header that claims slots beyond all that there are is damaged and
+ * would hide what gets them next: there is no graph until the indexer has wound it back. */
+static void refresh_graph(struct vs_generation *generation, const struct vs_meta_state *state, uint32_t claimed)
 {
 	uint64_t now = vs_clock_mono_ns();
 	bool look = generation->graph != NULL &&
@@ -309,12 +317,18 @@ static void refresh_graph(struct vs_generation *generation, const struct vs_meta
 	if (look || generation->graph == NULL)
 		generation->graph_looked_ns = now;
 	if (generation->graph == NULL && generation->has_vectors && state->next_slot >= VS_GRAPH_MIN_SLOTS &&
-	    vs_metric_indexed(state->metric))
-		(void)vs_graph_open(generation->dir, &generation->vectors.space, state->generation, &generation->graph, NULL);
+	    vs_metric_indexed(state->metric) &&
+	    vs_graph_open(generation->dir, &generation->vectors.space, state->generation, &generation->graph, NULL) == 0)
+		claimed = vs_graph_linked(generation->graph);
+	if (generation->graph != NULL && claimed > state->next_slot) {
+		vs_graph_close(generation->graph);
+		generation->graph = NULL;
+	}
 }
 
 int vs_generation_begin(struct vs_generation *generation, struct vs_meta_state *state, struct vs_error *error)
 {
+	uint32_t claimed = claim(generation);
 	int rc = vs_meta_begin(generation->meta, state, error);
 
 	if (rc < 0)
@@ -330,7 +344,7 @@ int vs_generation_begin(struct vs_generation *generation, struct vs_meta_state *
 		vs_meta_end(generation->meta);
 		return rc;
 	}
-	refresh_graph(generation, state);
+	refresh_graph(generation, state, claimed);
 	if (generation->rows == NULL)
 		(void)vs_rows_open(generation->dir, state->generation, &generation->rows, NULL);
 	return 0;
@@ -338,6 +352,7 @@ int vs_generation_begin(struct vs_generation *generation, struct vs_meta_state *
 
 int vs_generation_peek(struct vs_generation *generation, struct vs_meta_state *state, struct vs_error *error)
 {
+	uint32_t claimed = claim(generation);
 	int rc = vs_meta_begin(generation->meta, state, error);
 
 	if (rc < 0)
@@ -345,7 +360,7 @@ int vs_generation_peek(struct vs_generation *generation, struct vs_meta_state *s
 	if (!generation->has_vectors)
 		rc = vs_generation_open_vectors(generation, state, false, error);
 	if (rc == 0)
-		refresh_graph(generation, state);
+		refresh_graph(generation, state, claimed);
 	vs_meta_end(generation->meta);
 	return rc;
 }

@@ -349,10 +349,13 @@ void vs_graph_rewind(struct vs_graph *graph, uint32_t slots)
 {
 	struct vs_graph_state *state = vs_graph_state(graph);
 
+	/* As after a power loss, since of what lies past the checkpoint nobody knows what was linked. */
+	if (vs_load_relaxed(&state->checkpoint) > slots) {
+		vs_store_relaxed(&state->checkpoint, 0);
+		vs_store_relaxed(&state->checkpoint_records, 0);
+	}
 	if (vs_load_relaxed(&state->linked) > slots)
-		vs_store_release(&state->linked, slots);
-	if (vs_load_relaxed(&state->checkpoint) > slots)
-		vs_store_relaxed(&state->checkpoint, slots);
+		vs_store_release(&state->linked, vs_load_relaxed(&state->checkpoint));
 	memset(state->boot, 0, VS_GRAPH_BOOT);
 	graph->other_boot = true;
 }

@@ -153,7 +153,8 @@ int vs_graph_order(const struct vs_graph *graph, uint32_t count, uint32_t *slots
 int vs_graph_mend(const char *dir, struct vs_error *error);
 /* The writer has yet to repair it. */
 bool vs_graph_mending(const struct vs_graph *graph);
-/* For the writer, when the header says that more is linked than the `slots` there are: it shall repair it. */
+/* For the writer, when the header says that more is linked than the `slots` there are: winds it back to its checkpoint, or to
+ * nothing when that is beyond them, too; the writer shall repair it. */
 void vs_graph_rewind(struct vs_graph *graph, uint32_t slots);
 /* Removes those of the graph's files that vs_graph_open cannot use; with all, lists and records in any case. A writer that has
  * them open makes them anew. */

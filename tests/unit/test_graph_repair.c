@@ -258,6 +258,35 @@ static void test_id_past_the_rows(void **state)
 	fixture_release(&f);
 }
 
+/* A header that claims slots which there are not: what was checkpointed counts, or nothing. */
+static void test_claims_too_much(void **state)
+{
+	struct vs_graph *graph;
+	struct fixture f;
+
+	(void)state;
+	boot("one");
+	fixture_init(&f, VS_EUCLIDEAN, DIM, 1000);
+	graph = fixture_writer(&f);
+	fixture_link(&f, graph, 700);
+	assert_int_equal(vs_graph_checkpoint(graph, NULL), 0);
+	fixture_link(&f, graph, 1000);
+	vs_graph_rewind(graph, 1000);
+	assert_int_equal(vs_graph_linked(graph), 700); /* since it is to be mended */
+	fixture_link(&f, graph, 1000);
+	graph_good(&f, graph);
+	vs_graph_rewind(graph, 900);
+	assert_int_equal(vs_graph_linked(graph), 700);
+	fixture_link(&f, graph, 1000);
+	graph_good(&f, graph);
+	vs_graph_rewind(graph, 600);
+	assert_int_equal(vs_graph_linked(graph), 0);
+	fixture_link(&f, graph, 1000);
+	graph_good(&f, graph);
+	vs_graph_close(graph);
+	fixture_release(&f);
+}
+
 /* Files cut off in the middle count only as far as they go. */
 static void test_truncated(void **state)
 {
@@ -359,7 +388,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_kill_and_reopen), cmocka_unit_test(test_power_loss), cmocka_unit_test(test_files_removed),
 		cmocka_unit_test(test_headers_damaged), cmocka_unit_test(test_garbage),    cmocka_unit_test(test_truncated),
-		cmocka_unit_test(test_id_past_the_rows),
+		cmocka_unit_test(test_id_past_the_rows), cmocka_unit_test(test_claims_too_much),
 		cmocka_unit_test(test_mended_on_request), cmocka_unit_test(test_unusable_files_removed),
 	};
 

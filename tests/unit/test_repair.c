@@ -116,27 +116,75 @@ static void links_that_lead_anywhere(void **state)
 	assert_mended(fixture, 0);
 }
 
+/* Headers that say that 500 slots more are linked and coded than there are. */
+static void setup_claiming(void **state, struct fixture **fixture)
+{
+	uint32_t number = COUNT + 500;
+	int fd;
+
+	setup(state, fixture);
+	fixture_close(*fixture);
+	fixture_open(*fixture, VS_COSINE);
+	fd = open_file(*fixture, "codes.i8");
+	assert_int_equal(pwrite(fd, &number, 4, 64), 4);
+	close(fd);
+	fd = open_file(*fixture, "graph.hnsw");
+	assert_int_equal(pwrite(fd, &number, 4, 72), 4);
+	close(fd);
+}
+
 static void more_linked_than_there_is(void **state)
 {
 	struct fixture *fixture;
 	struct vs_namespace_stats stats;
 	struct vs_error error;
-	uint32_t number = COUNT + 500;
-	int fd;
 
-	setup(state, &fixture);
-	fixture_close(fixture);
-	fixture_open(fixture, VS_COSINE);
-	fd = open_file(fixture, "codes.i8");
-	assert_int_equal(pwrite(fd, &number, 4, 64), 4);
-	close(fd);
-	fd = open_file(fixture, "graph.hnsw");
-	assert_int_equal(pwrite(fd, &number, 4, 72), 4);
-	close(fd);
+	setup_claiming(state, &fixture);
 	assert_mended(fixture, 0);
 	put_many(fixture, COUNT, 100, DIM);
 	assert_ok(vs_namespace_stats(fixture->ns, &stats, &error), error);
 	assert_int_equal(stats.unindexed, 100);
+}
+
+static void assert_found(struct fixture *fixture, const char *id)
+{
+	struct vs_query query = VS_QUERY;
+	struct vs_results results;
+	struct vs_error error;
+	struct vs_record record;
+	float vector[DIM];
+
+	assert_ok(vs_record_get(fixture->ns, id, strlen(id), true, &record, &error), error);
+	memcpy(vector, record.vector, sizeof(vector));
+	query.vector = vector;
+	query.dimension = DIM;
+	query.limit = 1;
+	assert_ok(vs_namespace_search(fixture->ns, &query, &results, &error), error);
+	assert_int_equal(results.count, 1);
+	assert_string_equal(results.items[0].record.id, id);
+}
+
+/* What is stored in slots that pass for linked: before the indexer has seen to it, while it is to, and after it. */
+static void what_a_claim_would_hide_is_found(void **state)
+{
+	struct vs_namespace *other;
+	struct fixture *fixture;
+	struct vs_error error;
+
+	setup_claiming(state, &fixture);
+	put_many(fixture, COUNT, 100, DIM);
+	assert_found(fixture, "r3050");
+	assert_found(fixture, "r3050"); /* by a handle that has seen the claim */
+	assert_ok(vs_namespace_open(fixture->store, "default", NULL, &other, &error), error);
+	while (vs_namespace_index(other, NULL, NULL, &error) == 0 && check(fixture).repairs > 0)
+		assert_found(fixture, "r3099");
+	assert_found(fixture, "r3050");
+	vs_namespace_close(other);
+	put_many(fixture, COUNT + 100, 100, DIM);
+	assert_found(fixture, "r3150");
+	index_all(fixture);
+	assert_found(fixture, "r3150");
+	assert_int_equal(check(fixture).repairs, 0);
 }
 
 static void a_truncated_file(void **state)
@@ -281,6 +329,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_wrong_bit_of_liveness, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(links_that_lead_anywhere, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(more_linked_than_there_is, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(what_a_claim_would_hide_is_found, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(a_truncated_file, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(it_can_be_stopped, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(beside_an_indexer, fixture_setup, fixture_teardown),
