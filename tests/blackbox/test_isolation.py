@@ -197,7 +197,7 @@ class Ask:
 class Asker(threading.Thread):
     """Lets the tenants of its own ask, one after the other, and judges the answers."""
 
-    def __init__(self, number, server, admin, tenants, names, tries):
+    def __init__(self, number, server, admin, tenants, names, tries, wanted=None):
         super().__init__()
         self.random = random.Random(SEED * THREADS + number)
         self.admin, self.all, self.names, self.tries = admin, tenants, names, tries
@@ -207,11 +207,14 @@ class Asker(threading.Thread):
         self.granted = collections.Counter()  # of each operation
         # Those for administrators alone now and then.
         self.operations = [one for one in described.operations().values() for _ in range(1 if "admin" in one.path else 3)]
+        self.wanted = wanted  # names of operations: these alone, until each was granted; None: all, at random
+        if wanted is not None:
+            self.operations = [one for one in self.operations if one.name in wanted]
         self.now = None
 
     def run(self):
         try:
-            while self.asked < self.tries:
+            while self.asked < self.tries and (self.wanted is None or not all(map(self.granted.get, self.wanted))):
                 self.turn(self.random.choice(self.own))
         except BaseException as fault:  # told by the test
             method, target, body, _, headers = self.now or ("", "", b"", "", {})
@@ -373,15 +376,19 @@ def test_nobody_sees_another(town):
         asker.start()
     for asker in askers:
         asker.join()
+    granted = sum((asker.granted for asker in askers), collections.Counter())
+    # Some are seldom granted; and a try seldom names a job of its own.
+    rest = [name for name in READS | WRITES if name != "getJob" and not granted[name]]
+    if rest and not any(asker.fault for asker in askers):
+        askers.append(Asker(THREADS, server, admin, tenants, names, TRIES, rest))
+        askers[-1].run()
+        granted += askers[-1].granted
     faults = [asker.fault for asker in askers if asker.fault]
     assert not faults, faults[0]
     asked, twins = (sum(getattr(asker, field) for asker in askers) for field in ("asked", "twins"))
-    granted = sum((asker.granted for asker in askers), collections.Counter())
     print(f"{len(tenants)} tenants, {asked} tries, {granted.total()} of them granted, {twins} compared with those of unknown names")
     assert twins > asked / 20
-    # Seldom does a try name a job of its own, or what can be restored, or have the right to compact.
-    never = sorted(name for name in READS | WRITES if not granted[name])
-    assert len(never) <= 4, never
+    assert all(granted[name] for name in (READS | WRITES) - {"getJob"}), granted
     # What is written elsewhere. Administrators name snapshots, so their log may; the trail has ids of what was denied.
     assert admin.metrics()["vecstore_cache_hits_total"] > 0
     for target in ("/metrics", "/admin/usage", "/admin/namespaces?limit=1000", "/admin/keys", "/admin/stats"):
