@@ -50,19 +50,13 @@ void vs_store_set_quota(struct vs_store *store, const struct vs_quota *quota)
 
 /* ---- sizes ---------------------------------------------------------------------------------------------- */
 
-/* As vectors.f32 keeps them. */
-static uint64_t row_bytes(uint32_t dimension)
-{
-	return dimension != 0 ? ((uint64_t)dimension * sizeof(float) + 8 + 63) / 64 * 64 : 0;
-}
-
 /* Inside a transaction. slots: used, those to be appended among them. */
 static int measure(struct vs_meta *meta, const struct vs_meta_state *state, uint64_t slots, uint64_t *bytes,
                    struct vs_error *error)
 {
 	int rc = vs_meta_used(meta, bytes, error);
 
-	*bytes += slots * row_bytes(state->dimension);
+	*bytes += state->dimension != 0 ? slots * vs_vectors_stride(state->dimension) : 0;
 	return rc;
 }
 

@@ -50,7 +50,8 @@ struct vs_write_done {
 	size_t inserted, updated;
 	int64_t version; /* of the last record that was put */
 };
-/* A record that was checked. One of the same id that has expired is as good as deleted. Its dimension is compared here; in a dry run the first settles it. */
+/* A record that was checked. One of the same id that has expired is as good as deleted. Its dimension is compared here; in a dry
+ * run the first settles it. */
 int vs_write_put(struct vs_write *write, struct vs_place *place, const struct vs_record_input *record,
                  struct vs_write_done *done, struct vs_error *error);
 /* Merges record->metadata, a checked JSON object, into the metadata of the live record with its id. *row (NULL allowed):

@@ -38,8 +38,8 @@ struct vs_service_options {
 	int64_t grace_ms;      /* until a deleted namespace goes */
 };
 
-/* Opens lazily: the first request opens the store. Never fails but for memory, and for wrong files of users and jwt_keys. When run_dir cannot be used, metrics are
- * those of this process alone, and *error says why though 0 is returned. */
+/* Opens lazily: the first request opens the store. Never fails but for memory, and for wrong files of users and jwt_keys. When
+ * run_dir cannot be used, metrics are those of this process alone, and *error says why though 0 is returned. */
 int vs_service_open(const struct vs_service_options *options, struct vs_service **service, struct vs_error *error);
 void vs_service_close(struct vs_service *service); /* NULL allowed */
 

@@ -64,8 +64,8 @@ int vs_sql_copy(struct vs_sql *from, const char *path, bool frozen,
                 int (*fill)(struct vs_sql *sql, const void *context, struct vs_error *error), const void *context,
                 const struct vs_sql_watch *watch, struct vs_error *error);
 
-/* Opens an existing database and checks that it is of this kind; what can be seen in it then is durable, too. VS_ENOTFOUND, VS_EREADONLY, VS_ECORRUPT (no such file
- * of ours), VS_EFORMAT (newer). On failure *sql is closed. */
+/* Opens an existing database and checks that it is of this kind; what can be seen in it then is durable, too. VS_ENOTFOUND,
+ * VS_EREADONLY, VS_ECORRUPT (no such file of ours), VS_EFORMAT (newer). On failure *sql is closed. */
 int vs_sql_open(struct vs_sql *sql, const char *path, const struct vs_sql_kind *kind, int busy_ms,
                 struct vs_error *error);
 /* Opens a database that never changes, for reading, and makes nothing beside it: a frozen copy, of whatever origin. Errors as

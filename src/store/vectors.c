@@ -36,7 +36,7 @@ _Static_assert(offsetof(struct vectors_header, generation) == 36, "layout");
 _Static_assert(offsetof(struct vectors_header, crc) == 40, "layout");
 _Static_assert(VS_VECTORS_HEADER % 64 == 0, "rows must lie on cache lines of a mapped file");
 
-static size_t stride_of(uint32_t dim)
+size_t vs_vectors_stride(uint32_t dim)
 {
 	return ((size_t)dim * 4 + 8 + 63) / 64 * 64;
 }
@@ -106,7 +106,7 @@ int vs_vectors_open(const char *dir, const struct vs_space *space, uint32_t gene
 		return vs_error_set(error, VS_EINVAL, "the path of the data folder is too long");
 	if (space->dim == 0 || space->dim > VS_DIM_MAX)
 		return vs_error_set(error, VS_EINVAL, "dimension %u is not between 1 and %d", space->dim, VS_DIM_MAX);
-	vectors->stride = stride_of(space->dim);
+	vectors->stride = vs_vectors_stride(space->dim);
 	if (make && !vs_file_exists(path))
 		rc = create(vectors, path, error);
 	if (rc == 0)

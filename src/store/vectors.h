@@ -34,6 +34,8 @@
 struct vs_error;
 
 #define VS_VECTORS_HEADER 4096
+/* Bytes from one row to the next. */
+size_t vs_vectors_stride(uint32_t dim);
 
 struct vs_vectors {
 	struct vs_file file;
