@@ -214,10 +214,7 @@ int vs_audit_append(struct vs_catalog *catalog, enum vs_audit_chain chain, struc
 		return rc;
 	rc = vs_audit_put(catalog, chain, event, error);
 	VS_POINT("audit-before-commit");
-	if (rc == 0)
-		return vs_catalog_commit(catalog, error);
-	vs_catalog_rollback(catalog);
-	return rc;
+	return vs_catalog_end(catalog, rc, error);
 }
 
 /* ---- read ----------------------------------------------------------------------------------------------- */

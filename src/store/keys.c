@@ -280,10 +280,7 @@ static int finish(struct vs_catalog *catalog, int rc, const char *id, struct vs_
 	if (rc == 0)
 		rc = vs_audit_put(catalog, VS_AUDIT_DONE, event, error);
 	VS_POINT("key-before-commit");
-	if (rc == 0)
-		return vs_catalog_commit(catalog, error);
-	vs_catalog_rollback(catalog);
-	return rc;
+	return vs_catalog_end(catalog, rc, error);
 }
 
 int vs_keys_append(struct vs_catalog *catalog, struct vs_key *key, char secret[VS_KEY_SECRET_LEN + 1],
