@@ -64,11 +64,12 @@ struct sweep {
 	bool remove;
 };
 
-/* meta.db goes first: without it nobody who read CURRENT a moment ago opens what is left. */
+/* meta.db goes first: without it nobody who read CURRENT a moment ago opens what is left. A process that has not followed yet
+ * may still put a file into the folder while it is emptied: what cannot go stays until the next time. */
 void vs_compact_discard(const char *dir)
 {
-	if (vs_folder_remove(dir, "meta.db", NULL) == 0)
-		VS_POINT("compact-removed");
+	(void)vs_folder_remove(dir, "meta.db", NULL);
+	VS_POINT("compact-removed");
 }
 
 static int sweep_one(void *context, const char *name)
@@ -82,7 +83,7 @@ static int sweep_one(void *context, const char *name)
 	if (!sweep->remove)
 		return 1;
 	snprintf(dir, sizeof(dir), "%s/%s", sweep->ns->folder, name);
-	vs_compact_discard(dir); /* what cannot go stays until the next time */
+	vs_compact_discard(dir);
 	return 0;
 }
 
