@@ -241,6 +241,7 @@ static int scan_live(struct vs_generation *generation, const struct vs_meta_stat
 	int rc;
 
 	generation->live_known = false;
+	generation->live_stored = 0;
 	if (vs_bitmap_resize(&generation->live, state->next_slot) < 0)
 		return vs_error_set(error, VS_ENOMEM, "no memory for the liveness of %u slots", state->next_slot);
 	vs_bitmap_clear_all(&generation->live);
@@ -259,9 +260,11 @@ int vs_generation_refresh_live(struct vs_generation *generation, const struct vs
 
 	if (generation->live_known && generation->live_seq == state->seq)
 		return 0;
-	if (!generation->live_known &&
-	    vs_live_load(generation->dir, state->generation, &generation->live, &generation->live_seq, NULL) < 0)
-		return scan_live(generation, state, error);
+	if (!generation->live_known) {
+		if (vs_live_load(generation->dir, state->generation, &generation->live, &generation->live_seq, NULL) < 0)
+			return scan_live(generation, state, error);
+		generation->live_stored = generation->live_seq;
+	}
 	generation->live_known = false;
 	if (generation->live_seq > state->seq || generation->live_seq < state->trimmed ||
 	    generation->live.len > state->next_slot)

@@ -41,6 +41,7 @@ struct vs_generation {
 	struct vs_graph_scratch *scratch;
 	struct vs_bitmap live; /* slots of live records as of change live_seq */
 	uint64_t live_seq;
+	uint64_t live_stored; /* the change that live.bits was of when it was read; 0: nothing of use was in it */
 	bool live_known;
 	struct vs_expiry expiry;
 	struct vs_columns *columns; /* NULL until the first transaction */

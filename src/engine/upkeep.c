@@ -105,6 +105,7 @@ int vs_upkeep_open(struct vs_namespace *ns, struct vs_error *error)
 		vs_upkeep_release(upkeep);
 		return rc;
 	}
+	upkeep->live_seq = ns->generation.live_stored;
 	ns->upkeep = upkeep;
 	vs_compact_tidy(ns);
 	if (ns->generation.current.fd >= 0)
@@ -334,7 +335,8 @@ static int store_live(struct vs_namespace *ns, struct vs_meta_state *state, uint
 	return vs_meta_commit(generation->meta, state, error);
 }
 
-/* Copies the WAL back. A reader that is in the way only postpones it. */
+/* Copies the WAL back. A reader that is in the way only postpones it. An empty one is left alone: to truncate it again would be
+ * news to whoever watches the file, so that of more namespaces than can be open each would be opened again and again. */
 static int checkpoint_wal(struct vs_namespace *ns, const struct vs_meta_state *state, bool *worked, struct vs_error *error)
 {
 	struct vs_upkeep *upkeep = ns->upkeep;
@@ -343,6 +345,10 @@ static int checkpoint_wal(struct vs_namespace *ns, const struct vs_meta_state *s
 
 	if (behind == 0 || (behind < CHECKPOINT_CHANGES && vs_clock_mono_ns() - upkeep->wal_at < SETTLE_NS))
 		return 0;
+	if (vs_meta_wal_bytes(ns->generation.meta) == 0) {
+		upkeep->wal_seq = state->seq;
+		return 0;
+	}
 	rc = vs_meta_checkpoint(upkeep->meta, error);
 	upkeep->wal_at = vs_clock_mono_ns();
 	if (rc == VS_EBUSY)

@@ -308,6 +308,11 @@ int vs_meta_checkpoint(struct vs_meta *meta, struct vs_error *error)
 	return vs_sql_checkpoint(&meta->sql, error);
 }
 
+uint64_t vs_meta_wal_bytes(struct vs_meta *meta)
+{
+	return vs_sql_wal_bytes(&meta->sql);
+}
+
 uint64_t vs_meta_bytes(struct vs_meta *meta)
 {
 	return vs_sql_bytes(&meta->sql);

@@ -161,6 +161,8 @@ int vs_meta_thaw(struct vs_meta *meta, const char *dir, const struct vs_meta_sta
 int vs_meta_checkpoint(struct vs_meta *meta, struct vs_error *error);
 /* Inside a transaction: bytes of the pages that hold something, those of its own changes among them. */
 int vs_meta_used(struct vs_meta *meta, uint64_t *bytes, struct vs_error *error);
+/* Bytes of the WAL, once something was read: 0 when all that is committed was copied back. */
+uint64_t vs_meta_wal_bytes(struct vs_meta *meta);
 /* Bytes of meta.db and its WAL. */
 uint64_t vs_meta_bytes(struct vs_meta *meta);
 /* PRAGMA quick_check and the counts against the state row; each problem is reported, 0 when it could look. */

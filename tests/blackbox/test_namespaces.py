@@ -9,6 +9,7 @@ import random
 import signal
 import threading
 import time
+from pathlib import Path
 
 import fastcgi
 import pytest
@@ -546,6 +547,31 @@ def test_usage(make_server):
 
 
 # ---- many ----
+
+
+def descriptors(server, program):
+    return sum(len(os.listdir(f"/proc/{process.pid}/fd")) for process in server.children(program))
+
+
+def test_the_indexer_rests_after_more_than_it_can_have_open(make_server):
+    """It would not if what it does to one were news to it: each would be closed for the next, and opened again, for ever."""
+    server = make_server(workers=1, prefix=["prlimit", "--nofile=256"]).start()  # room for six
+    for i in range(20):
+        make(server.client, f"t{i}", dimension=3)
+        assert put(server.client, f"t{i}", "a").status == 200
+
+    def calls():
+        """How often it has read or written."""
+        counts = Path(f"/proc/{server.indexer_pids()[0]}/io").read_text().splitlines()
+        return sum(int(line.split()[1]) for line in counts if line.startswith(("syscr", "syscw")))
+
+    def rests():
+        before = calls()
+        time.sleep(0.5)
+        return calls() - before < 20
+
+    wait_for(lambda: server.client.ok("GET", "/admin/stats")["total_vectors"] == 20, "the indexer to have seen all")
+    wait_for(rests, "the indexer to rest")
 
 
 def test_each_of_many_answers_its_own(make_server):

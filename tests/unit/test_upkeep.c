@@ -64,6 +64,26 @@ static void all_is_derived_then_nothing_is_left_to_do(void **state)
 	assert_int_equal(check(fixture).repairs, 0);
 }
 
+/* Where more namespaces have news than can be open, each is opened again and again: that must come to an end. */
+static void a_fresh_handle_finds_nothing_left_to_do(void **state)
+{
+	struct fixture *fixture = *state;
+	struct vs_error error;
+	bool worked;
+
+	for (uint32_t count = 100; count <= 3000; count += 2900) {
+		put_many(fixture, 0, count, DIM);
+		index_all(fixture);
+		reopen(fixture);
+		assert_ok(vs_namespace_index(fixture->ns, NULL, &worked, &error), error);
+		assert_false(worked);
+	}
+	drop(fixture, VS_DELETE, "r7");
+	reopen(fixture);
+	assert_ok(vs_namespace_index(fixture->ns, NULL, &worked, &error), error);
+	assert_true(worked);
+}
+
 static void a_small_namespace_needs_no_graph(void **state)
 {
 	struct fixture *fixture = *state;
@@ -203,6 +223,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(all_is_derived_then_nothing_is_left_to_do, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(a_fresh_handle_finds_nothing_left_to_do, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(a_small_namespace_needs_no_graph, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(there_is_one_indexer, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(each_derived_file_can_go, fixture_setup, fixture_teardown),

@@ -47,6 +47,7 @@ struct kept {
 	char watched[512];       /* the generation's folder */
 	int watch;               /* -1: not watched */
 	bool dirty;              /* something may be to do */
+	bool suspect;            /* so, but it is not worth opening it */
 	bool listed;             /* seen in the catalogue by the last look */
 	uint64_t settle_at;      /* 0: nothing is put off */
 	struct trouble trouble;
@@ -132,6 +133,7 @@ static void rest_kept(struct vs_keeper *keeper, struct kept *kept)
 	keeper->open -= kept->ns != NULL;
 	vs_namespace_close(kept->ns);
 	kept->ns = NULL;
+	kept->suspect = false;
 }
 
 static void close_kept(struct vs_keeper *keeper, struct kept *kept)
@@ -204,7 +206,7 @@ void vs_keeper_sweep(struct vs_keeper *keeper)
 	unsigned looks = 0;
 	keeper->data_dirty = true;
 	for (struct kept *kept = keeper->first; kept; kept = kept->next)
-		kept->dirty = kept->dirty || kept->ns;
+		kept->suspect = kept->ns != NULL;
 	for (struct kept *kept = keeper->first; kept && looks < SECOND_LOOKS; kept = kept->next) {
 		if (kept->ns || strcmp(kept->name, keeper->second_look) <= 0)
 			continue;
@@ -345,9 +347,9 @@ static void tend(struct vs_keeper *keeper, struct kept *kept, uint64_t now)
 	char who[80];
 	struct vs_error error = { .code = VS_OK };
 	bool settle = kept->settle_at > 0 && kept->settle_at <= now;
-	if (kept->trouble.count > 0 ? kept->trouble.retry_at > now : !kept->dirty && !settle)
+	if (kept->trouble.count > 0 ? kept->trouble.retry_at > now : !kept->dirty && !kept->suspect && !settle)
 		return;
-	kept->dirty = false;
+	kept->dirty = kept->suspect = false;
 	if (settle)
 		kept->settle_at = 0;
 	snprintf(who, sizeof who, "namespace %s", kept->name);
