@@ -99,6 +99,9 @@ struct vs_use {
 };
 /* What quotas of size are compared with, now. */
 int vs_namespace_use(struct vs_namespace *ns, struct vs_use *use, struct vs_error *error);
+/* So, of one that need not be open, by what vs_store_each or vs_store_find says of it: costs less than to open it, which is felt
+ * where thousands are listed. */
+int vs_store_use(struct vs_store *store, const struct vs_namespace_info *info, struct vs_use *use, struct vs_error *error);
 
 #ifdef __cplusplus
 }

@@ -131,7 +131,7 @@ int vs_generation_open_frozen(const char *dir, struct vs_generation *generation,
 }
 
 /* VS_ESTALE: CURRENT has moved meanwhile, so that the folder may be gone. */
-static int open_current(const char *folder, struct vs_generation *generation, struct vs_error *error)
+static int open_current(const char *folder, bool durable, struct vs_generation *generation, struct vs_error *error)
 {
 	struct vs_file current = VS_FILE_INIT;
 	char name[VS_GENERATION_NAME];
@@ -139,7 +139,7 @@ static int open_current(const char *folder, struct vs_generation *generation, st
 
 	/* Whoever moved CURRENT may have been killed before this sync: it must not go back once something was written to
 	 * the generation that it names. */
-	if (rc == 0 && !VS_PLANTED("current-unsynced"))
+	if (rc == 0 && durable && !VS_PLANTED("current-unsynced"))
 		rc = vs_dir_sync(folder, error);
 	if (rc == 0)
 		rc = vs_generation_open_named(folder, name, generation, error);
@@ -156,15 +156,25 @@ static int open_current(const char *folder, struct vs_generation *generation, st
 	return 0;
 }
 
-int vs_generation_open(const char *folder, struct vs_generation *generation, struct vs_error *error)
+static int open_live(const char *folder, bool durable, struct vs_generation *generation, struct vs_error *error)
 {
 	int rc;
 
 	do {
 		generation_init(generation);
-		rc = open_current(folder, generation, error);
+		rc = open_current(folder, durable, generation, error);
 	} while (rc == VS_ESTALE);
 	return missing_is_damage(rc, error);
+}
+
+int vs_generation_open(const char *folder, struct vs_generation *generation, struct vs_error *error)
+{
+	return open_live(folder, true, generation, error);
+}
+
+int vs_generation_look(const char *folder, struct vs_generation *generation, struct vs_error *error)
+{
+	return open_live(folder, false, generation, error);
 }
 
 void vs_generation_close(struct vs_generation *generation)

@@ -66,6 +66,8 @@ int vs_generation_switch(const char *folder, const char *name, struct vs_error *
 
 /* Opens the generation that folder/CURRENT names. On failure *generation is closed. */
 int vs_generation_open(const char *folder, struct vs_generation *generation, struct vs_error *error);
+/* So, for numbers alone: what it shows may not be durable yet, and nothing may be built on it. */
+int vs_generation_look(const char *folder, struct vs_generation *generation, struct vs_error *error);
 /* One that nothing names yet: for whoever makes it. It never counts as moved. */
 int vs_generation_open_named(const char *folder, const char *name, struct vs_generation *generation,
                              struct vs_error *error);

@@ -60,6 +60,13 @@ static int measure(struct vs_meta *meta, const struct vs_meta_state *state, uint
 	return rc;
 }
 
+static int fill_use(struct vs_meta *meta, const struct vs_meta_state *state, struct vs_use *use, struct vs_error *error)
+{
+	use->vectors = state->active + state->deleted;
+	use->dimension = state->dimension;
+	return measure(meta, state, state->next_slot, &use->storage_bytes, error);
+}
+
 int vs_namespace_use(struct vs_namespace *ns, struct vs_use *use, struct vs_error *error)
 {
 	struct vs_meta_state state;
@@ -67,10 +74,27 @@ int vs_namespace_use(struct vs_namespace *ns, struct vs_use *use, struct vs_erro
 
 	if (rc < 0)
 		return rc;
-	use->vectors = state.active + state.deleted;
-	use->dimension = state.dimension;
-	rc = measure(ns->generation.meta, &state, state.next_slot, &use->storage_bytes, error);
+	rc = fill_use(ns->generation.meta, &state, use, error);
 	vs_namespace_end(ns);
+	return rc;
+}
+
+int vs_store_use(struct vs_store *store, const struct vs_namespace_info *info, struct vs_use *use, struct vs_error *error)
+{
+	struct vs_generation generation;
+	struct vs_meta_state state;
+	char folder[VS_GENERATION_PATH];
+	int rc = vs_namespace_path(store, info->folder, folder, error);
+
+	if (rc == 0)
+		rc = vs_generation_look(folder, &generation, error);
+	if (rc < 0)
+		return rc;
+	rc = vs_meta_begin(generation.meta, &state, error);
+	if (rc == 0)
+		rc = fill_use(generation.meta, &state, use, error);
+	vs_meta_end(generation.meta);
+	vs_generation_close(&generation);
 	return rc;
 }
 

@@ -591,6 +591,9 @@ def test_each_of_many_answers_its_own(make_server):
     for thread in threads:
         thread.join()
     for again in range(2):
+        before = descriptors(server, "vecstore.fcgi")
+        assert len(names(client, limit=1000)[0]) == MANY
+        assert descriptors(server, "vecstore.fcgi") < before + 24  # a list opens none of them to stay
         order = list(range(MANY))
         random.Random(again).shuffle(order)
         for i in order:

@@ -123,6 +123,34 @@ static void changes_are_kept(void **state)
 	assert_int_equal(info.delete_at, 0);
 }
 
+static void what_is_used_needs_no_handle(void **state)
+{
+	static const float vector[DIM] = { 1.0f };
+	struct fixture *fixture = *state;
+	struct vs_namespace_info info;
+	struct vs_use use, opened;
+	struct vs_error error;
+
+	assert_ok(vs_store_find(fixture->store, "default", &info, &error), error);
+	for (unsigned round = 0; round < 3; round++) {
+		memset(&use, 0, sizeof(use));
+		assert_ok(vs_namespace_use(fixture->ns, &opened, &error), error);
+		if (round == 2) {
+			vs_namespace_close(fixture->ns);
+			fixture->ns = NULL;
+		}
+		assert_ok(vs_store_use(fixture->store, &info, &use, &error), error);
+		assert_int_equal(use.vectors, round == 0 ? 0 : 1);
+		assert_int_equal(use.vectors, opened.vectors);
+		assert_int_equal(use.dimension, round == 0 ? 0 : DIM);
+		assert_int_equal(use.storage_bytes, opened.storage_bytes);
+		if (round == 0)
+			assert_ok(put(fixture, "a", vector, DIM, NULL, &error), error);
+	}
+	strcpy(info.folder, "0123456789abcdef");
+	assert_int_equal(vs_store_use(fixture->store, &info, &use, &error), VS_ECORRUPT);
+}
+
 /* ---- what binds ----------------------------------------------------------------------------------------- */
 
 static void quotas_bind_writes(void **state)
@@ -360,7 +388,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(options_have_limits),    TEST(changes_have_limits),       TEST(changes_are_kept),
-		TEST(quotas_bind_writes),     TEST(frozen_ones_refuse_writes), TEST(what_is_due_is_deleted),
+		TEST(what_is_used_needs_no_handle), TEST(quotas_bind_writes),     TEST(frozen_ones_refuse_writes), TEST(what_is_due_is_deleted),
 		TEST(empty_folders_go),       TEST(records_stay),              TEST(one_without_records_goes),
 		TEST(deletions_that_were_cut_off_are_ended),
 	};

@@ -35,20 +35,17 @@ static void print_time(const char *what, int64_t when_ms)
 	printf("%-14s%s\n", what, text);
 }
 
-/* What is there now; false when it cannot be opened. */
-static bool look(struct ns_command *command, const char *name, struct vs_use *use)
+/* What is there now; false when it cannot be read. */
+static bool look(struct ns_command *command, const struct vs_namespace_info *info, struct vs_use *use)
 {
-	struct vs_namespace *ns = NULL;
-	bool seen = vs_namespace_open(command->store, name, NULL, &ns, NULL) == 0 && vs_namespace_use(ns, use, NULL) == 0;
-	vs_namespace_close(ns);
-	return seen;
+	return vs_store_use(command->store, info, use, NULL) == 0;
 }
 
 static void put_json(struct ns_command *command, const struct vs_namespace_info *info)
 {
 	struct vs_use use;
 	struct vs_namespace_now now = { .defaults = &command->defaults };
-	now.use = look(command, info->name, &use) ? &use : NULL;
+	now.use = look(command, info, &use) ? &use : NULL;
 	vs_namespace_encode(&command->out, info, &now);
 }
 
@@ -65,7 +62,7 @@ static void print_quotas(const struct ns_command *command, const struct vs_names
 static void print_one(struct ns_command *command, const struct vs_namespace_info *info)
 {
 	struct vs_use use = { .dimension = info->dimension };
-	bool seen = look(command, info->name, &use);
+	bool seen = look(command, info, &use);
 	printf("%-14s%s\n%-14s%s\n", "name", info->name, "status", vs_status_name(info->status));
 	if (*info->description)
 		printf("%-14s%s\n", "description", info->description);
@@ -109,7 +106,7 @@ static int list_one(void *context, const struct vs_namespace_info *info)
 	}
 	if (command->count++ == 0)
 		printf("%-32s %-17s %12s %15s %9s  %s\n", "NAME", "STATUS", "VECTORS", "BYTES", "DIMENSION", "METRIC");
-	if (look(command, info->name, &use))
+	if (look(command, info, &use))
 		printf("%-32s %-17s %12" PRIu64 " %15" PRIu64 " %9" PRIu32 "  %s\n", info->name, vs_status_name(info->status),
 		       use.vectors, use.storage_bytes, use.dimension, vs_metric_name(info->metric));
 	else
