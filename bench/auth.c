@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* bench/auth: what it costs to find out who asks, by kind of credential. See bench/README.md. */
+/* bench/auth: what it costs to find out who asks, by kind of credential, and to admit a request. See bench/README.md. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,8 +10,11 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "service/admit.h"
 #include "service/auth.h"
+#include "service/handles.h"
 #include "service/service.h"
+#include "service/tenants.h"
 #include "store/audit.h"
 
 enum { ROUNDS = 7, KEYS = 1000 };
@@ -19,6 +22,8 @@ enum { ROUNDS = 7, KEYS = 1000 };
 static char folder[] = "/tmp/vecstore-bench-auth-XXXXXX";
 static struct vs_catalog *catalog; /* as another process would have it */
 static struct vs_auth *auth;
+static struct vs_handles handles;
+static struct vs_tenants *tenants;
 static char secrets[KEYS][VS_KEY_SECRET_LEN + 1];
 static char tokens[3][VS_JWT_MAX + 10]; /* with "Bearer " */
 static struct vs_audit_event event = { .actor = "bench", .action = "bench" };
@@ -60,6 +65,21 @@ static void make_token(int which, const char *key, struct vs_error *error)
 	need(vs_jwt_sign(path_of(key), &claims, &(struct vs_jwt_options){ .keys = NULL }, vs_clock_wall_ms(), tokens[which] + 7, error), error);
 }
 
+/* The namespace that is asked for, with quotas of rate and of requests at once. */
+static void make_namespace(const char *data, struct vs_error *error)
+{
+	static const struct vs_namespace_options fresh = VS_NAMESPACE_OPTIONS;
+	struct vs_namespace_change change = VS_NAMESPACE_CHANGE;
+	struct vs_quota quota = vs_quota_none();
+	struct vs_store *store;
+	change.quota = &quota;
+	need(vs_quota_parse("max_requests_per_second=1000000,max_concurrent_queries=16", &quota, error), error);
+	need(vs_handles_init(&handles, data, &fresh, error), error);
+	need(vs_handles_store(&handles, &store, error), error);
+	need(vs_store_create(store, "films", NULL, &change, error), error);
+	need(vs_tenants_open(folder, &tenants, error), error);
+}
+
 static void set_up(void)
 {
 	EVP_PKEY *rsa = EVP_RSA_gen(2048), *ec = EVP_EC_gen("P-256");
@@ -84,6 +104,7 @@ static void set_up(void)
 	}
 	const struct vs_auth_options options = { .data = data, .jwt = { .keys = keys } };
 	need(vs_auth_open(&options, &auth, &error), &error);
+	make_namespace(data, &error);
 	EVP_PKEY_free(rsa);
 	EVP_PKEY_free(ec);
 }
@@ -147,17 +168,36 @@ static const struct {
 	const char *name;
 	void (*fill)(struct vs_request *request, unsigned n);
 	void (*before)(void); /* each, not timed; NULL: nothing */
+	bool admitted; /* and then to the namespace */
 	unsigned count;
 } kinds[] = {
-	{ "key", one_key, NULL, 20000 },
-	{ "one of 1,000 keys in turn", many_keys, NULL, 20000 },
-	{ "key, after another process has changed the catalogue", one_key, commit, 200 },
-	{ "unknown key", unknown_key, NULL, 20000 },
-	{ "token seen before (RS256)", token_rs, NULL, 20000 },
-	{ "new token, HS256", token_hs, fresh, 50 },
-	{ "new token, RS256 (2,048 bits)", token_rs, fresh, 50 },
-	{ "new token, ES256", token_es, fresh, 50 },
+	{ "key", one_key, NULL, false, 20000 },
+	{ "key, and admission", one_key, NULL, true, 20000 },
+	{ "one of 1,000 keys in turn", many_keys, NULL, false, 20000 },
+	{ "one of 1,000 keys in turn, and admission", many_keys, NULL, true, 20000 },
+	{ "key, after another process has changed the catalogue", one_key, commit, false, 200 },
+	{ "the same, and admission", one_key, commit, true, 200 },
+	{ "unknown key", unknown_key, NULL, false, 20000 },
+	{ "token seen before (RS256)", token_rs, NULL, false, 20000 },
+	{ "token seen before, and admission", token_rs, NULL, true, 20000 },
+	{ "new token, HS256", token_hs, fresh, false, 50 },
+	{ "new token, RS256 (2,048 bits)", token_rs, fresh, false, 50 },
+	{ "new token, ES256", token_es, fresh, false, 50 },
 };
+
+/* From who asks to the last thing that is done for a request but for the request itself. */
+static void admit(struct vs_request *request, const struct vs_principal *principal)
+{
+	struct vs_call call = {
+		.request = request, .principal = *principal, .operation = &vs_operations[VS_OPERATION_QUERY], .tenants = tenants
+	};
+	struct vs_namespace *ns;
+	struct vs_error error;
+	need(vs_auth_check(principal, VS_RIGHT_READ, &error), &error);
+	need(vs_handles_find(&handles, "films", false, &ns, &error), &error);
+	need(vs_admit_enter(&call, ns, "films", &error), &error);
+	vs_admit_leave(&call, 1000);
+}
 
 static double measure(size_t kind)
 {
@@ -171,6 +211,8 @@ static double measure(size_t kind)
 			kinds[kind].before();
 		uint64_t start = vs_clock_mono_ns();
 		need(vs_auth_find(auth, &request, &principal, &error), &error);
+		if (kinds[kind].admitted)
+			admit(&request, &principal);
 		spent += vs_clock_mono_ns() - start;
 		if ((principal.rights == VS_RIGHT_NONE) != (kinds[kind].fill == unknown_key))
 			exit(1);
@@ -195,6 +237,8 @@ int main(void)
 		qsort(rounds, ROUNDS, sizeof(rounds[0]), compare);
 		printf("| %s | %.1f |\n", kinds[kind].name, rounds[ROUNDS / 2]);
 	}
+	vs_tenants_close(tenants);
+	vs_handles_release(&handles);
 	vs_auth_close(auth);
 	vs_catalog_close(catalog);
 	char command[128];
