@@ -162,7 +162,8 @@ static void add_found(struct hybrid *hybrid, uint32_t known)
 static int search_words(struct hybrid *hybrid, struct vs_error *error)
 {
 	struct search *search = &hybrid->search;
-	struct vs_meta *meta = search->ns->generation.meta;
+	const struct vs_generation *generation = &search->ns->generation;
+	struct vs_meta *meta = generation->meta;
 	struct vs_arena *arena = &search->ns->arena;
 	uint32_t known = hybrid->count;
 	uint32_t *slots = vs_arena_calloc(arena, known, sizeof(*slots));
@@ -170,6 +171,7 @@ static int search_words(struct hybrid *hybrid, struct vs_error *error)
 	struct vs_text_search words = { .expression = hybrid->words.expression,
 		                            .terms = hybrid->words.terms,
 		                            .accept = search->accept,
+		                            .within = generation->scope != NULL ? vs_generation_visible(generation) : NULL,
 		                            .slots = slots,
 		                            .slot_count = known,
 		                            .scores = scores,

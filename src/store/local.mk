@@ -14,6 +14,7 @@ libvecstore_core_la_SOURCES += \
 	src/store/rows.c src/store/rows.h src/store/rows_impl.h src/store/rows_write.c \
 	src/store/sql.c src/store/sql.h \
 	src/store/text.c src/store/text.h src/store/text_impl.h src/store/text_search.c src/store/text_check.c \
+	src/store/text_within.c \
 	src/store/tokenizer.c src/store/tokenizer.h \
 	src/store/vectors.c src/store/vectors.h \
 	src/store/vfs_fault.c src/store/vfs_fault.h

@@ -29,11 +29,12 @@ int vs_text_tokenize(struct vs_meta *meta, const char *text, size_t len,
                      struct vs_error *error);
 
 /* An expression of FTS5 whose first `terms` phrases count for the score: BM25 (Robertson and Walker, 1994) with k1 = 1.2,
- * b = 0.75 and the idf that is never negative, ln(1 + (N - n + 0.5) / (n + 0.5)), over all texts of the namespace. */
+ * b = 0.75 and the idf that is never negative, ln(1 + (N - n + 0.5) / (n + 0.5)), over the texts within. */
 struct vs_text_search {
 	const char *expression;
 	uint32_t terms;
 	const struct vs_bitmap *accept; /* other slots are passed over */
+	const struct vs_bitmap *within; /* slots of the texts whose number, lengths and words count; NULL: all of the namespace */
 	const uint32_t *slots;          /* ascending: of these the scores are told, ... */
 	uint32_t slot_count;
 	float *scores; /* ... here; 0 where one is not found */

@@ -73,17 +73,10 @@ static int sum_instance(struct summing *summing, sqlite3_stmt *row, struct vs_er
 	return 0;
 }
 
-/* FTS5 keeps a text's length as one of its varints: seven bits a byte, the first ones first. */
 static int sum_length(struct summing *summing, sqlite3_stmt *row, struct vs_error *error)
 {
-	const unsigned char *bytes = sqlite3_column_blob(row, 1);
-	int len = sqlite3_column_bytes(row, 1);
-	uint64_t length = 0;
-
 	(void)error;
-	for (int i = 0; i < len && i < 8; i++)
-		length = length << 7 | (bytes[i] & 0x7f);
-	summing->lengths += hash_of("", 0, (uint64_t)sqlite3_column_int64(row, 0), length);
+	summing->lengths += hash_of("", 0, (uint64_t)sqlite3_column_int64(row, 0), vs_text_decode_length(row, 1));
 	return 0;
 }
 

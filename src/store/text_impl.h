@@ -30,6 +30,15 @@ struct vs_text {
 	struct vs_text_ranking *ranking; /* of the search that runs */
 	uint16_t *lengths;      /* of texts by slot, plus 1, as far as they were asked for; 0: not known. They never change (I2) */
 	uint32_t lengths_cap;
+	uint32_t lengths_end; /* of all slots below they were asked for: one of 0 has no text */
+};
+
+#define VS_TEXT_LONG UINT16_MAX /* among lengths: one that has no room there */
+
+/* What BM25 makes of texts. */
+struct vs_text_size {
+	uint64_t texts;
+	uint64_t terms; /* in all of them; those of a long one count as VS_TEXT_LONG - 1 */
 };
 
 /* The index of a new meta.db, whose tables have been made. */
@@ -40,6 +49,13 @@ void vs_text_return_borrowed(struct vs_text *text);
 int vs_text_enter(struct vs_meta *meta, struct vs_error *error);
 /* Finds the interface of FTS5 and the tokenizer. */
 int vs_text_connect(struct vs_meta *meta, struct vs_error *error);
+
+/* Notes the length of a slot's text; false: there is no room, which costs time alone. */
+bool vs_text_remember(struct vs_text *text, uint32_t slot, uint64_t length);
+/* A length as FTS5 keeps it: one of its varints, seven bits a byte, the first ones first. */
+uint64_t vs_text_decode_length(sqlite3_stmt *row, int column);
+/* Inside a transaction: of the texts of these slots. */
+int vs_text_measure(struct vs_meta *meta, const struct vs_bitmap *within, struct vs_text_size *size, struct vs_error *error);
 
 /* Beside the same of the record, inside a write transaction. */
 int vs_text_put(struct vs_meta *meta, uint32_t slot, const char *text, size_t len, struct vs_error *error);

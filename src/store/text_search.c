@@ -13,13 +13,13 @@
 
 #define K1 1.2
 #define B 0.75
-#define LENGTHS_STEP 65536u
 #define ROWS_PER_LOOK 4096 /* at the clock */
 #define ROUNDING (1.0 + 1e-6) /* sums in another order differ by less */
 
 struct vs_text_ranking {
 	struct vs_text_search *search;
 	const struct vs_sql *sql;
+	struct vs_text_size size; /* of the texts within, if there is such a bound */
 	bool known;     /* what follows */
 	double average; /* terms in a text */
 	double idf[VS_TEXT_TERMS_MAX];
@@ -30,32 +30,40 @@ struct vs_text_ranking {
 
 struct counting {
 	const struct vs_sql *sql;
+	const struct vs_bitmap *within; /* NULL: all count */
 	sqlite3_int64 rows;
+	sqlite3_int64 seen;
 };
+
+static bool is_within(const struct vs_bitmap *slots, sqlite3_int64 slot)
+{
+	return slot >= 0 && slot < slots->len && vs_bitmap_test(slots, (uint32_t)slot);
+}
 
 /* SQLite asks for the deadline between rows of a statement only. */
 static int count_row(const Fts5ExtensionApi *api, Fts5Context *fts, void *context)
 {
 	struct counting *counting = context;
 
-	(void)api;
-	(void)fts;
-	return ++counting->rows % ROWS_PER_LOOK == 0 && vs_sql_is_late(counting->sql) ? SQLITE_INTERRUPT : SQLITE_OK;
+	if (counting->within == NULL || is_within(counting->within, api->xRowid(fts)))
+		counting->rows++;
+	return ++counting->seen % ROWS_PER_LOOK == 0 && vs_sql_is_late(counting->sql) ? SQLITE_INTERRUPT : SQLITE_OK;
 }
 
 /* What is the same for all rows. */
 static int learn(struct vs_text_ranking *ranking, const Fts5ExtensionApi *api, Fts5Context *fts)
 {
-	sqlite3_int64 texts = 0, terms = 0;
-	int rc = api->xRowCount(fts, &texts);
+	const struct vs_bitmap *within = ranking->search->within;
+	sqlite3_int64 texts = (sqlite3_int64)ranking->size.texts, terms = (sqlite3_int64)ranking->size.terms;
+	int rc = within == NULL ? api->xRowCount(fts, &texts) : SQLITE_OK;
 
-	if (rc == SQLITE_OK)
+	if (rc == SQLITE_OK && within == NULL)
 		rc = api->xColumnTotalSize(fts, 0, &terms);
 	if (rc == SQLITE_OK && (texts <= 0 || (uint32_t)api->xPhraseCount(fts) < ranking->search->terms))
 		return SQLITE_CORRUPT_VTAB;
 	ranking->average = terms > 0 ? (double)terms / (double)texts : 1.0;
 	for (uint32_t i = 0; rc == SQLITE_OK && i < ranking->search->terms; i++) {
-		struct counting with = { ranking->sql, 0 };
+		struct counting with = { .sql = ranking->sql, .within = within };
 		rc = api->xQueryPhrase(fts, (int)i, &with, count_row);
 		if (with.rows > texts)
 			with.rows = texts;
@@ -111,36 +119,17 @@ static bool is_asked(struct vs_text_ranking *ranking, uint32_t slot)
 	return ranking->at < search->slot_count && search->slots[ranking->at] == slot;
 }
 
-/* Room to remember the length of a slot's text; false: there is none, which costs time alone. */
-static bool can_remember(struct vs_text *text, uint32_t slot)
-{
-	uint32_t cap = slot / LENGTHS_STEP * LENGTHS_STEP + LENGTHS_STEP;
-	uint16_t *lengths;
-
-	if (slot < text->lengths_cap)
-		return true;
-	if (cap < text->lengths_cap + text->lengths_cap / 2)
-		cap = text->lengths_cap + text->lengths_cap / 2;
-	lengths = realloc(text->lengths, cap * sizeof(*lengths));
-	if (lengths == NULL)
-		return false;
-	memset(lengths + text->lengths_cap, 0, (cap - text->lengths_cap) * sizeof(*lengths));
-	text->lengths = lengths;
-	text->lengths_cap = cap;
-	return true;
-}
-
 static int find_length(struct vs_text *text, uint32_t slot, const Fts5ExtensionApi *api, Fts5Context *fts, int *length)
 {
 	int rc;
 
-	if (slot < text->lengths_cap && text->lengths[slot] != 0) {
+	if (slot < text->lengths_cap && text->lengths[slot] != 0 && text->lengths[slot] != VS_TEXT_LONG) {
 		*length = text->lengths[slot] - 1;
 		return SQLITE_OK;
 	}
 	rc = api->xColumnSize(fts, 0, length);
-	if (rc == SQLITE_OK && *length >= 0 && *length < UINT16_MAX && can_remember(text, slot))
-		text->lengths[slot] = (uint16_t)(*length + 1);
+	if (rc == SQLITE_OK && *length >= 0)
+		(void)vs_text_remember(text, slot, (uint64_t)*length);
 	return rc;
 }
 
@@ -155,7 +144,7 @@ static int rank_row(struct vs_text *text, struct vs_text_ranking *ranking, const
 	int length = 0;
 	int rc;
 
-	if (slot < 0 || slot >= search->accept->len || !vs_bitmap_test(search->accept, (uint32_t)slot))
+	if (!is_within(search->accept, slot))
 		return SQLITE_OK;
 	search->found++;
 	asked = is_asked(ranking, (uint32_t)slot);
@@ -221,6 +210,8 @@ int vs_text_search(struct vs_meta *meta, struct vs_text_search *search, struct v
 	if (text->count == 0)
 		return 0;
 	rc = prepare(meta, error);
+	if (rc == 0 && search->within != NULL)
+		rc = vs_text_measure(meta, search->within, &ranking.size, error);
 	if (rc == 0)
 		rc = vs_sql_bind_text(&meta->sql, text->search, 1, search->expression, strlen(search->expression), error);
 	if (rc < 0)

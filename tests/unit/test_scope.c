@@ -237,6 +237,99 @@ static void scopes_in_turn(void **state)
 
 static const float vector[DIM] = { 1, 2, 3, 4, 5, 6, 7, 8 };
 
+/* ---- words ---------------------------------------------------------------------------------------------- */
+
+/* Of the odd ones, every text is longer and has the word that but two of the even ones have; every tenth has none. */
+static void put_text(struct vs_namespace *ns, unsigned i)
+{
+	float of[DIM] = { 1, (float)(i % 13), (float)(i % 7) };
+	char id[16], metadata[64], text[160];
+	struct vs_upsert_result result;
+	struct vs_error error;
+
+	snprintf(id, sizeof(id), "t%u", i);
+	snprintf(metadata, sizeof(metadata), "{\"n\": %u, \"even\": %s}", i, i % 2 == 0 ? "true" : "false");
+	snprintf(text, sizeof(text), "common%s word%u%s%s", i % 5 == 0 ? " common" : "", i % 6, i % 140 == 0 ? " secret" : "",
+	         i % 2 == 0 ? "" : " secret secret and quite some more words, of the others");
+	struct vs_record_input record = { .id = id, .id_len = strlen(id), .vector = of, .dimension = DIM, .metadata = metadata,
+		                              .metadata_len = strlen(metadata), .text = i % 10 == 8 ? NULL : text,
+		                              .text_len = strlen(text) };
+	assert_ok(vs_namespace_upsert(ns, &record, 1, NULL, &result, &error), error);
+}
+
+static void same_hybrid(const struct pair *pair, const struct vs_query *query, const struct vs_text_query *text)
+{
+	const struct vs_hybrid_part *left, *right;
+	struct vs_results a, b;
+	struct vs_error error;
+
+	assert_ok(vs_namespace_search_hybrid(pair->all->ns, query, text, &a, &left, &error), error);
+	assert_ok(vs_namespace_search_hybrid(pair->only, query, text, &b, &right, &error), error);
+	same_results(&a, &b);
+	for (size_t i = 0; i < a.count; i++) {
+		assert_int_equal(left[i].has_text, right[i].has_text);
+		assert_true(left[i].text_score == right[i].text_score && left[i].vector_score == right[i].vector_score);
+		assert_int_equal(left[i].text_rank, right[i].text_rank);
+		assert_int_equal(left[i].highlight_len, right[i].highlight_len);
+		assert_memory_equal(left[i].highlight, right[i].highlight, left[i].highlight_len);
+	}
+}
+
+static void same_words(const struct pair *pair)
+{
+	static const char *const words[] = { "secret", "common", "secret word1", "word0 common nowhere", "wor*", "others",
+		                                 "\"common word2\"", "+common -secret", "sec* common" };
+	static const char *const filters[] = { NULL, "n < 100", "even = false" };
+	static const struct vs_highlight highlight = VS_HIGHLIGHT;
+	struct vs_text_query text = VS_TEXT_QUERY;
+	struct vs_query query = VS_QUERY;
+
+	query.exact = true;
+	query.limit = 300;
+	query.dimension = DIM;
+	text.highlight = &highlight;
+	for (size_t i = 0; i < 4 * 3 * sizeof(words) / sizeof(words[0]); i++) {
+		text.words = words[i / 12];
+		text.words_len = strlen(text.words);
+		text.all = i % 4 == 1;
+		text.fusion = i % 4 == 2 ? VS_FUSION_RRF : VS_FUSION_ALPHA;
+		query.vector = i % 4 == 0 ? NULL : vector;
+		query.filter = filters[i / 4 % 3];
+		same_hybrid(pair, &query, &text);
+	}
+}
+
+/* Not even a score tells of texts that are out of sight, how many have a word or how long they are. */
+static void scores_of_words(void **state)
+{
+	struct fixture *fixture = *state;
+	struct vs_namespace_options options = VS_NAMESPACE_OPTIONS;
+	struct pair pair = { fixture, NULL };
+	struct vs_removed removed;
+	struct vs_id gone = { "t140", 4 };
+	struct vs_error error;
+
+	options.flags = VS_CREATE;
+	assert_ok(vs_namespace_open(fixture->store, "only", &options, &pair.only, &error), error);
+	for (unsigned round = 0; round < 3; round++) {
+		assert_ok(vs_namespace_set_scope(fixture->ns, NULL, &error), error);
+		for (unsigned i = 100 * round; i < 100 * (round + 1); i++) {
+			put_text(fixture->ns, i);
+			if (i % 2 == 0)
+				put_text(pair.only, i);
+		}
+		assert_ok(vs_namespace_set_scope(fixture->ns, SCOPE, &error), error);
+		same_words(&pair);
+	}
+	assert_ok(vs_namespace_remove_if(fixture->ns, VS_DELETE, &gone, 1, 0, &removed, &error), error);
+	assert_ok(vs_namespace_remove_if(pair.only, VS_DELETE, &gone, 1, 0, &removed, &error), error);
+	assert_int_equal(removed.done, 1);
+	same_words(&pair);
+	vs_namespace_close(pair.only);
+}
+
+/* ---- writes --------------------------------------------------------------------------------------------- */
+
 static int patch(struct fixture *fixture, const char *id, const char *metadata, struct vs_error *error)
 {
 	struct vs_patch given = { .id = id, .id_len = strlen(id), .metadata = metadata, .metadata_len = strlen(metadata) };
@@ -307,6 +400,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(reads, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(scopes_in_turn, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(scores_of_words, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(writes, fixture_setup, fixture_teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
