@@ -56,7 +56,7 @@ int vs_store_each(struct vs_store *store, const char *after, int (*each)(void *c
 int vs_store_find(struct vs_store *store, const char *name, struct vs_namespace_info *info, struct vs_error *error)
 {
 	struct vs_catalog_entry entry;
-	int rc = vs_catalog_check_name(name, error);
+	int rc = vs_catalog_check_name("name", name, error);
 
 	if (rc == 0)
 		rc = vs_catalog_show(store->catalog, name, &entry, error);
@@ -244,7 +244,7 @@ int vs_store_change(struct vs_store *store, const char *name, const struct vs_na
 {
 	struct vs_namespace_change copy = *change;
 	struct vs_catalog_entry entry;
-	int rc = vs_catalog_check_name(name, error);
+	int rc = vs_catalog_check_name("name", name, error);
 
 	if (rc == 0)
 		rc = check_change(change, error);

@@ -47,7 +47,7 @@ int vs_namespace_open(struct vs_store *store, const char *name, const struct vs_
 	int rc;
 
 	*out = NULL;
-	rc = vs_catalog_check_name(name, error);
+	rc = vs_catalog_check_name("namespace", name, error);
 	if (rc < 0)
 		return rc;
 	ns = calloc(1, sizeof(*ns));

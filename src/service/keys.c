@@ -231,7 +231,7 @@ int vs_handle_keys(struct vs_call *call, struct vs_error *error)
 	struct vs_catalog *catalog;
 	int rc = vs_target_check(&call->target, parameters, error);
 	if (!rc && listing.ns)
-		rc = vs_catalog_check_name(listing.ns->data, error);
+		rc = vs_catalog_check_name("namespace", listing.ns->data, error);
 	if (!rc)
 		rc = vs_auth_catalog(call->auth, &catalog, error);
 	vs_buf_puts(out, "{\"keys\":[");

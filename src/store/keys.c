@@ -85,7 +85,7 @@ int vs_grant_check(const struct vs_grant *grant, struct vs_error *error)
 	if (!everywhere && grant->ns[0] == '\0')
 		return vs_error_at(error, VS_EINVAL, "namespace", -1, "is missing: the role %s is for one",
 		                   vs_role_name(grant->role));
-	if (!everywhere && vs_catalog_check_name(grant->ns, error) < 0)
+	if (!everywhere && vs_catalog_check_name("namespace", grant->ns, error) < 0)
 		return VS_EINVAL;
 	if (grant->filter[0] != '\0' && !filtered)
 		return vs_error_at(error, VS_EINVAL, "filter", -1, "goes with the roles reader and writer alone");
