@@ -33,9 +33,26 @@ enum vs_status vs_namespace_status(const struct vs_namespace *ns)
 	return ns->entry.status;
 }
 
+void vs_namespace_set_key_quota(struct vs_namespace *ns, const struct vs_quota *quota)
+{
+	ns->key_quota = quota != NULL ? *quota : vs_quota_none();
+}
+
+static bool is_of_key(const struct vs_namespace *ns, enum vs_quota_kind kind)
+{
+	return ns->key_quota.most[kind] != VS_QUOTA_DEFAULT;
+}
+
 uint64_t vs_namespace_most(const struct vs_namespace *ns, enum vs_quota_kind kind)
 {
-	return (uint64_t)vs_quota_most(&ns->entry.quota, &ns->store->quota, kind);
+	const struct vs_quota *own = is_of_key(ns, kind) ? &ns->key_quota : &ns->entry.quota;
+
+	return (uint64_t)vs_quota_most(own, &ns->store->quota, kind);
+}
+
+const char *vs_namespace_most_of(const struct vs_namespace *ns, enum vs_quota_kind kind)
+{
+	return is_of_key(ns, kind) ? "key" : "namespace";
 }
 
 uint64_t vs_namespace_number(const struct vs_namespace *ns)
@@ -152,7 +169,8 @@ int vs_write_admit_dimension(const struct vs_write *write, struct vs_place *plac
 	if (most == 0 || dimension <= most)
 		return 0;
 	return vs_error_at(error, VS_EQUOTA, vs_place_field(place, "vector"), -1,
-	                   "%u numbers; the namespace may have %llu (max_dimension)", dimension, (unsigned long long)most);
+	                   "%u numbers; the %s may have %llu (max_dimension)", dimension,
+	                   vs_namespace_most_of(write->ns, VS_QUOTA_DIMENSION), (unsigned long long)most);
 }
 
 int vs_write_admit_bytes(const struct vs_write *write, struct vs_error *error)

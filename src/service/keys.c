@@ -8,6 +8,7 @@
 #include "service/json_out.h"
 #include "service/keys.h"
 #include "service/lifetime.h"
+#include "service/quota_json.h"
 
 #define OVERLAP_DEFAULT 86400u /* seconds */
 #define OVERLAP_MAX 2592000u   /* 30 days */
@@ -49,6 +50,8 @@ void vs_key_encode(struct vs_buf *out, const struct vs_key *key, const char *sec
 	put_text(out, "namespace", key->grant.ns);
 	put_text(out, "role", vs_role_name(key->grant.role));
 	put_text(out, "filter", key->grant.filter);
+	vs_buf_putc(out, ',');
+	vs_quota_encode(out, &key->quota, true);
 	put_text(out, "state", vs_key_state(key));
 	put_time(out, "created_at", key->created_at);
 	put_time(out, "expires_at", key->expires_at);
@@ -87,16 +90,19 @@ static int decode_filter(const struct vs_fields *fields, struct vs_grant *grant,
 
 static int decode_key(struct vs_call *call, struct vs_key *key, struct vs_error *error)
 {
-	static const char *const known[] = { "name", "namespace", "role", "filter", "expires_at", "ttl_seconds", NULL };
+	static const char *const known[] = { "name",        "namespace", "role",   "filter", "expires_at",
+		                                 "ttl_seconds", "quota",     "quotas", NULL };
 	struct vs_text role = { NULL, 0 };
+	struct vs_quota quota;
 	int rc = vs_call_json(call, error);
 	struct vs_fields fields = { call->body, "" };
 	if (rc || (rc = vs_fields_check(&fields, known, error)) ||
 	    (rc = copy_field(&fields, "name", key->name, sizeof(key->name), error)) ||
 	    (rc = copy_field(&fields, "namespace", key->grant.ns, sizeof(key->grant.ns), error)) ||
 	    (rc = vs_fields_text(&fields, "role", &role, error)) || (rc = decode_filter(&fields, &key->grant, error)) ||
-	    (rc = vs_lifetime_decode(&fields, &key->expires_at, error)))
+	    (rc = vs_lifetime_decode(&fields, &key->expires_at, error)) || (rc = vs_quota_decode(&fields, true, &quota, error)))
 		return rc;
+	vs_quota_merge(&key->quota, &quota);
 	if (!role.data)
 		return vs_fields_missing(&fields, "role", error);
 	if (!vs_role_find(role.data, &key->grant.role))
@@ -132,7 +138,7 @@ static int answer(struct vs_call *call, int rc, const struct vs_audit_event *eve
 
 int vs_handle_key_create(struct vs_call *call, struct vs_error *error)
 {
-	struct vs_key key = { .expires_at = 0 };
+	struct vs_key key = { .quota = vs_quota_none() };
 	char secret[VS_KEY_SECRET_LEN + 1], action[96];
 	struct vs_catalog *catalog;
 	int rc = check_no_parameters(call, error);
@@ -152,7 +158,7 @@ int vs_handle_key_create(struct vs_call *call, struct vs_error *error)
 	return answer(call, rc, &event, &key, secret);
 }
 
-/* ---- rotate and revoke ---------------------------------------------------------------------------------- */
+/* ---- change, rotate and revoke -------------------------------------------------------------------------- */
 
 static int decode_rotation(struct vs_call *call, uint32_t *overlap, int64_t *expires_at, struct vs_error *error)
 {
@@ -183,6 +189,26 @@ int vs_handle_key_rotate(struct vs_call *call, struct vs_error *error)
 	struct vs_audit_event event = vs_audit_event_of(call, action);
 	rc = vs_keys_rotate(catalog, call->id.data, (int64_t)overlap * 1000, expires_at, &key, secret, &event, error);
 	return answer(call, rc, &event, &key, secret);
+}
+
+int vs_handle_key_quota(struct vs_call *call, struct vs_error *error)
+{
+	struct vs_catalog *catalog;
+	struct vs_quota quota;
+	struct vs_key key;
+	char action[96];
+	int rc = check_no_parameters(call, error);
+	if (!rc)
+		rc = check_id(call, error);
+	if (!rc)
+		rc = vs_quota_decode_body(call, true, &quota, error);
+	if (!rc)
+		rc = vs_auth_catalog(call->auth, &catalog, error);
+	if (rc)
+		return rc;
+	struct vs_audit_event event = vs_audit_event_of(call, action);
+	rc = vs_keys_set_quota(catalog, call->id.data, &quota, &key, &event, error);
+	return answer(call, rc, &event, &key, NULL);
 }
 
 int vs_handle_key_revoke(struct vs_call *call, struct vs_error *error)

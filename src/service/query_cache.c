@@ -27,14 +27,17 @@ static struct vs_bytes text_bytes(const char *text)
 	return text ? (struct vs_bytes){ text, strlen(text) } : (struct vs_bytes){ NULL, 0 };
 }
 
-/* All that decides about an answer besides the data: the program itself, the operation, what the principal may see, and the
- * request. Each part is led by its length, and a missing one differs from an empty one. */
+/* All that decides about an answer besides the data: the program itself, the operation, what the principal may see and ask for,
+ * and the request. Each part is led by its length, and a missing one differs from an empty one. */
 struct vs_bytes vs_query_cache_key(const struct vs_call *call)
 {
 	const struct vs_request *request = call->request;
+	const struct vs_quota *quota = call->principal.quota;
+	const int64_t most = quota ? quota->most[VS_QUOTA_RESULTS] : VS_QUOTA_DEFAULT;
 	const struct vs_bytes parts[] = {
 		text_bytes(vs_version()),
 		{ &call->principal.rights, sizeof(call->principal.rights) },
+		{ &most, sizeof(most) },
 		text_bytes(call->operation->path),
 		text_bytes(request->target),
 		text_bytes(request->content_type),

@@ -7,6 +7,8 @@
 #include "store/audit.h"
 #include "store/keys.h"
 
+#define RATE 7 /* a quota */
+
 static void trail_problem(void *context, const char *problem)
 {
 	(void)problem;
@@ -27,7 +29,8 @@ static int see_keys(struct vs_catalog *catalog, const struct vs_key *old, const 
 		rc = vs_keys_find(catalog, hash, &second, error);
 	if (rc == 0)
 		rc = vs_audit_check(catalog, trail_problem, &problems, error);
-	if (rc == 0 && (strcmp(first.replaced_by, second.id) != 0 || second.revoked_at == 0 || problems > 0))
+	if (rc == 0 && (strcmp(first.replaced_by, second.id) != 0 || second.quota.most[VS_QUOTA_RATE] != RATE ||
+	                second.revoked_at == 0 || problems > 0))
 		rc = vs_error_set(error, VS_EINTERNAL, "a key is not what it was made");
 	return rc;
 }
@@ -35,7 +38,8 @@ static int see_keys(struct vs_catalog *catalog, const struct vs_key *old, const 
 static int change_keys(struct work *work, struct vs_error *error)
 {
 	struct vs_audit_event event = { .actor = "work", .action = "keys" };
-	struct vs_key key = { .grant = { .role = VS_ROLE_READER, .ns = "default" } }, next;
+	struct vs_key key = { .grant = { .role = VS_ROLE_READER, .ns = "default" }, .quota = vs_quota_none() }, next;
+	struct vs_quota change = vs_quota_keep();
 	char secret[VS_KEY_SECRET_LEN + 1];
 	struct vs_catalog *catalog;
 	int rc = vs_catalog_open(work->data, false, &catalog, error);
@@ -44,6 +48,9 @@ static int change_keys(struct work *work, struct vs_error *error)
 		rc = vs_keys_append(catalog, &key, secret, &event, error);
 	if (rc == 0)
 		rc = vs_keys_rotate(catalog, key.id, 1000, 0, &next, secret, &event, error);
+	change.most[VS_QUOTA_RATE] = RATE;
+	if (rc == 0)
+		rc = vs_keys_set_quota(catalog, next.id, &change, &next, &event, error);
 	if (rc == 0)
 		rc = vs_keys_revoke(catalog, next.id, &event, error);
 	if (rc == 0)
