@@ -71,6 +71,26 @@ static int bound(struct work *work, struct vs_error *error)
 	return vs_store_change(work->store, work->name, &change, error);
 }
 
+/* By a quota of this process alone, so that it bounds nothing afterwards. */
+static int fill(struct work *work, const struct work_op *op, struct vs_error *error)
+{
+	struct work_op upserts = { WORK_UPSERT, op->from, op->count + 1, op->salt };
+	struct vs_quota quota = vs_quota_none();
+	int rc;
+
+	quota.most[VS_QUOTA_VECTORS] = op->from + op->count;
+	vs_store_set_quota(work->store, &quota);
+	rc = work_perform(work, &upserts, error);
+	if (rc == 0)
+		rc = vs_error_set(error, VS_EINTERNAL, "there are more records than the quota allows");
+	upserts.count--;
+	if (rc == VS_EQUOTA)
+		rc = work_perform(work, &upserts, error);
+	quota = vs_quota_none();
+	vs_store_set_quota(work->store, &quota);
+	return rc;
+}
+
 static int make_aside(struct work *work, struct vs_error *error)
 {
 	struct vs_namespace_change change = VS_NAMESPACE_CHANGE;
@@ -83,9 +103,16 @@ static int make_aside(struct work *work, struct vs_error *error)
 	return rc == 0 ? vs_store_reap(work->store, NULL, error) : rc;
 }
 
-int work_administer(struct work *work, enum work_kind kind, struct vs_error *error)
+int work_administer(struct work *work, const struct work_op *op, struct vs_error *error)
 {
-	if (kind == WORK_KEYS)
+	switch (op->kind) {
+	case WORK_KEYS:
 		return change_keys(work, error);
-	return kind == WORK_BOUND ? bound(work, error) : make_aside(work, error);
+	case WORK_BOUND:
+		return bound(work, error);
+	case WORK_FILL:
+		return fill(work, op, error);
+	default:
+		return make_aside(work, error);
+	}
 }
