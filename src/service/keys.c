@@ -93,16 +93,15 @@ static int decode_key(struct vs_call *call, struct vs_key *key, struct vs_error 
 	static const char *const known[] = { "name",        "namespace", "role",   "filter", "expires_at",
 		                                 "ttl_seconds", "quota",     "quotas", NULL };
 	struct vs_text role = { NULL, 0 };
-	struct vs_quota quota;
 	int rc = vs_call_json(call, error);
 	struct vs_fields fields = { call->body, "" };
 	if (rc || (rc = vs_fields_check(&fields, known, error)) ||
 	    (rc = copy_field(&fields, "name", key->name, sizeof(key->name), error)) ||
 	    (rc = copy_field(&fields, "namespace", key->grant.ns, sizeof(key->grant.ns), error)) ||
 	    (rc = vs_fields_text(&fields, "role", &role, error)) || (rc = decode_filter(&fields, &key->grant, error)) ||
-	    (rc = vs_lifetime_decode(&fields, &key->expires_at, error)) || (rc = vs_quota_decode(&fields, true, &quota, error)))
+	    (rc = vs_lifetime_decode(&fields, &key->expires_at, error)) ||
+	    (rc = vs_quota_decode(&fields, true, &key->quota, error)))
 		return rc;
-	vs_quota_merge(&key->quota, &quota);
 	if (!role.data)
 		return vs_fields_missing(&fields, "role", error);
 	if (!vs_role_find(role.data, &key->grant.role))
@@ -138,7 +137,7 @@ static int answer(struct vs_call *call, int rc, const struct vs_audit_event *eve
 
 int vs_handle_key_create(struct vs_call *call, struct vs_error *error)
 {
-	struct vs_key key = { .quota = vs_quota_none() };
+	struct vs_key key = { .expires_at = 0 };
 	char secret[VS_KEY_SECRET_LEN + 1], action[96];
 	struct vs_catalog *catalog;
 	int rc = check_no_parameters(call, error);

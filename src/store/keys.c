@@ -304,9 +304,12 @@ static int finish(struct vs_catalog *catalog, int rc, const char *id, struct vs_
 int vs_keys_append(struct vs_catalog *catalog, struct vs_key *key, char secret[VS_KEY_SECRET_LEN + 1],
                    struct vs_audit_event *event, struct vs_error *error)
 {
+	struct vs_quota quota = vs_quota_none();
 	sqlite3_stmt **statements;
 	int rc = vs_grant_check(&key->grant, error);
 
+	vs_quota_merge(&quota, &key->quota);
+	key->quota = quota;
 	if (rc == 0)
 		rc = check_quota(key, error);
 	if (rc == 0)

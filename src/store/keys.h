@@ -59,8 +59,9 @@ struct vs_key {
 /* SHA-256 of a secret as a client sends it. VS_ENOMEM. */
 int vs_key_hash(const char *secret, size_t len, unsigned char hash[VS_KEY_HASH], struct vs_error *error);
 
-/* Makes a key with the grant, quota, name and expires_at of *key, fills in the rest, and writes its secret with a NUL. The event is
- * recorded in the same commit, as in all that follows, with the key's id as its object. */
+/* Makes a key with the grant, quota, name and expires_at of *key, fills in the rest (VS_QUOTA_DEFAULT for VS_QUOTA_KEEP, too), and
+ * writes its secret with a NUL. The event is recorded in the same commit, as in all that follows, with the key's id as its
+ * object. */
 int vs_keys_append(struct vs_catalog *catalog, struct vs_key *key, char secret[VS_KEY_SECRET_LEN + 1],
                    struct vs_audit_event *event, struct vs_error *error);
 /* From now on the key is worth nothing, wherever it is shown. VS_ENOTFOUND; one that was revoked before stays so, and it is no

@@ -44,7 +44,7 @@ struct vs_quota {
 struct vs_quota vs_quota_none(void);
 /* All of them VS_QUOTA_KEEP: a change of nothing. */
 struct vs_quota vs_quota_keep(void);
-/* Those of the change (NULL: of nothing) that are not VS_QUOTA_KEEP. */
+/* Takes over from the change (NULL: nothing) what is not VS_QUOTA_KEEP. */
 void vs_quota_merge(struct vs_quota *quota, const struct vs_quota *change);
 /* VS_EINVAL with its name unless each can be set, or kept: for a key, when of_key. */
 int vs_quota_check(const struct vs_quota *quota, bool of_key, struct vs_error *error);

@@ -233,6 +233,10 @@ static void quotas_that_no_key_has(void **state)
 	assert_string_equal(error.field, "max_storage_bytes");
 	assert_int_equal(vs_keys_get(other, key.id, &found, &error), 0);
 	assert_int_equal(found.quota.most[VS_QUOTA_RATE], 10);
+	key.quota = vs_quota_keep();
+	assert_int_equal(vs_keys_append(catalog, &key, secret, &event, &error), 0);
+	assert_int_equal(find(other, secret, &found), 0);
+	assert_int_equal(found.quota.most[VS_QUOTA_RATE], VS_QUOTA_DEFAULT);
 	key.quota.most[VS_QUOTA_VECTORS] = 10;
 	assert_int_equal(vs_keys_append(catalog, &key, secret, &event, &error), VS_EINVAL);
 	assert_string_equal(error.field, "max_vectors");
