@@ -109,18 +109,19 @@ static int decode_key(struct vs_call *call, struct vs_key *key, struct vs_error 
 	return vs_grant_check(&key->grant, error);
 }
 
-/* The key's id in the path. */
-static int check_id(const struct vs_call *call, struct vs_error *error)
-{
-	if (call->id.len == VS_KEY_ID_LEN && strspn(call->id.data, "0123456789abcdef") == VS_KEY_ID_LEN)
-		return 0;
-	return vs_error_at(error, VS_EINVAL, "id", -1, "of a key is %d hex digits", VS_KEY_ID_LEN);
-}
-
 static int check_no_parameters(const struct vs_call *call, struct vs_error *error)
 {
 	static const char *const none[] = { NULL };
 	return vs_target_check(&call->target, none, error);
+}
+
+/* Nothing but the key's id, in the path. */
+static int check_target(const struct vs_call *call, struct vs_error *error)
+{
+	int rc = check_no_parameters(call, error);
+	if (rc || (call->id.len == VS_KEY_ID_LEN && strspn(call->id.data, "0123456789abcdef") == VS_KEY_ID_LEN))
+		return rc;
+	return vs_error_at(error, VS_EINVAL, "id", -1, "of a key is %d hex digits", VS_KEY_ID_LEN);
 }
 
 /* Ends a call that has changed a key. secret NULL: it was told before. */
@@ -163,9 +164,7 @@ static int decode_rotation(struct vs_call *call, uint32_t *overlap, int64_t *exp
 {
 	static const char *const known[] = { "overlap_seconds", "expires_at", "ttl_seconds", NULL };
 	struct vs_fields fields;
-	int rc = check_no_parameters(call, error);
-	if (!rc)
-		rc = check_id(call, error);
+	int rc = check_target(call, error);
 	if (!rc)
 		rc = vs_call_fields(call, known, &fields, error);
 	if (!rc)
@@ -196,9 +195,7 @@ int vs_handle_key_quota(struct vs_call *call, struct vs_error *error)
 	struct vs_quota quota;
 	struct vs_key key;
 	char action[96];
-	int rc = check_no_parameters(call, error);
-	if (!rc)
-		rc = check_id(call, error);
+	int rc = check_target(call, error);
 	if (!rc)
 		rc = vs_quota_decode_body(call, true, &quota, error);
 	if (!rc)
@@ -215,9 +212,7 @@ int vs_handle_key_revoke(struct vs_call *call, struct vs_error *error)
 	struct vs_catalog *catalog;
 	struct vs_key key;
 	char action[96];
-	int rc = check_no_parameters(call, error);
-	if (!rc)
-		rc = check_id(call, error);
+	int rc = check_target(call, error);
 	if (!rc)
 		rc = vs_auth_catalog(call->auth, &catalog, error);
 	if (rc)
