@@ -14,7 +14,7 @@ struct value_head {
 	uint64_t total_candidates;
 	uint64_t filtered_count;
 	uint32_t count;
-	uint32_t zero;
+	uint32_t asked;
 	char ns[NS_MAX];
 };
 
@@ -27,17 +27,14 @@ static struct vs_bytes text_bytes(const char *text)
 	return text ? (struct vs_bytes){ text, strlen(text) } : (struct vs_bytes){ NULL, 0 };
 }
 
-/* All that decides about an answer besides the data: the program itself, the operation, what the principal may see and ask for,
- * and the request. Each part is led by its length, and a missing one differs from an empty one. */
+/* All that decides about an answer besides the data: the program itself, the operation, what the principal may see, and the
+ * request. Each part is led by its length, and a missing one differs from an empty one. */
 struct vs_bytes vs_query_cache_key(const struct vs_call *call)
 {
 	const struct vs_request *request = call->request;
-	const struct vs_quota *quota = call->principal.quota;
-	const int64_t most = quota ? quota->most[VS_QUOTA_RESULTS] : VS_QUOTA_DEFAULT;
 	const struct vs_bytes parts[] = {
 		text_bytes(vs_version()),
 		{ &call->principal.rights, sizeof(call->principal.rights) },
-		{ &most, sizeof(most) },
 		text_bytes(call->operation->path),
 		text_bytes(request->target),
 		text_bytes(request->content_type),
@@ -74,7 +71,7 @@ static bool is_right(struct vs_call *call, const struct vs_answer *answer)
 	struct vs_mark now;
 	struct vs_error error;
 	return vs_call_namespace(call, &text, false, &ns, &error) == 0 && ns &&
-	       vs_admit_number(ns, VS_QUOTA_RESULTS, "limit", answer->count, &error) == 0 &&
+	       vs_admit_number(ns, VS_QUOTA_RESULTS, "limit", answer->asked, &error) == 0 &&
 	       vs_namespace_mark(ns, &now, NULL) == 0 && memcmp(&now, &answer->mark, sizeof(now)) == 0;
 }
 
@@ -89,6 +86,7 @@ static bool decode(struct vs_bytes value, struct value_head *head, struct vs_ans
 		.results = (const char *)value.data + sizeof(*head),
 		.results_len = value.len - sizeof(*head),
 		.count = head->count,
+		.asked = head->asked,
 		.total_candidates = head->total_candidates,
 		.filtered_count = head->filtered_count,
 		.mark = head->mark,
@@ -115,6 +113,7 @@ void vs_query_cache_put(struct vs_call *call, struct vs_bytes key, const struct 
 		.total_candidates = answer->total_candidates,
 		.filtered_count = answer->filtered_count,
 		.count = answer->count,
+		.asked = answer->asked,
 	};
 	const struct vs_bytes parts[] = { { &head, sizeof(head) }, { answer->results, answer->results_len } };
 	if (key.len == 0 || strlen(answer->ns) >= sizeof(head.ns))

@@ -334,6 +334,12 @@ def test_quotas_of_one_request(client):
     assert len(ask(client, ns, limit=5).json()["results"]) == 5
     set_quota(client, ns, max_results_per_query=4)
     assert code(ask(client, ns, limit=5)) == (403, "quota_exceeded")  # whatever is cached
+    set_quota(client, ns, max_results_per_query=0)
+    few = {"limit": 5, "filter": "@id = 'a'"}
+    assert len(ask(client, ns, **few).json()["results"]) == 1 and ask(client, ns, **few).json()["stats"]["cache_hit"]
+    set_quota(client, ns, max_results_per_query=4)
+    assert code(ask(client, ns, **few)) == (403, "quota_exceeded")
+    assert ask(client, ns, **{**few, "limit": 4}).status == 200
 
 
 def test_partial_batch_up_to_the_quota(client):
