@@ -19,7 +19,7 @@ struct vs_ask {
 	struct vs_text name;                /* of the namespace; data NULL: not given */
 	bool any_limit;                     /* none was given */
 	bool hybrid;                        /* candidates are those of a hybrid query, not of diversity */
-	uint32_t asked; /* results, as vs_ask_admit compares them; 0: cut to the quota, or no namespace: nothing to keep for others */
+	uint32_t asked; /* results, as vs_ask_admit compares them; 0: cut to the quota, or no namespace: not to be kept */
 };
 #define VS_ASK { VS_QUERY, VS_GROUPING, NULL, { NULL, 0 }, false, false, 0 }
 

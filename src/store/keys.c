@@ -15,7 +15,8 @@
 #include "store/catalog_impl.h"
 
 #define COLUMNS                                                                                                        \
-	"SELECT id, hash, prefix, name, namespace, role, filter, created_at, expires_at, revoked_at, replaced_by, quota FROM api_key"
+	"SELECT id, hash, prefix, name, namespace, role, filter, created_at, expires_at, revoked_at, replaced_by, quota "  \
+	"FROM api_key"
 
 enum statement { FIND, GET, EACH, ANY, APPEND, REVOKE, REPLACE, BOUND, STATEMENTS };
 

@@ -32,7 +32,8 @@ def bounded(make_server):
     """A server, its administrator's client; a namespace that is bounded, with six records."""
     server = make_server(workers=WORKERS).start()
     admin = with_key(server, create(server.client, role="admin")["key"])
-    admin.ok("POST", "/admin/namespaces", {"name": "acme", "quota": {"max_results_per_query": 4, "max_batch_size": 3, "max_dimension": 3}})
+    quota = {"max_results_per_query": 4, "max_batch_size": 3, "max_dimension": 3}
+    admin.ok("POST", "/admin/namespaces", {"name": "acme", "quota": quota})
     for start in (0, 3):
         admin.ok("POST", "/v1/batch-upsert?namespace=acme", {"records": RECORDS[start : start + 3]})
     return server, admin
@@ -59,7 +60,8 @@ def test_of_one_request(bounded):
         assert len(client.ok("POST", "/v1/query", {"id": "a"})["results"]) == count  # who does not say how many
     assert [client.post("/v1/batch-upsert", {"records": RECORDS[:2]}).status for client in most] == [403, 200, 200]
     assert [client.post("/v1/delete", {"ids": list("vwxyz")}).status for client in most] == [403, 403, 200]
-    assert [client.post("/v1/batch-execute", {"operations": [{"op": "delete", "id": "z"}] * 4}).status for client in most] == [403, 403, 200]
+    deletions = {"operations": [{"op": "delete", "id": "z"}] * 4}
+    assert [client.post("/v1/batch-execute", deletions).status for client in most] == [403, 403, 200]
     reply = narrow.post("/v1/upsert", RECORDS[0])
     assert code(reply) == (403, "quota_exceeded") and "3 numbers; the key may have 2 (max_dimension)" in reply.error()
     assert plain.post("/v1/upsert", RECORDS[0]).status == 200
@@ -105,8 +107,14 @@ def test_changes(bounded):
 def test_what_no_key_can_have(bounded):
     server, admin = bounded
     made = create(admin, role="reader", namespace="acme")
-    table = [({"max_vectors": 5}, "max_vectors"), ({"max_storage_bytes": None}, "max_storage_bytes"), ({"max_qps": -1}, "max_qps"),
-             ({"max_frobs": 5}, "max_frobs"), ({"max_dimension": 8193}, "max_dimension"), ({"max_qps": 1, "max_queries_per_second": 1}, "max_queries_per_second")]
+    table = [
+        ({"max_vectors": 5}, "max_vectors"),
+        ({"max_storage_bytes": None}, "max_storage_bytes"),
+        ({"max_frobs": 5}, "max_frobs"),
+        ({"max_qps": -1}, "max_qps"),
+        ({"max_dimension": 8193}, "max_dimension"),
+        ({"max_qps": 1, "max_queries_per_second": 1}, "max_queries_per_second"),
+    ]
     for quota, field in table:
         for name in ("quota", "quotas"):
             reply = admin.post("/admin/keys", {"role": "reader", "namespace": "acme", name: quota})
@@ -119,8 +127,13 @@ def test_what_no_key_can_have(bounded):
     reply = admin.post("/admin/keys", {"role": "metrics", "quota": {"max_qps": 5}})
     assert reply.status == 400 and reply.json()["field"] == "quota"
     assert create(admin, role="metrics", quota={"max_qps": None})["quota"]["max_requests_per_second"] is None
-    for wrong in (["create", "--role", "admin", "--quota", "max_vectors=5"], ["create", "--role", "metrics", "--quota", "max_qps=5"],
-                  ["set-quota", made["id"], "max_storage_bytes=5"], ["set-quota", made["id"], "max_qps"], ["set-quota", "0" * 16, "max_qps=5"]):
+    for wrong in (
+        ["create", "--role", "admin", "--quota", "max_vectors=5"],
+        ["create", "--role", "metrics", "--quota", "max_qps=5"],
+        ["set-quota", made["id"], "max_storage_bytes=5"],
+        ["set-quota", made["id"], "max_qps"],
+        ["set-quota", "0" * 16, "max_qps=5"],
+    ):
         done = harness.run("key", *wrong, "--data", server.data, check=1)
         assert done.stderr.startswith("vecstore: ") and not done.stdout
     for wrong in (["set-quota"], ["set-quota", made["id"]]):
