@@ -32,6 +32,7 @@ CREATE TABLE usage (
   vector_ms INTEGER NOT NULL,
   PRIMARY KEY (day, folder)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX usage_of_folder ON usage (folder, day); -- of one namespace, of years in which thousands had rows
 
 -- API keys (src/store/keys.c). A revoked key keeps its row.
 CREATE TABLE api_key (

@@ -6,7 +6,9 @@
 #include "base/error.h"
 #include "store/catalog_impl.h"
 
-enum statement { ADD, EACH, STATEMENTS };
+enum statement { ADD, EACH, EACH_OF, STATEMENTS };
+
+#define SELECT "SELECT day, folder, name, requests, queries, upserts, deletes, bytes_in, bytes_out, vector_ms FROM usage "
 
 static const char *const texts[STATEMENTS] = {
 	[ADD] = "INSERT INTO usage (day, folder, name, requests, queries, upserts, deletes, bytes_in, bytes_out, vector_ms) "
@@ -15,8 +17,8 @@ static const char *const texts[STATEMENTS] = {
 	        "upserts = upserts + excluded.upserts, deletes = deletes + excluded.deletes, "
 	        "bytes_in = bytes_in + excluded.bytes_in, bytes_out = bytes_out + excluded.bytes_out, "
 	        "vector_ms = vector_ms + excluded.vector_ms",
-	[EACH] = "SELECT day, folder, name, requests, queries, upserts, deletes, bytes_in, bytes_out, vector_ms FROM usage "
-	         "WHERE day >= ?1 AND day <= ?2 AND (?3 = '' OR name = ?3) AND (?4 = '' OR folder = ?4) ORDER BY day, folder",
+	[EACH] = SELECT "WHERE day >= ?1 AND day <= ?2 AND (?3 = '' OR name = ?3) ORDER BY day, folder",
+	[EACH_OF] = SELECT "WHERE folder = ?4 AND day >= ?1 AND day <= ?2 AND (?3 = '' OR name = ?3) ORDER BY day",
 };
 
 static int add(struct vs_catalog *catalog, sqlite3_stmt *statement, const struct vs_usage_row *row,
@@ -66,23 +68,25 @@ int vs_catalog_usage(struct vs_catalog *catalog, const struct vs_usage_row *from
                      int (*each)(void *context, const struct vs_usage_row *row), void *context, struct vs_error *error)
 {
 	struct vs_usage_row row;
-	sqlite3_stmt **statements;
+	sqlite3_stmt **statements, *statement;
 	int rc = vs_catalog_prepare(catalog, VS_CATALOG_USAGE, texts, STATEMENTS, &statements, error);
 
-	if (rc == 0)
-		rc = vs_sql_bind_text(&catalog->sql, statements[EACH], 3, from->name, strlen(from->name), error);
-	if (rc == 0)
-		rc = vs_sql_bind_text(&catalog->sql, statements[EACH], 4, from->folder, strlen(from->folder), error);
 	if (rc < 0)
 		return rc;
-	sqlite3_bind_int64(statements[EACH], 1, from->day);
-	sqlite3_bind_int64(statements[EACH], 2, to_day);
-	while ((rc = vs_sql_step(&catalog->sql, statements[EACH], error)) == 1) {
-		decode(statements[EACH], &row);
+	statement = statements[from->folder[0] != '\0' ? EACH_OF : EACH];
+	rc = vs_sql_bind_text(&catalog->sql, statement, 3, from->name, strlen(from->name), error);
+	if (rc == 0 && from->folder[0] != '\0')
+		rc = vs_sql_bind_text(&catalog->sql, statement, 4, from->folder, strlen(from->folder), error);
+	if (rc < 0)
+		return rc;
+	sqlite3_bind_int64(statement, 1, from->day);
+	sqlite3_bind_int64(statement, 2, to_day);
+	while ((rc = vs_sql_step(&catalog->sql, statement, error)) == 1) {
+		decode(statement, &row);
 		rc = each(context, &row);
 		if (rc != 0)
 			break;
 	}
-	sqlite3_reset(statements[EACH]);
+	sqlite3_reset(statement);
 	return rc;
 }
