@@ -5,7 +5,7 @@
  * The key decides the algorithm, not the token: a token names its key (kid), and its alg must be the one that this key is
  * for. A token is at most VS_JWT_MAX bytes of canonical base64url; its header holds alg, kid and typ and nothing else; no
  * name may stand in it twice. It must have sub, exp and role, and may have nbf, iat, iss, aud, namespace and filter; what
- * else it claims says nothing here. libjwt checks the signature and nothing but that.
+ * else it claims says nothing here. libjwt checks HMACs and signs, libcrypto checks signatures; neither does more.
  *
  * Keys come from a folder of files named KID.ALG, such as main.hs256 (the secret's bytes, at least 32), idp.rs256 or
  * edge.es256 (the public key as PEM); or from a JWK set (RFC 7517), of which keys for other purposes are passed over. RSA

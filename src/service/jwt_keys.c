@@ -54,6 +54,7 @@ void vs_jwt_key_release(struct vs_jwt_key *key)
 	if (key->bytes)
 		OPENSSL_cleanse(key->bytes, key->len);
 	free(key->bytes);
+	EVP_PKEY_free(key->pkey);
 	*key = (struct vs_jwt_key){ .alg = JWT_ALG_NONE };
 }
 
@@ -67,25 +68,23 @@ static bool suits(const EVP_PKEY *pkey, jwt_alg_t alg)
 	       strcmp(group, "prime256v1") == 0;
 }
 
-static bool is_pem(const struct vs_jwt_key *key, bool sign)
+static bool read_pem(struct vs_jwt_key *key, bool sign)
 {
 	BIO *bio = BIO_new_mem_buf(key->bytes, (int)key->len);
-	EVP_PKEY *pkey = NULL;
 	if (bio)
-		pkey = sign ? PEM_read_bio_PrivateKey(bio, NULL, NULL, (void *)"") : PEM_read_bio_PUBKEY(bio, NULL, NULL, (void *)"");
-	bool good = pkey && suits(pkey, key->alg);
-	EVP_PKEY_free(pkey);
+		key->pkey = sign ? PEM_read_bio_PrivateKey(bio, NULL, NULL, (void *)"") : PEM_read_bio_PUBKEY(bio, NULL, NULL, (void *)"");
+	bool good = key->pkey && suits(key->pkey, key->alg);
 	BIO_free(bio);
 	if (!good)
 		ERR_clear_error(); /* libcrypto notes its faults, and keeps the notes */
 	return good;
 }
 
-static int check_key(const struct vs_jwt_key *key, const char *path, bool sign, struct vs_error *error)
+static int check_key(struct vs_jwt_key *key, const char *path, bool sign, struct vs_error *error)
 {
 	if (key->alg == JWT_ALG_HS256 && key->len < VS_JWT_SECRET_MIN)
 		return vs_error_set(error, VS_EINVAL, "%s: a secret of HS256 has at least %d bytes", path, VS_JWT_SECRET_MIN);
-	if (key->alg == JWT_ALG_HS256 || is_pem(key, sign))
+	if (key->alg == JWT_ALG_HS256 || read_pem(key, sign))
 		return 0;
 	return vs_error_set(error, VS_EINVAL, "%s: is no %s key in PEM for %s (%s)", path, sign ? "private" : "public",
 	                    vs_jwt_alg_name(key->alg), key->alg == JWT_ALG_RS256 ? "RSA of 2,048 bits or more" : "EC on P-256");

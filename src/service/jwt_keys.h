@@ -4,6 +4,7 @@
 #define VS_SERVICE_JWT_KEYS_H
 
 #include <jwt.h>
+#include <openssl/evp.h>
 
 #include "service/jwt.h"
 
@@ -12,8 +13,9 @@
 struct vs_jwt_key {
 	char kid[VS_JWT_KID_MAX + 1];
 	jwt_alg_t alg; /* the only one that it is for */
-	unsigned char *bytes; /* the secret, or the public key as PEM; owned */
+	unsigned char *bytes; /* the secret, or the key as PEM; owned */
 	size_t len;
+	EVP_PKEY *pkey; /* the same, as libcrypto reads it; NULL: a secret. Owned */
 };
 
 struct vs_jwt_keys {

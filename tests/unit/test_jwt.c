@@ -5,8 +5,10 @@
  */
 #include "service_fixture.h"
 
+#include <jwt.h>
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
+#include <openssl/ecdsa.h>
 #include <openssl/hmac.h>
 #include <openssl/pem.h>
 
@@ -107,6 +109,38 @@ static const char *sign_hmac(const char *header, const char *payload, const EVP_
 static const char *sign(const char *header, const char *payload)
 {
 	return sign_hmac(header, payload, EVP_sha256(), secret, sizeof(secret));
+}
+
+/* r and s of a signature in DER, side by side. */
+static void split_halves(const unsigned char *der, size_t len, unsigned char raw[64])
+{
+	ECDSA_SIG *pair = d2i_ECDSA_SIG(NULL, &der, (long)len);
+	assert_non_null(pair);
+	assert_int_equal(BN_bn2binpad(ECDSA_SIG_get0_r(pair), raw, 32), 32);
+	assert_int_equal(BN_bn2binpad(ECDSA_SIG_get0_s(pair), raw + 32, 32), 32);
+	ECDSA_SIG_free(pair);
+}
+
+/* Signed by a private key; which: 1 for RS256, 2 for ES256. */
+static const char *sign_pkey(const char *payload, int which)
+{
+	static const char *const headers[] = { "", "{\"alg\":\"RS256\",\"kid\":\"web\"}",
+		                                   "{\"alg\":\"ES256\",\"kid\":\"edge\"}" };
+	static char token[16384];
+	unsigned char bytes[512], raw[64];
+	size_t signature_len = sizeof(bytes);
+	EVP_MD_CTX *context = EVP_MD_CTX_new();
+	size_t len = vs_base64_encode(headers[which], strlen(headers[which]), token);
+	token[len++] = '.';
+	len += vs_base64_encode(payload, strlen(payload), token + len);
+	assert_int_equal(EVP_DigestSignInit(context, NULL, EVP_sha256(), NULL, which == 1 ? rsa : ec), 1);
+	assert_int_equal(EVP_DigestSign(context, bytes, &signature_len, (unsigned char *)token, len), 1);
+	EVP_MD_CTX_free(context);
+	token[len++] = '.';
+	if (which == 2)
+		split_halves(bytes, signature_len, raw);
+	vs_base64_encode(which == 2 ? raw : bytes, which == 2 ? sizeof(raw) : signature_len, token + len);
+	return token;
 }
 
 static bool verify(const char *token, struct vs_jwt_claims *claims, const char **reason)
@@ -234,6 +268,13 @@ static void test_claims_that_make_no_sense(void **state)
 			refused(sign(HEADER, cases[i].payload), cases[i].why);
 		else
 			assert_true(verify(sign(HEADER, cases[i].payload), &claims, &reason));
+		for (int which = 1; which <= 2; which++) {
+			const char *token = sign_pkey(cases[i].payload, which);
+			if (*cases[i].why)
+				refused(token, strcmp(cases[i].why, "signed") == 0 ? "" : cases[i].why); /* libjwt's limits are none here */
+			else
+				assert_true(verify(token, &claims, &reason));
+		}
 	}
 }
 
@@ -353,6 +394,76 @@ static void test_mutants(void **state)
 	refused(sign(HEADER, payload), "too long");
 }
 
+/* ---- libjwt ----------------------------------------------------------------------------------------------- */
+
+static bool libjwt_takes(const char *token, const char *name)
+{
+	unsigned char pem[4096];
+	jwt_t *decoded = NULL;
+	FILE *file = fopen(path_of(name), "rb");
+	size_t len = fread(pem, 1, sizeof(pem) - 1, file);
+	fclose(file);
+	pem[len] = '\0';
+	bool taken = jwt_decode(&decoded, token, pem, (int)len) == 0;
+	jwt_free(decoded);
+	return taken;
+}
+
+static void same(const char *token, int which)
+{
+	struct vs_jwt_claims claims;
+	const char *reason;
+	bool theirs = libjwt_takes(token, which == 1 ? "keys/web.rs256" : "keys/edge.es256");
+	if (verify(token, &claims, &reason) != theirs)
+		fail_msg("libjwt %s: %s", theirs ? "takes" : "refuses", token);
+}
+
+/* The bytes of a signature changed: those of another token, one of its bits, and pairs that are out of bounds or mirrored. */
+static void test_signatures_are_what_libjwt_takes(void **state)
+{
+	unsigned char raw[512], other[512], changed[512];
+	char token[VS_JWT_MAX + 1];
+	(void)state;
+	mint_good();
+	for (int which = 1; which <= 2; which++) {
+		strcpy(token, good[which]);
+		char *signature = strrchr(token, '.') + 1;
+		int64_t len = vs_base64_decode(signature, strlen(signature), raw);
+		const char *foreign = strrchr(sign_pkey(PAYLOAD, which), '.') + 1;
+		assert_int_equal(vs_base64_decode(foreign, strlen(foreign), other), len);
+		assert_int_equal(len, which == 1 ? 256 : 64);
+		same(token, which);
+		for (unsigned n = 0; n < 200; n++) {
+			memcpy(changed, n == 0 ? other : raw, (size_t)len);
+			if (n > 0)
+				changed[pick((uint32_t)len)] ^= (unsigned char)(1u << pick(8));
+			vs_base64_encode(changed, (size_t)len, signature);
+			same(token, which);
+		}
+		for (unsigned n = 0; n < 16; n++) { /* halves: as they are, 0, all bits, of the other */
+			for (unsigned half = 0; half < 2; half++) {
+				unsigned how = half == 0 ? n % 4 : n / 4;
+				unsigned char *at = changed + half * (size_t)len / 2;
+				memcpy(at, (how == 3 ? other : raw) + half * (size_t)len / 2, (size_t)len / 2);
+				if (how == 1 || how == 2)
+					memset(at, how == 1 ? 0 : 255, (size_t)len / 2);
+			}
+			vs_base64_encode(changed, (size_t)len, signature);
+			same(token, which);
+		}
+	}
+	EC_GROUP *curve = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1);
+	BIGNUM *s = BN_bin2bn(raw + 32, 32, NULL), *mirrored = BN_new();
+	assert_int_equal(BN_sub(mirrored, EC_GROUP_get0_order(curve), s), 1);
+	memcpy(changed, raw, 32);
+	assert_int_equal(BN_bn2binpad(mirrored, changed + 32, 32), 32);
+	vs_base64_encode(changed, 64, strrchr(token, '.') + 1);
+	same(token, 2);
+	EC_GROUP_free(curve);
+	BN_free(mirrored);
+	BN_free(s);
+}
+
 /* ---- files ------------------------------------------------------------------------------------------------ */
 
 static size_t put_number(char *out, EVP_PKEY *key, const char *name, int size)
@@ -444,7 +555,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good_tokens),      cmocka_unit_test(test_claims_that_make_no_sense),
-		cmocka_unit_test(test_headers_that_trick), cmocka_unit_test(test_mutants),
+		cmocka_unit_test(test_headers_that_trick), cmocka_unit_test(test_signatures_are_what_libjwt_takes),
+		cmocka_unit_test(test_mutants),
 		cmocka_unit_test(test_jwk_sets),         cmocka_unit_test(test_files_that_are_refused),
 	};
 	return cmocka_run_group_tests(tests, make_keys, remove_keys);
