@@ -99,7 +99,7 @@ static void set_up(void)
 	strcpy(keys, path_of("keys"));
 	need(vs_catalog_open(data, true, &catalog, &error), &error);
 	for (int i = 0; i < KEYS; i++) {
-		struct vs_key key = { .grant = { .role = VS_ROLE_READER, .ns = "films" } };
+		struct vs_key key = { .grant = { .role = VS_ROLE_READER, .ns = "films" }, .quota = vs_quota_none() };
 		need(vs_keys_append(catalog, &key, secrets[i], &event, &error), &error);
 	}
 	const struct vs_auth_options options = { .data = data, .jwt = { .keys = keys } };
