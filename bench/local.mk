@@ -75,7 +75,8 @@ EXTRA_PROGRAMS += bench/ingest
 bench_ingest_SOURCES = bench/ingest.c
 bench_ingest_LDADD = $(core_libs)
 
-EXTRA_DIST += bench/README.md bench/http.py bench/fairness.py bench/query.lua bench/peers.py bench/make-768 bench/make-texts
+EXTRA_DIST += bench/README.md bench/http.py bench/fairness.py bench/many.py bench/query.lua bench/peers.py bench/make-768 \
+	bench/make-texts
 
 # Admission, and namespaces that are not open; by `make bench/tenants`.
 EXTRA_PROGRAMS += bench/tenants
