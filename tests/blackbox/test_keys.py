@@ -226,7 +226,7 @@ def test_logins_of_web_servers(make_server, folder, kind):
     passwords.write_text("".join(f"{name}:{text}" for name, text in hashed.items()))
     server = make_server(workers=1, http=False, args=["--remote-users", users]).start()
     port = harness.free_port()
-    front = kind(folder, port, server.socket(), passwords)
+    front = kind(folder, port, server.socket(), webservers.Login(passwords=passwords))
     try:
         front.wait()
 
