@@ -208,6 +208,13 @@ def test_users_of_the_web_server(make_server, folder):
     assert ask("alice").status == 200 and ask("Bob B.").status == 200
     assert ask("mallory").status == 401 and ask("").status == 401
     assert ask("alice", HTTP_ORIGIN="http://evil.example", HTTP_HOST="localhost").status == 401
+    # A name does not end at a NUL, wherever that stands and however the variables arrive.
+    more = {"EMPTY": "", "LONG": "x" * 300, "REMOTE_USER": "alice"}
+    for pieces in (16, 100, 1 << 20):
+        for cut in ("", "\0", "\0.example.org", "\0" * 300):
+            reply = fastcgi.request(server.socket(), "GET", "/admin/keys", more={**more, "REMOTE_USER": "alice" + cut}, pieces=pieces)
+            assert reply.status == (400 if cut else 200), (pieces, cut)
+    assert ask("alice", HTTP_X_A="x" * 100000).status == 200 and ask("alice", HTTP_X_A="x" * 140000).status == 400
     for header in ("REMOTE_USER", "Remote-User", "X-Remote-User"):
         assert server.client.post("/v1/count", {}, headers={header: "alice"}).status == 401
     untrusting = make_server(workers=1).start()
