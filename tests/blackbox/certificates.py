@@ -34,22 +34,23 @@ class Authority:
     def __init__(self, folder, name):
         self.folder = folder
         self.made = 0
-        self.key, self.certificate = folder / f"{name}.key", folder / f"{name}.pem"
-        self.request(self.key, "-x509", "-subj", subject(name), "-days", "2", "-out", self.certificate)
+        self.config, self.certificate = folder / f"{name}.cnf", folder / f"{name}.pem"
+        self.config.write_text("[req]\ndistinguished_name = none\nstring_mask = utf8only\n[none]\n")
+        self.make(self.certificate, subject(name), "basicConstraints=critical,CA:TRUE")
 
-    @staticmethod
-    def request(key, *more):
-        openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-utf8", "-keyout", key, *more)
+    def make(self, path, whose, extension, *signer):
+        """A certificate with its key in one file."""
+        openssl("req", "-x509", "-config", self.config, "-utf8", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                "-days", "2", "-subj", whose, "-addext", extension, *signer, "-keyout", f"{path}.key", "-out", path)  # fmt: skip
+        with open(path, "ab") as file, open(f"{path}.key", "rb") as key:
+            file.write(key.read())
 
-    def issue(self, *names, extensions="", key=None, certificate=None):
-        """A certificate for these common names, with its key in one file; signed by the authority, or by whoever has this key."""
+    def issue(self, *names, extension="basicConstraints=CA:FALSE", signer=None):
+        """For these common names; signed by the authority, or by another certificate's owner."""
         self.made += 1
-        path, request, own, said = (self.folder / f"{self.certificate.stem}-{self.made}.{kind}" for kind in ("pem", "csr", "key", "ext"))
-        self.request(own, "-subj", subject(*names) if any(names) else "/O=nobody", "-out", request)
-        said.write_text(extensions)
-        openssl("x509", "-req", "-in", request, "-CA", certificate or self.certificate, "-CAkey", key or self.key,
-                "-set_serial", self.made, "-days", "2", "-extfile", said, "-out", path)
-        path.write_bytes(path.read_bytes() + own.read_bytes())
+        path = self.folder / f"{self.certificate.stem}-{self.made}.pem"
+        signer = signer or self.certificate
+        self.make(path, subject(*names) if any(names) else "/O=nobody", extension, "-CA", signer, "-CAkey", signer)
         return path
 
     def reword(self, path, old, new):
@@ -59,13 +60,13 @@ class Authority:
         algorithm = take(rest)[0]
         assert told.count(old) == 1 and len(old) == len(new)
         told = told.replace(old, new)
-        seal = element(3, b"\0" + openssl("dgst", "-sha256", "-sign", self.key, stdin=told))
+        seal = element(3, b"\0" + openssl("dgst", "-sha256", "-sign", self.certificate, stdin=told))
         key = "-----BEGIN PRIVATE" + path.read_text().split("-----BEGIN PRIVATE")[1]
         path.write_text(ssl.DER_cert_to_PEM_cert(element(0x30, told + algorithm + seal)) + key)
         return path
 
     def server(self):
-        return self.issue("localhost", extensions="subjectAltName=DNS:localhost,IP:127.0.0.1")
+        return self.issue("localhost", extension="subjectAltName=DNS:localhost,IP:127.0.0.1")
 
     def context(self, own=None):
         """For a client that trusts this authority, and shows a certificate of its own or none."""

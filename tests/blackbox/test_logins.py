@@ -5,8 +5,12 @@ and that nobody can pose as another."""
 import base64
 import http.client
 import json
+import os
 import re
+import signal
 import ssl
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +19,7 @@ import webservers
 from certificates import Authority
 from client import exchange
 from directory import Directory
+from provider import Browser, Provider
 
 DOC = (harness.SOURCE / "doc/security.md").read_text()
 USERS = """
@@ -50,8 +55,8 @@ def front(server, folder):
     """Starts a web server before it: its port."""
     started = []
 
-    def start(kind, login):
-        started.append(kind(folder, harness.free_port(), server.socket(), login))
+    def start(kind, login, port=None):
+        started.append(kind(folder, port or harness.free_port(), server.socket(), login))
         started[-1].wait()
         return started[-1].port
 
@@ -60,9 +65,23 @@ def front(server, folder):
         web.stop()
 
 
-@pytest.fixture
-def authority(folder):
-    return Authority(folder, "people")
+@pytest.fixture(scope="module")
+def certificates():
+    """Where those of this module lie; Apache serves as another user, who reads the authorities' too."""
+    with tempfile.TemporaryDirectory(prefix="vecstore-test-") as path:
+        os.chmod(path, 0o755)
+        yield Path(path)
+
+
+@pytest.fixture(scope="module")
+def authority(certificates):
+    return Authority(certificates, "people")
+
+
+@pytest.fixture(scope="module")
+def stranger(certificates):
+    """Another authority."""
+    return Authority(certificates, "others")
 
 
 def who(port, context=None, **headers):
@@ -82,7 +101,7 @@ def who(port, context=None, **headers):
 
 def actors(server):
     """Who stands in the audit trail."""
-    return {json.loads(line)["actor"] for line in harness.run("audit", "--json", "--data", server.data, check=0).stdout.splitlines()}
+    return {json.loads(line).get("actor") for line in harness.run("audit", "--json", "--data", server.data, check=0).stdout.splitlines()}
 
 
 NAMES = {
@@ -93,8 +112,15 @@ NAMES = {
 }
 
 
+@pytest.fixture(scope="module")
+def people(authority):
+    """{common name: certificate}, and under "cut" one whose name a NUL ends too early."""
+    made = {name: authority.issue(name) for name in NAMES}
+    return {**made, "cut": authority.reword(authority.issue("alice.example"), b"alice.example", b"alice\0example")}
+
+
 @pytest.mark.parametrize("kind", [webservers.apache, webservers.lighttpd], ids=lambda kind: kind.__name__)
-def test_client_certificates(server, front, authority, folder, kind):
+def test_client_certificates(server, front, authority, stranger, people, kind):
     """A name opens what its line says; no certificate, or one that the authority did not sign, not even a connection."""
     apache = kind is webservers.apache
     names = {"/etc/vecstore/clients.pem": authority.certificate}
@@ -104,19 +130,16 @@ def test_client_certificates(server, front, authority, folder, kind):
     def ask(certificate, **headers):
         return who(port, authority.context(certificate), **headers)
 
-    made = {name: authority.issue(name) for name in NAMES}
-    assert {name: ask(certificate) for name, certificate in made.items()} == NAMES
+    assert {name: ask(people[name]) for name in NAMES} == NAMES
     for header in POSING:
-        assert ask(made["Bob Builder"], **{header: "alice"}) == "reader", header
-        assert ask(made["mallory"], **{header: "alice"}) == "nobody", header
-    assert ask(made["mallory"], **{"X-API-Key": server.key}) == "admin"
-    assert ask(made["alice"], **{"X-API-Key": "vsk_wrong"}) == "nobody"
+        assert ask(people["Bob Builder"], **{header: "alice"}) == "reader", header
+        assert ask(people["mallory"], **{header: "alice"}) == "nobody", header
+    assert ask(people["mallory"], **{"X-API-Key": server.key}) == "admin"
+    assert ask(people["alice"], **{"X-API-Key": "vsk_wrong"}) == "nobody"
     # The name ends where the certificate says, not at a NUL.
-    assert ask(authority.reword(authority.issue("alice.example"), b"alice.example", b"alice\0example")) == ("nobody" if apache else "malformed")
+    assert ask(people["cut"]) == ("nobody" if apache else "malformed")
     # Not of this authority: another's, one's own, one that a person of it has signed.
-    other = Authority(folder, "others")
-    bob = made["Bob Builder"]
-    for certificate in (None, other.issue("alice"), authority.issue("alice", key=bob, certificate=bob)):
+    for certificate in (None, stranger.issue("alice"), authority.issue("alice", signer=people["Bob Builder"])):
         assert ask(certificate) is None, certificate
     assert who(port) in (None, ("refused", 400))
     assert "user:Bob Builder" in actors(server)
@@ -144,7 +167,7 @@ def ldap(directory, trusted):
     return webservers.Login(text=block("apache", "LDAP", names), modules=("ldap", "authnz_ldap"), outside=outside)
 
 
-def test_ldap(server, front, folder, authority, directory):
+def test_ldap(server, front, authority, directory):
     port = front(webservers.apache, ldap(directory, authority))
     assert who(port, **basic("alice", "a secret")) == "admin"
     assert who(port, **basic("Bob Builder", "b secret")) == "reader"
@@ -165,13 +188,13 @@ def test_ldap(server, front, folder, authority, directory):
     assert who(port, **basic("eve", "another")) in (("refused", 401), ("refused", 500))
 
 
-def test_ldap_of_a_stranger(server, front, folder, authority, directory):
+def test_ldap_of_a_stranger(server, front, stranger, directory):
     """A directory that cannot prove who it is learns no password and lets nobody in."""
-    port = front(webservers.apache, ldap(directory, Authority(folder, "others")))
+    port = front(webservers.apache, ldap(directory, stranger))
     assert who(port, **basic("alice", "a secret")) in (("refused", 401), ("refused", 500))
 
 
-def test_a_key_instead(server, front, folder, authority, directory):
+def test_a_key_instead(server, front, authority, directory):
     """Past the login with a key, and by it alone."""
     login = ldap(directory, authority)
     login.text = login.text.replace("    Require valid-user\n", block("apache", "or a key", {}))
@@ -183,3 +206,60 @@ def test_a_key_instead(server, front, folder, authority, directory):
         assert who(port, **headers) == "nobody"
     for headers in ({}, {"X-API-Key": ""}, {"X-API-Key": " "}, {"X_API_Key": server.key}, {"X.API-Key": "x"}, basic("alice", "x")):
         assert who(port, **headers) == ("refused", 401)
+
+
+@pytest.fixture
+def provided(front, folder):
+    """Apache before the server, and its provider: (Apache's address, provider)."""
+    port = harness.free_port()
+    address = f"http://localhost:{port}"
+    provider = Provider(folder, f"{address}/oidc", PEOPLE)
+    names = {"https://login.example.org": provider.issuer, "https://vectors.example.org": address, "    Require valid-user\n": block("apache", "or a key", {})}
+    front(webservers.apache, webservers.Login(text=block("apache", "OpenID Connect", names), modules=("auth_openidc",)), port)
+    yield address, provider
+    provider.stop()
+
+
+def test_openid_connect(server, folder, provided):
+    address, provider = provided
+    page = f"{address}/admin/keys"
+
+    def sent(browser, url, **headers):
+        """Where a browser is sent, or what vecstore answers."""
+        status, head, text = browser.request("GET", url, headers=headers)
+        assert ("X-Request-Id" in head) == ("Location" not in head), (url, status, text)
+        return head["Location"] or status
+
+    def log_in(name, password):
+        browser = Browser()
+        asked = sent(browser, page)
+        assert asked.startswith(f"{provider.issuer}/auth?")
+        return browser, provider.log_in(browser, asked, name, password)
+
+    # A wrong password does not come back from there.
+    assert "/login.html?" in log_in("alice", "b secret")[1]
+    alice, back = log_in("alice", "a secret")
+    assert back.startswith(f"{address}/oidc?")
+    # What came back is good for the browser that was sent there.
+    status, head, _ = Browser().request("GET", back)
+    assert "Location" not in head and "X-Request-Id" not in head, status
+    # Let in, but nobody here, until the name that the trail tells has a line.
+    assert sent(alice, sent(alice, back)) == 401
+    (name,) = {actor for actor in actors(server) if (actor or "").startswith("user:")}
+    (folder / "users").write_text(USERS + f"{name.removeprefix('user:')} admin\n")
+    server.signal(signal.SIGHUP)
+    harness.wait_for(lambda: sent(alice, page) == 200, "the new line to be known")
+    assert sent(alice, page, Origin=address) == 200 and sent(alice, page, Origin="http://evil.example") == 401
+    # Everybody else is asked who they are, or is refused where nobody can be asked.
+    bob, back = log_in("Bob Builder", "b secret")
+    bob.request("GET", back)
+    sub = name.removeprefix("user:")
+    for header in POSING:
+        assert sent(bob, page, **{header: sub}) == 401, header
+        assert sent(Browser(), page, **{header: sub}).startswith(provider.issuer), header
+    forger = Browser()
+    forger.cookies[int(address.rsplit(":", 1)[1])] = {"mod_auth_openidc_session": sub}
+    assert sent(forger, page).startswith(provider.issuer)
+    assert Browser().request("GET", page, headers={"Accept": "application/json"})[0] == 401
+    assert sent(Browser(), page, **{"X-API-Key": server.key}) == 200
+    assert sent(Browser(), page, **{"X-API-Key": sub}) == 401
