@@ -262,7 +262,7 @@ int vs_field_check(const char *text, struct vs_error *error);
 struct vs_record_change {
 	uint64_t seq;
 	const char *op; /* "upsert", "delete", "soft_delete" or "restore" */
-	/* As it is now. Of a deletion only the id; metadata "" and vector NULL unless asked for. An expired record is there until it is
+	/* As it is now. Of a deletion only the id; metadata "", vector and text NULL unless asked for. An expired record is there until it is
 	 * swept, which is a deletion. */
 	struct vs_record record;
 };
@@ -272,6 +272,7 @@ struct vs_changes_options {
 	size_t limit;   /* at most so many, 1 to VS_CHANGES_MAX */
 	bool with_metadata;
 	bool with_vector;
+	bool with_text;
 	size_t bytes; /* the page ends early once its records have so many; 0: no bound */
 };
 #define VS_CHANGES_MAX 10000

@@ -4,6 +4,7 @@
 import csv
 import io
 import json
+import shutil
 import os
 import random
 import signal
@@ -192,6 +193,38 @@ def test_bad_requests(client):
                                  ("PUT", "/status", {"status": "active"}), ("PUT", "/quotas", {"max_qps": 1})]:
         assert code(client.request(method, "/admin/namespaces/none" + target, body)) == (404, "not_found")
     assert client.get("/admin/namespaces/x").status == 404  # nothing was made
+
+
+def test_a_folder_is_a_tenant(folder):
+    """What doc/operations.md says of copying one, to another server and back in time."""
+    there, here, kept = folder / "there", folder / "here", folder / "kept"
+    source = folder / "some.jsonl"
+    source.write_text('{"id": "a", "vector": [1, 2], "text": "one", "metadata": {"k": 1}}\n{"id": "b", "vector": [2, 1]}\n')
+    run("ns", "create", "acme", "--metric", "dot", "--data", there, check=0)
+    run("import", source, "--namespace", "acme", "--data", there, check=0)
+
+    def exported(data, name):
+        return run("export", "--namespace", name, "--data", data, check=0).stdout
+
+    def place(data, name):
+        lines = run("ns", "show", name, "--data", data, check=0).stdout.splitlines()
+        return data / next(line.split()[1] for line in lines if line.startswith("folder"))
+
+    before = exported(there, "acme")
+    shutil.copytree(place(there, "acme"), kept)
+    run("ns", "create", "other", "--metric", "dot", "--data", here, check=0)
+    run("ns", "create", "wrong", "--data", here, check=0)
+    for data, name in ((here, "other"), (there, "acme")):
+        source.write_text('{"id": "c", "vector": [3, 1]}\n')
+        if data == there:
+            run("import", source, "--namespace", name, "--data", data, check=0)
+        shutil.rmtree(place(data, name))
+        shutil.copytree(kept, place(data, name))
+        run("check", "--data", data, check=0)
+        assert exported(data, name) == before
+    shutil.rmtree(place(here, "wrong"))
+    shutil.copytree(kept, place(here, "wrong"))
+    assert "says cosine, and the namespace's meta.db dot" in run("check", "--data", here, check=1).stdout
 
 
 def test_life_by_commands(fresh, folder):

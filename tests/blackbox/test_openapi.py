@@ -28,6 +28,7 @@ pytestmark = pytest.mark.xdist_group("openapi")
 
 OPERATIONS = described.operations()
 VECTORS = {"king": [0.12, -0.4, 0.33, 0.05], "queen": [0.1, -0.38, 0.4, 0.11], "prince": [0.2, -0.3, 0.3, 0], "knave": [1, 0, 0, 1]}
+NO_VERSION = 2**52  # each seed stores "king" anew, with a version of its own
 NO_QUOTAS = {"max_vectors": None, "max_requests_per_second": None, "max_concurrent_queries": None}
 LONG = 128 << 10  # bytes, beyond which a request target is refused
 
@@ -190,13 +191,13 @@ def no_such_namespace(operation, server):
 
 
 def other_version(operation, server):
-    return send(operation, server.client, headers={"If-Match": '"99"'})
+    return send(operation, server.client, headers={"If-Match": f'"{NO_VERSION}"'})
 
 
 def other_version_in(field):
     """Of operations that take many, each with a condition of its own."""
     one = {"op": "upsert"} if field == "operations" else {}
-    body = {field: [{**one, "id": "king", "vector": VECTORS["king"], "if_version": 99}]}
+    body = {field: [{**one, "id": "king", "vector": VECTORS["king"], "if_version": NO_VERSION}]}
     return lambda operation, server: server.client.request(operation.method, operation.target(), body)
 
 

@@ -76,6 +76,7 @@ static void print_one(struct ns_command *command, const struct vs_namespace_info
 	print_time("updated", info->updated_at);
 	if (info->delete_at != 0)
 		print_time("deleted from", info->delete_at);
+	printf("%-14sns/%s\n", "folder", info->folder);
 	if (strcmp(info->metadata, "{}") != 0)
 		printf("%-14s%s\n", "metadata", info->metadata);
 	print_quotas(command, info);
