@@ -532,6 +532,10 @@ def test_defaults_and_own(make_server):
 # ---- usage ----
 
 
+def usage_printed(server, *flags):
+    return list(csv.DictReader(io.StringIO(run("usage", "--data", server.data, *flags, check=0).stdout)))
+
+
 def test_usage(make_server):
     server = make_server(workers=2).start()
     client = server.client
@@ -555,6 +559,9 @@ def test_usage(make_server):
     assert (used["requests"], used["queries"], used["upserts"], used["deletes"]) == (8, 4, 3, 1)
     assert used["bytes_in"] > sent and used["bytes_out"] > received
     assert (row("b")["requests"], row("b")["upserts"]) == (1, 1)
+    # The command beside a running server tells as much, by its counters, wherever they lie.
+    put(client, "b", "y")
+    assert [int(one["upserts"]) for one in usage_printed(server, "--run-dir", server.run_dir) if one["namespace"] == "b"] == [2]
     # Killed workers lose none of what was counted; the indexer brings it home; records count by time.
     for _ in range(5):
         ask(client, "b")
@@ -567,11 +574,11 @@ def test_usage(make_server):
     assert (stats["requests"], stats["queries"], stats["upserts"], stats["deletes"]) == (8, 4, 3, 1)
     assert stats["total_vectors"] == 2 and stats["utilisation"]["max_vectors"]["used"] == 2
     everything = client.ok("GET", "/admin/stats")
-    assert everything["requests"] == 14 and everything["queries"] == 9
+    assert everything["requests"] == 15 and everything["queries"] == 9
     client.ok("DELETE", "/admin/namespaces/b?now=true")
     ask(client, "a")
     server.stop()
-    printed = list(csv.DictReader(io.StringIO(run("usage", "--data", server.data, check=0).stdout)))
+    printed = usage_printed(server)
     assert sum(int(one["queries"]) for one in printed if one["namespace"] == "a") == 5
     assert sum(int(one["queries"]) for one in printed if one["namespace"] == "b") == 5  # though it is gone
     assert run("usage", "--data", server.data, "--from", "2999-01-01", check=0).stdout.count("\n") == 1
