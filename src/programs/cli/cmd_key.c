@@ -29,7 +29,7 @@ static int copy_flag(const struct vs_args *args, enum vs_flag flag, const char *
 int vs_local_grant(const struct vs_args *args, struct vs_grant *grant, struct vs_error *error)
 {
 	const char *role = vs_args_text(args, VS_FLAG_ROLE);
-	int rc = copy_flag(args, VS_FLAG_ONLY_NAMESPACE, "namespace", grant->ns, sizeof grant->ns, error);
+	int rc = copy_flag(args, VS_FLAG_GRANT_NAMESPACE, "namespace", grant->ns, sizeof grant->ns, error);
 	if (!rc)
 		rc = copy_flag(args, VS_FLAG_ROW_FILTER, "filter", grant->filter, sizeof grant->filter, error);
 	if (!rc && !role)
@@ -77,7 +77,7 @@ static void print_secret(const struct vs_args *args, const struct vs_key *key, c
 static int print_row(void *context, const struct vs_key *key)
 {
 	const struct vs_args *args = context;
-	const char *ns = vs_args_text(args, VS_FLAG_ONLY_NAMESPACE);
+	const char *ns = vs_args_text(args, VS_FLAG_GRANT_NAMESPACE);
 	char expires[VS_CLOCK_TEXT] = "never";
 	if (ns && strcmp(ns, key->grant.ns) != 0)
 		return 0;
@@ -176,7 +176,10 @@ int vs_command_key(struct vs_args *args)
 			fprintf(stderr, "vecstore: key %s takes %s\n", actions[i].name, doing.id ? "no id" : "the id of a key; see: vecstore key list");
 			return 2;
 		}
-		int rc = vs_catalog_open(vs_args_text(args, VS_FLAG_DATA), actions[i].makes_folder, &doing.catalog, &error);
+		struct vs_grant grant = { .ns = "" };
+		int rc = actions[i].makes_folder ? vs_local_grant(args, &grant, &error) : 0; /* before a folder is made for nothing */
+		if (!rc)
+			rc = vs_catalog_open(vs_args_text(args, VS_FLAG_DATA), actions[i].makes_folder, &doing.catalog, &error);
 		if (!rc)
 			rc = actions[i].run(&doing);
 		vs_catalog_close(doing.catalog);
