@@ -4,6 +4,7 @@
 import base64
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -217,6 +218,11 @@ def test_users_of_the_web_server(make_server, folder):
     assert ask("alice", HTTP_X_A="x" * 100000).status == 200 and ask("alice", HTTP_X_A="x" * 140000).status == 400
     for header in ("REMOTE_USER", "Remote-User", "X-Remote-User"):
         assert server.client.post("/v1/count", {}, headers={header: "alice"}).status == 401
+    # Whatever they are called, the trail has a line for each, and a terminal sees no control character.
+    for name in ("a\n9  2026", "\x9b2Jraw", "\xc2\x9b2Jtwo", "\xc3\xa9\x1b]0;x\x07"):
+        assert ask(name).status == 401
+    trail = [harness.run("audit", *flags, "--data", server.data, check=0).stdout for flags in ([], ["--json"])]
+    assert trail[0].count("\n") == trail[1].count("\n") and re.search("user:a[?]9  2026.*user:[?]2Jraw.*user:[?]{2}2Jtwo.*user:é[?]]0;x[?]", trail[0], re.S)
     untrusting = make_server(workers=1).start()
     key = create(untrusting.client, role="admin")["key"]
     reply = fastcgi.request(untrusting.socket(), "POST", "/v1/count", b"{}", "application/json", more={"REMOTE_USER": "alice"})
