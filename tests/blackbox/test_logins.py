@@ -145,6 +145,20 @@ def test_client_certificates(server, front, authority, stranger, people, kind):
     assert "user:Bob Builder" in actors(server)
 
 
+@pytest.mark.parametrize("kind", [webservers.apache, webservers.lighttpd], ids=lambda kind: kind.__name__)
+def test_client_certificates_or_a_key(server, front, authority, stranger, people, kind):
+    """Where a certificate need not be shown, another authority's is still worth nothing."""
+    apache = kind is webservers.apache
+    names = {"/etc/vecstore/clients.pem": authority.certificate}
+    names |= {"SSLVerifyClient require": "SSLVerifyClient optional"} if apache else {'enforce = "enable"': 'enforce = "disable"'}
+    text = block("apache" if apache else "lighttpd", "client certificates", names)
+    port = front(kind, webservers.Login(text=text, modules=("ssl",), certificate=authority.server()))
+    assert who(port, authority.context(people["alice"])) == "admin"
+    assert who(port, authority.context()) == "nobody"
+    assert who(port, authority.context(), **{"X-API-Key": server.key}) == "admin"
+    assert who(port, authority.context(stranger.issue("alice"))) in (None, "nobody")
+
+
 PEOPLE = {"alice": "a secret", "Bob Builder": "b secret", "eve": "e secret"}
 
 
