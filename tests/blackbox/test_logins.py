@@ -16,7 +16,7 @@ import pytest
 
 import harness
 import webservers
-from certificates import Authority
+from certificates import Authority, openssl
 from client import exchange
 from directory import Directory
 from provider import Browser, Provider
@@ -208,11 +208,8 @@ def test_ldap_of_a_stranger(server, front, stranger, directory):
     assert who(port, **basic("alice", "a secret")) in (("refused", 401), ("refused", 500))
 
 
-def test_a_key_instead(server, front, authority, directory):
+def check_keys_instead(server, port):
     """Past the login with a key, and by it alone."""
-    login = ldap(directory, authority)
-    login.text = login.text.replace("    Require valid-user\n", block("apache", "or a key", {}))
-    port = front(webservers.apache, login)
     assert who(port, **{"X-API-Key": server.key}) == "admin"
     assert who(port, **basic("alice", "a secret")) == "admin"
     assert who(port, **basic("Bob Builder", "b secret"), **{"X-API-Key": server.key}) == "admin"
@@ -220,6 +217,20 @@ def test_a_key_instead(server, front, authority, directory):
         assert who(port, **headers) == "nobody"
     for headers in ({}, {"X-API-Key": ""}, {"X-API-Key": " "}, {"X_API_Key": server.key}, {"X.API-Key": "x"}, basic("alice", "x")):
         assert who(port, **headers) == ("refused", 401)
+
+
+def test_a_key_instead_of_ldap(server, front, authority, directory):
+    login = ldap(directory, authority)
+    login.text = login.text.replace("    Require valid-user\n", block("apache", "or a key", {}))
+    check_keys_instead(server, front(webservers.apache, login))
+
+
+def test_a_key_instead_of_a_password(server, front, folder):
+    hashed = {name: openssl("passwd", "-apr1", password).decode() for name, password in PEOPLE.items()}
+    (folder / "htpasswd").write_text("".join(f"{name}:{text}" for name, text in hashed.items()))
+    backend = f'auth.backend = "htpasswd"\nauth.backend.htpasswd.userfile = "{folder}/htpasswd"\n'
+    modules = 'server.modules += ( "mod_auth", "mod_authn_file" )\n'
+    check_keys_instead(server, front(webservers.lighttpd, webservers.Login(text=modules + backend + block("lighttpd", "or a key", {}))))
 
 
 @pytest.fixture
