@@ -75,7 +75,7 @@ static void print_one(struct ns_command *command, const struct vs_namespace_info
 	print_time("created", info->created_at);
 	print_time("updated", info->updated_at);
 	if (info->delete_at != 0)
-		print_time("goes from", info->delete_at);
+		print_time("removed after", info->delete_at);
 	printf("%-14sns/%s\n", "folder", info->folder);
 	if (strcmp(info->metadata, "{}") != 0)
 		printf("%-14s%s\n", "metadata", info->metadata);
