@@ -102,7 +102,9 @@ def test_wrong_folder(folder):
             assert done.stderr == f"vecstore: there is no vecstore data folder at {folder / name}\n" and not done.stdout
     for words in (["ns", "create", "a", "--quota", "max_x=1"], ["ns", "create", "a", "--quota", "max_vectors"], ["key", "create"],
                   ["key", "create", "--role", "reader"], ["key", "create", "--role", "reader", "--namespace", "A"],
-                  ["key", "create", "--role", "reader", "--namespace", "a", "--filter", "a ="]):  # fmt: skip
+                  ["key", "create", "--role", "reader", "--namespace", "a", "--filter", "a ="],
+                  ["key", "create", "--role", "admin", "--expires", "soon"], ["key", "create", "--role", "admin", "--name", "n" * 300],
+                  ["key", "create", "--role", "reader", "--namespace", "a", "--quota", "max_x=1"]):  # fmt: skip
         run(*words, "--data", folder / "none", check=1)
     assert "cannot be made" in run("ns", "create", "a", "--data", folder / "none/below", check=1).stderr
     assert "is no folder" in run("key", "create", "--role", "admin", "--data", folder / "file", check=1).stderr
