@@ -109,9 +109,10 @@ int vs_store_use(struct vs_store *store, const struct vs_namespace_info *info, s
 	if (rc < 0)
 		return rc;
 	rc = vs_meta_begin(generation.meta, &state, error);
-	if (rc == 0)
+	if (rc == 0) {
 		rc = fill_use(generation.meta, &state, use, error);
-	vs_meta_end(generation.meta);
+		vs_meta_end(generation.meta);
+	}
 	vs_generation_close(&generation);
 	return rc;
 }

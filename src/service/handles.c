@@ -112,6 +112,19 @@ int vs_handles_find(struct vs_handles *handles, const char *name, bool create, s
 	return 0;
 }
 
+int vs_handles_use(struct vs_handles *handles, const struct vs_namespace_info *info, struct vs_use *use,
+                   struct vs_error *error)
+{
+	struct vs_namespace *ns;
+	struct vs_store *store;
+	int rc = find_open(handles, info->name, &ns, error);
+	if (!rc && ns)
+		return vs_namespace_use(ns, use, error);
+	if (!rc)
+		rc = vs_handles_store(handles, &store, error);
+	return rc ? rc : vs_store_use(store, info, use, error);
+}
+
 void vs_handles_forget(struct vs_handles *handles, const char *name)
 {
 	for (unsigned i = 0; i < handles->count; i++)

@@ -22,13 +22,13 @@ static const char *const no_parameters[] = { NULL };
 
 /* ---- one, as it is now ------------------------------------------------------------------------------------ */
 
-/* One that cannot be read is told of without its use. It is not opened as a query would: of a page of them each would take the
- * place of one that is asked for. */
-static int put_one(struct vs_call *call, struct vs_store *store, const struct vs_namespace_info *info, struct vs_error *error)
+/* One that cannot be read is told of without its use. */
+static int put_one(struct vs_call *call, const struct vs_namespace_info *info, struct vs_error *error)
 {
-	struct vs_namespace_now now = { .defaults = &vs_call_handles(call)->quota };
+	struct vs_handles *handles = vs_call_handles(call);
+	struct vs_namespace_now now = { .defaults = &handles->quota };
 	struct vs_use use;
-	int rc = vs_store_use(store, info, &use, error);
+	int rc = vs_handles_use(handles, info, &use, error);
 	if (rc == VS_ENOMEM)
 		return rc;
 	if (!rc)
@@ -36,6 +36,17 @@ static int put_one(struct vs_call *call, struct vs_store *store, const struct vs
 	uint64_t number = strtoull(info->folder, NULL, 16); /* as of vs_namespace_number */
 	now.at_work = vs_tenants_at_work(call->tenants, vs_tenants_find(call->tenants, number, info->name));
 	vs_namespace_encode(&call->response->body, info, &now);
+	return 0;
+}
+
+/* Texts are copied: to look at the namespace, or at the next one, asks the store again. */
+static int keep(struct vs_call *call, struct vs_namespace_info *info, struct vs_error *error)
+{
+	struct vs_arena *arena = call->request->arena;
+	info->description = vs_arena_dup(arena, info->description, strlen(info->description));
+	info->metadata = vs_arena_dup(arena, info->metadata, strlen(info->metadata));
+	if (!info->description || !info->metadata)
+		return vs_error_set(error, VS_ENOMEM, "no memory for the description of a namespace");
 	return 0;
 }
 
@@ -47,7 +58,9 @@ static int show(struct vs_call *call, const char *name, struct vs_error *error)
 	if (!rc)
 		rc = vs_store_find(store, name, &info, error);
 	if (!rc)
-		rc = put_one(call, store, &info, error);
+		rc = keep(call, &info, error);
+	if (!rc)
+		rc = put_one(call, &info, error);
 	if (rc)
 		return rc;
 	vs_buf_putc(&call->response->body, '\n');
@@ -186,17 +199,6 @@ struct listing {
 	struct vs_error *error;
 };
 
-/* Its texts are copied: they last until the next row. */
-static int keep(struct vs_call *call, struct vs_namespace_info *info, struct vs_error *error)
-{
-	struct vs_arena *arena = call->request->arena;
-	info->description = vs_arena_dup(arena, info->description, strlen(info->description));
-	info->metadata = vs_arena_dup(arena, info->metadata, strlen(info->metadata));
-	if (!info->description || !info->metadata)
-		return vs_error_set(error, VS_ENOMEM, "no memory for the description of a namespace");
-	return 0;
-}
-
 static int note(void *context, const struct vs_namespace_info *info)
 {
 	struct listing *listing = context;
@@ -232,7 +234,7 @@ int vs_handle_namespaces(struct vs_call *call, struct vs_error *error)
 	vs_buf_puts(out, "{\"namespaces\":[");
 	for (unsigned long i = 0; i < listing.count; i++) {
 		vs_buf_puts(out, i > 0 ? "," : "");
-		rc = put_one(call, store, &listing.infos[i], error);
+		rc = put_one(call, &listing.infos[i], error);
 		if (rc)
 			return rc;
 	}
