@@ -95,6 +95,27 @@ static void ask_search(struct asked *asked, const struct question *of, struct an
 		     results.items[i].record.metadata);
 }
 
+/* Whose scores are of the texts within a scope. */
+static void ask_words(struct asked *asked, const struct question *of, struct answer *answer)
+{
+	struct vs_text_query text = VS_TEXT_QUERY;
+	const struct vs_hybrid_part *parts;
+	struct vs_results results;
+	struct vs_error error;
+	int rc = vs_namespace_set_scope(asked->work.ns, "n < 500", &error);
+
+	text.words = "every3 salt2*";
+	text.words_len = strlen(text.words);
+	if (rc == 0)
+		rc = vs_namespace_search_hybrid(asked->work.ns, &of->query, &text, &results, &parts, &error);
+	if (rc != 0) {
+		failed(answer, rc, &error);
+		return;
+	}
+	for (size_t i = 0; i < results.count; i++)
+		tell(answer, "%s %.9g\n", results.items[i].record.id, (double)results.items[i].score);
+}
+
 static void hear_record(void *context, const struct vs_record *record)
 {
 	tell(context, "%s %d %s\n", record->id, (int)record->version, record->metadata);
@@ -212,6 +233,7 @@ static const struct question questions[] = {
 	{ "like-record", false, ask_search, NULL, NULL, NULL, QUERY(.id = "r0042", .id_len = 5) },
 	{ "filtered", false, ask_search, NULL, NULL, NULL, QUERY(.filter = FILTERED) },
 	{ "filtered-rows", false, ask_search, NULL, NULL, NULL, QUERY(.filter = "@id > 'r1990' AND nothing IS NULL") },
+	{ "words-within", true, ask_words, NULL, NULL, NULL, QUERY(.filter = NULL) },
 	{ "page", false, ask_page, NULL, NULL, NULL, QUERY(.filter = NULL) },
 	{ "page-filtered", false, ask_page, NULL, NULL, NULL, QUERY(.filter = FILTERED) },
 	{ "record", false, ask_record, NULL, NULL, NULL, QUERY(.id = "r0042", .id_len = 5) },
