@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/arena.h"
+#include "service/audit.h"
 #include "service/json_in.h"
 #include "service/jobs.h"
 #include "service/json_out.h"
@@ -74,6 +76,7 @@ int vs_handle_snapshot_create(struct vs_call *call, struct vs_error *error)
 		rc = vs_call_namespace(call, &of, true, &ns, error);
 	if (!rc && name.data)
 		snprintf(arguments, sizeof(arguments), "{\"name\":\"%s\"}", name.data);
+	call->object = name.data;
 	if (!rc)
 		rc = vs_call_job(call, "snapshot", vs_call_namespace_name(call, &of), arguments, error);
 	if (!rc)
@@ -117,6 +120,8 @@ int vs_handle_snapshot_delete(struct vs_call *call, struct vs_error *error)
 	int rc = vs_target_check(&call->target, namespace_parameter, error);
 	if (!rc)
 		rc = find_namespace(call, NULL, &ns, error);
+	if (!rc)
+		rc = vs_audit_begin(call, error);
 	if (!rc)
 		rc = vs_snapshot_remove(ns, call->id.data, error);
 	if (!rc)
@@ -172,6 +177,15 @@ static int check_new(const char *field, const struct vs_text *name, struct vs_er
 	                   "a namespace's name has 1 to 63 characters of a-z, 0-9, - and _, and begins with a letter or digit");
 }
 
+/* For the audit trail. */
+static int name_both(struct vs_call *call, const struct vs_text *into, struct vs_error *error)
+{
+	char text[2 * 64 + 8];
+	int len = snprintf(text, sizeof(text), "%.63s into %.63s", call->id.data, into->data);
+	call->object = vs_arena_dup(call->request->arena, text, (size_t)len);
+	return call->object ? 0 : vs_error_set(error, VS_ENOMEM, "no memory for a name");
+}
+
 int vs_handle_snapshot_restore(struct vs_call *call, struct vs_error *error)
 {
 	struct vs_text into = { NULL, 0 }, of = { NULL, 0 };
@@ -182,6 +196,8 @@ int vs_handle_snapshot_restore(struct vs_call *call, struct vs_error *error)
 	int rc = decode(call, "into", &into, &of, error);
 	if (!rc)
 		rc = check_new("into", &into, error);
+	if (!rc && into.data)
+		rc = name_both(call, &into, error);
 	if (!rc)
 		rc = find_namespace(call, &of, &ns, error);
 	if (!rc)
@@ -225,6 +241,7 @@ int vs_handle_namespace_clone(struct vs_call *call, struct vs_error *error)
 		rc = find_namespace(call, &call->id, &ns, error);
 	if (rc)
 		return rc;
+	call->object = to.data;
 	snprintf(arguments, sizeof(arguments), "{\"to\":\"%s\"}", to.data);
 	return vs_call_job(call, "clone", call->id.data, arguments, error);
 }

@@ -6,6 +6,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "engine/namespace.h"
+#include "store/audit.h"
+
 #define DIM 16
 #define NOBODY "00000000000000aa" /* a folder's name that no namespace has */
 
@@ -354,6 +357,74 @@ static void deletions_that_were_cut_off_are_ended(void **state)
 	assert_int_equal(namespaces_of(fixture, NULL), 1);
 }
 
+/* ---- the audit trail ------------------------------------------------------------------------------------ */
+
+static int note_event(void *context, const struct vs_audit_event *event)
+{
+	char *list = context;
+
+	sprintf(list + strlen(list), "%s %s;", event->action, event->ns);
+	return 0;
+}
+
+static void assert_trail(struct fixture *fixture, const char *expected)
+{
+	struct vs_audit_query all = { .limit = 100 };
+	struct vs_error error;
+	char list[1000] = "";
+
+	assert_ok(vs_audit_each(fixture->store->catalog, &all, note_event, list, &error), error);
+	assert_string_equal(list, expected);
+}
+
+static void what_changes_is_recorded(void **state)
+{
+	struct fixture *fixture = *state;
+	struct vs_audit_event event = { .actor = "key:1", .action = "create", .ns = "shop" };
+	struct vs_namespace_change change = no_change;
+	struct vs_error error;
+
+	change.event = &event;
+	assert_ok(vs_store_create(fixture->store, "shop", NULL, &change, &error), error);
+	assert_int_equal(event.seq, 1);
+	assert_int_equal(vs_store_create(fixture->store, "shop", NULL, &change, &error), VS_ECONFLICT);
+	assert_int_equal(event.seq, 0); /* what was given for a commit that failed means nothing */
+	event.action = "change";
+	change.description = "for sale";
+	assert_ok(vs_store_change(fixture->store, "shop", &change, &error), error);
+	assert_int_equal(event.seq, 2);
+	assert_int_equal(vs_store_change(fixture->store, "none", &change, &error), VS_ENOTFOUND);
+	assert_int_equal(event.seq, 0);
+	set_deletion(fixture, "shop", 1); /* without */
+	assert_ok(vs_store_reap(fixture->store, NULL, &error), error);
+	assert_ok(vs_store_reap(fixture->store, NULL, &error), error);
+	event.action = "record";
+	assert_ok(vs_store_record(fixture->store, &event, &error), error);
+	assert_trail(fixture, "create shop;change shop;namespace removal shop;record shop;");
+}
+
+static void jobs_are_recorded(void **state)
+{
+	struct fixture *fixture = *state;
+	struct vs_audit_event event = { .action = "compact", .ns = "default" };
+	struct vs_error error;
+	struct vs_job job;
+
+	assert_int_equal(vs_job_create(fixture->store, "compact", "default", "[]", &event, &job, &error), VS_EINVAL);
+	assert_int_equal(event.seq, 0);
+	assert_ok(vs_job_create(fixture->store, "compact", "default", NULL, &event, &job, &error), error);
+	assert_int_equal(event.seq, 1);
+	event.action = "cancel";
+	assert_ok(vs_job_cancel(fixture->store, job.id, &event, &job, &error), error);
+	assert_int_equal(event.seq, 2);
+	/* It is cancelled already: nothing changes. */
+	event.seq = 0;
+	assert_ok(vs_job_cancel(fixture->store, job.id, &event, &job, &error), error);
+	assert_int_equal(event.seq, 0);
+	assert_int_equal(vs_job_cancel(fixture->store, 77, &event, &job, &error), VS_ENOTFOUND);
+	assert_trail(fixture, "compact default;cancel default;");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void)
@@ -363,6 +434,7 @@ int main(void)
 		TEST(quotas_bind_writes),     TEST(frozen_ones_refuse_writes), TEST(what_is_due_is_deleted),
 		TEST(empty_folders_go),       TEST(records_stay),              TEST(one_without_records_goes),
 		TEST(deletions_that_were_cut_off_are_ended),
+		TEST(what_changes_is_recorded), TEST(jobs_are_recorded),
 	};
 
 	return cmocka_run_group_tests_name("admin", tests, NULL, NULL);
