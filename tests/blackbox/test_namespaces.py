@@ -492,6 +492,13 @@ def test_defaults_and_own(make_server):
         statuses = [put(client, ns, str(i)).status for i in range(5)]
         assert statuses == [200] * most + [403] * (5 - most), ns
     assert client.ok("GET", "/admin/namespaces/plain")["utilisation"]["max_vectors"] == {"used": 2, "most": 2, "ratio": 1}
+    # They bind what jobs and commands make of others, too.
+    reply = client.post("/admin/namespaces/free/clone?wait=60", {"to": "copy"})
+    assert reply.status == 403 and reply.json()["code"] == "quota_exceeded", reply
+    made = ["--data", server.data, "--default-quota", "max_vectors=2"]
+    assert "max_vectors" in run("clone", "free", "copy", *made, check=1).stderr
+    assert client.get("/admin/namespaces/copy").status == 404
+    run("clone", "plain", "copy", *made, check=0)
     done = run("serve", "--default-quota", "max_vectors=x", "--data", server.folder / "other", check=1)
     assert "max_vectors" in done.stderr
 

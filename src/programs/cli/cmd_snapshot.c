@@ -238,6 +238,8 @@ static void begin(struct work *work, struct vs_args *args)
 static int open_namespace(struct work *work, const char *name, const struct vs_audit_event *make)
 {
 	int rc = vs_store_open(vs_args_text(work->args, VS_FLAG_DATA), 0, &work->store, &work->error);
+	if (!rc)
+		rc = vs_local_quota(work->args, work->store, &work->error);
 	if (!rc && make)
 		rc = vs_local_make(work->store, NULL, make, &work->error);
 	return rc ? rc : vs_namespace_open(work->store, name, NULL, &work->ns, &work->error);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cli/local: what commands that administer share: whom a credential is for, and what the audit trail is told. */
+/* cli/local: what commands that administer share: whom a credential is for, default quotas, and what the audit trail is told. */
 #ifndef VS_CLI_LOCAL_H
 #define VS_CLI_LOCAL_H
 
@@ -12,6 +12,8 @@ struct vs_store;
 
 /* From --role, --namespace and --filter. */
 int vs_local_grant(const struct vs_args *args, struct vs_grant *grant, struct vs_error *error);
+/* From --default-quota, for the store. */
+int vs_local_quota(const struct vs_args *args, struct vs_store *store, struct vs_error *error);
 /* An event of the command line, whose user is written to actor[32]. */
 struct vs_audit_event vs_local_event(const char *action, char *actor);
 
