@@ -114,12 +114,22 @@ int vs_handle_snapshots(struct vs_call *call, struct vs_error *error)
 	return rc;
 }
 
+/* What an administrator has frozen, those whom that is to hold cannot take away. */
+static int check_frozen(const struct vs_call *call, const struct vs_namespace *ns, struct vs_error *error)
+{
+	if (vs_namespace_status(ns) != VS_READ_ONLY || vs_auth_check(&call->principal, VS_RIGHT_ADMIN, NULL) == 0)
+		return 0;
+	return vs_error_set(error, VS_EFROZEN, "the namespace is read-only, and so are its snapshots");
+}
+
 int vs_handle_snapshot_delete(struct vs_call *call, struct vs_error *error)
 {
 	struct vs_namespace *ns;
 	int rc = vs_target_check(&call->target, namespace_parameter, error);
 	if (!rc)
 		rc = find_namespace(call, NULL, &ns, error);
+	if (!rc)
+		rc = check_frozen(call, ns, error);
 	if (!rc)
 		rc = vs_audit_begin(call, error);
 	if (!rc)
@@ -177,6 +187,15 @@ static int check_new(const char *field, const struct vs_text *name, struct vs_er
 	                   "a namespace's name has 1 to 63 characters of a-z, 0-9, - and _, and begins with a letter or digit");
 }
 
+/* What is made of it is another namespace, and that an administrator's alone to make. */
+static int check_into(struct vs_call *call, struct vs_error *error)
+{
+	int rc = vs_auth_check(&call->principal, VS_RIGHT_ADMIN, error);
+	if (rc)
+		call->refused = "another namespace";
+	return rc;
+}
+
 /* For the audit trail. */
 static int name_both(struct vs_call *call, const struct vs_text *into, struct vs_error *error)
 {
@@ -198,6 +217,8 @@ int vs_handle_snapshot_restore(struct vs_call *call, struct vs_error *error)
 		rc = check_new("into", &into, error);
 	if (!rc && into.data)
 		rc = name_both(call, &into, error);
+	if (!rc && into.data)
+		rc = check_into(call, error);
 	if (!rc)
 		rc = find_namespace(call, &of, &ns, error);
 	if (!rc)

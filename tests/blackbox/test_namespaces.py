@@ -20,7 +20,7 @@ from harness import run, wait_for
 STORM = float(os.environ.get("VECSTORE_STORM", 0))
 STORM_CLIENTS = int(os.environ.get("VECSTORE_STORM_CLIENTS", 16))
 MANY = int(os.environ.get("VECSTORE_NAMESPACES", 40))
-OWN = {"max_vectors", "max_storage_bytes", "max_requests_per_second", "max_concurrent_queries", "max_dimension"}
+OWN = {"max_vectors", "max_storage_bytes", "max_snapshot_bytes", "max_requests_per_second", "max_concurrent_queries", "max_dimension"}
 OWN |= {"max_results_per_query", "max_batch_size"}
 
 
