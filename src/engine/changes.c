@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "engine/namespace.h"
+#include "store/text.h"
 
 #define LOOKED_MAX 100000 /* changes looked at for one page; many may be superseded */
 #define PAGE_FULL 1
@@ -40,14 +41,20 @@ static int feed_row(void *context, const struct vs_feed_row *row)
 	const struct vs_changes_options *options = feeding->options;
 	struct vs_record_change change = { row->seq, op_name(row->op), { .id = row->id, .id_len = row->id_len, .metadata = "" } };
 	struct vs_record *record = &change.record;
+	struct vs_meta_row whole;
 	int rc = 0;
 
 	if (feeding->told == options->limit || feeding->looked == LOOKED_MAX ||
 	    (options->bytes != 0 && feeding->bytes >= options->bytes))
 		return PAGE_FULL;
-	if (row->row != NULL)
-		rc = vs_namespace_record(feeding->ns, row->row, options->with_metadata, options->with_vector, false, record,
-		                         feeding->error);
+	if (row->row != NULL) {
+		whole = *row->row;
+		if (options->with_text)
+			rc = vs_text_find(feeding->ns->generation.meta, whole.slot, &whole.text, &whole.text_len, feeding->error);
+		if (rc == 0)
+			rc = vs_namespace_record(feeding->ns, &whole, options->with_metadata, options->with_vector, false, record,
+			                         feeding->error);
+	}
 	if (rc < 0)
 		return rc;
 	feeding->looked++;
@@ -55,7 +62,7 @@ static int feed_row(void *context, const struct vs_feed_row *row)
 	if (record->id == NULL) /* superseded */
 		return 0;
 	feeding->told++;
-	feeding->bytes += record->id_len + record->metadata_len + (record->vector != NULL ? record->dimension * sizeof(float) : 0);
+	feeding->bytes += record->id_len + record->metadata_len + record->text_len + (record->vector != NULL ? record->dimension * sizeof(float) : 0);
 	feeding->each(feeding->context, &change);
 	return 0;
 }

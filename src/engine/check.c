@@ -149,6 +149,20 @@ static int check_texts(struct check *check, struct vs_error *error)
 	return rc;
 }
 
+/* The catalogue and the namespace's own folder, which may have come from elsewhere, say what it is. */
+static void check_kind(struct check *check)
+{
+	const struct vs_catalog_entry *entry = &check->ns->entry;
+	const struct vs_meta_state *state = &check->state;
+
+	if (state->metric != entry->metric)
+		finding(check, PROBLEM, "catalog.db: says %s, and the namespace's meta.db %s", vs_metric_name(entry->metric),
+		        vs_metric_name(state->metric));
+	if (entry->dimension != 0 && state->dimension != 0 && state->dimension != entry->dimension)
+		finding(check, PROBLEM, "catalog.db: says dimension %u, and the namespace's meta.db %u", entry->dimension,
+		        state->dimension);
+}
+
 static int check_truth(struct check *check, struct vs_error *error)
 {
 	struct vs_meta *meta = check->ns->generation.meta;
@@ -157,6 +171,7 @@ static int check_truth(struct check *check, struct vs_error *error)
 
 	if (rc < 0)
 		return rc;
+	check_kind(check);
 	if (vs_bitmap_resize(&check->present, slots) < 0 || vs_bitmap_resize(&check->live, slots) < 0)
 		return vs_error_set(error, VS_ENOMEM, "no memory to check %u slots", slots);
 	/* Also past the last committed slot, where no record may be. */

@@ -54,8 +54,8 @@ void vs_store_set_tail(struct vs_store *store, uint32_t most);
 
 struct vs_namespace;
 
-/* VS_EINVAL, with the rule, unless name can be a namespace's: [a-z0-9][a-z0-9_-]{0,62}. */
-int vs_namespace_check_name(const char *name, struct vs_error *error);
+/* VS_EINVAL with the rule, unless name can be a namespace's: [a-z0-9][a-z0-9_-]{0,62}. field: what the caller calls it. */
+int vs_namespace_check_name(const char *field, const char *name, struct vs_error *error);
 
 struct vs_namespace_options {
 	unsigned flags;        /* VS_CREATE: make it when missing, with what follows */
@@ -263,7 +263,7 @@ int vs_field_check(const char *text, struct vs_error *error);
 struct vs_record_change {
 	uint64_t seq;
 	const char *op; /* "upsert", "delete", "soft_delete" or "restore" */
-	/* As it is now. Of a deletion only the id; metadata "" and vector NULL unless asked for. An expired record is there until it is
+	/* As it is now. Of a deletion only the id; metadata "", vector and text NULL unless asked for. An expired record is there until it is
 	 * swept, which is a deletion. */
 	struct vs_record record;
 };
@@ -273,6 +273,7 @@ struct vs_changes_options {
 	size_t limit;   /* at most so many, 1 to VS_CHANGES_MAX */
 	bool with_metadata;
 	bool with_vector;
+	bool with_text;
 	size_t bytes; /* the page ends early once its records have so many; 0: no bound */
 };
 #define VS_CHANGES_MAX 10000

@@ -10,7 +10,7 @@
 #include "service/json_out.h"
 
 #define PAGE_DEFAULT 1000
-#define PAGE_BYTES (8u << 20) /* of ids, metadata and vectors, past which a page ends early */
+#define PAGE_BYTES (8u << 20) /* of ids, metadata, vectors and texts, past which a page ends early */
 
 struct page {
 	struct vs_buf *out;
@@ -28,13 +28,15 @@ static void on_change(void *context, const struct vs_record_change *change)
 
 static int decode(struct vs_call *call, struct vs_changes_options *options, struct vs_error *error)
 {
-	static const char *const parameters[] = { "namespace", "since", "limit", "include_metadata", "include_vector", NULL };
+	static const char *const parameters[] = { "namespace", "since", "limit", "include_metadata", "include_vector",
+		                                      "include_text", NULL };
 	unsigned long since = ULONG_MAX, limit = PAGE_DEFAULT;
 	int rc = vs_target_check(&call->target, parameters, error);
 	if (rc || (rc = vs_target_number(&call->target, "since", 0, INT64_MAX, &since, error)) ||
 	    (rc = vs_target_number(&call->target, "limit", 1, VS_CHANGES_MAX, &limit, error)) ||
 	    (rc = vs_target_bool(&call->target, "include_metadata", &options->with_metadata, error)) ||
-	    (rc = vs_target_bool(&call->target, "include_vector", &options->with_vector, error)))
+	    (rc = vs_target_bool(&call->target, "include_vector", &options->with_vector, error)) ||
+	    (rc = vs_target_bool(&call->target, "include_text", &options->with_text, error)))
 		return rc;
 	options->since = since == ULONG_MAX ? VS_CHANGES_NEWEST : since;
 	options->limit = limit;

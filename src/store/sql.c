@@ -304,6 +304,19 @@ static bool has_ending(const char *text, const char *ending)
 	return len >= strlen(ending) && strcmp(text + len - strlen(ending), ending) == 0;
 }
 
+/* A row of the check is a problem, or a heading of SQLite's and a problem in each line. */
+static void report_lines(const char *text, void (*report)(void *context, const char *problem), void *context)
+{
+	char line[256];
+
+	for (size_t len; *text != '\0'; text += len + (text[len] == '\n')) {
+		len = strcspn(text, "\n");
+		snprintf(line, sizeof(line), "%.*s", (int)(len < sizeof(line) ? len : sizeof(line)), text);
+		if (len > 0 && strncmp(line, "*** in database", 15) != 0)
+			report(context, line);
+	}
+}
+
 int vs_sql_check(struct vs_sql *sql, void (*report)(void *context, const char *problem), void *context,
                  struct vs_error *error)
 {
@@ -321,7 +334,7 @@ int vs_sql_check(struct vs_sql *sql, void (*report)(void *context, const char *p
 			rc = vs_error_set(error, VS_ENOMEM, "%s: out of memory", sql->path);
 			break;
 		}
-		report(context, text);
+		report_lines(text, report, context);
 	}
 	sqlite3_finalize(statement);
 	return rc;

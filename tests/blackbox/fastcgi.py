@@ -104,12 +104,14 @@ def request(path, method, target, body=b"", content_type=None, remote="127.0.0.1
                 return parse(output)
 
 
-def begin_lines(path, target="/v1/records"):
+def begin_lines(path, target="/v1/records", key=None):
     """A connection on which a worker answers all records as NDJSON, of which the beginning was read, and no more."""
     peer = socket.socket(socket.AF_UNIX)
     peer.settimeout(TIMEOUT)
     peer.connect(str(path))
     variables = {**environment("GET", target), "HTTP_ACCEPT": "application/x-ndjson"}
+    if key:
+        variables["HTTP_X_API_KEY"] = key
     head = record(BEGIN, struct.pack(">HB5x", RESPONDER, 0))
     peer.sendall(head + stream(PARAMS, pairs(variables)) + record(STDIN))
     assert peer.recv(100)

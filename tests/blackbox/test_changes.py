@@ -11,7 +11,7 @@ import threading
 import harness
 
 V = [1.0, 0.0, 0.5, 0.25]
-WHOLE = "include_metadata=true&include_vector=true"
+WHOLE = "include_metadata=true&include_vector=true&include_text=true"
 
 
 class Follower:
@@ -47,14 +47,14 @@ class Follower:
 
     def is_copy(self):
         self.catch_up()
-        records = self.client.pages(include_deleted="true", include_vector="true", limit=1000)
+        records = self.client.pages(include_deleted="true", include_vector="true", include_text="true", limit=1000)
         return self.records == {record["id"]: record for record in records}
 
 
 def test_feed(client):
     follower = Follower(client)
     follower.since = client.ok("GET", "/v1/changes")["next_since"]
-    client.batch([{"id": f"c{i}", "vector": V, "metadata": {"n": i}} for i in range(30)])
+    client.batch([{"id": f"c{i}", "vector": V, "metadata": {"n": i}, **({"text": f"word {i}"} if i % 2 else {})} for i in range(30)])
     client.ok("POST", "/v1/soft-delete/c1")
     client.ok("POST", "/v1/delete", {"ids": ["c2", "c3"]})
     client.upsert("c4", V)
@@ -72,7 +72,7 @@ def test_feed(client):
     assert ops == [("soft_delete", "c5"), ("delete", "c6"), ("restore", "c5")]
     gone = client.get(f"/v1/changes?since={follower.since + 1}")
     assert gone.status == 410 and gone.json()["code"] == "gone" and gone.json()["field"] == "since"
-    for bad in ("since=-1", "since=x", "limit=0", "limit=10001", "wait=1", "include_vector=maybe"):
+    for bad in ("since=-1", "since=x", "limit=0", "limit=10001", "wait=1", "include_vector=maybe", "include_text=2"):
         reply = client.get(f"/v1/changes?{bad}")
         assert reply.status == 400 and bad.split("=")[0] in reply.error()
 
@@ -85,15 +85,15 @@ def test_empty(fresh):
 
 
 def test_command(fresh):
-    fresh.client.batch([{"id": f"c{i}", "vector": V, "metadata": {"n": i}} for i in range(5)])
+    fresh.client.batch([{"id": f"c{i}", "vector": V, "metadata": {"n": i}, "text": f"word {i}"} for i in range(5)])
     fresh.client.delete("c0")
     out = harness.run("changes", "--since", "0", "--data", fresh.data, check=0).stdout
     lines = [json.loads(line) for line in out.splitlines()]
     assert [line.get("seq") for line in lines] == [2, 3, 4, 5, 6, None]
     assert lines[4] == {"seq": 6, "op": "delete", "id": "c0"} and lines[5] == {"next_since": 6}
-    whole = harness.run("changes", "--since", "1", "--limit", "1", "--include-metadata", "--include-vector", "--data", fresh.data, check=0)
+    whole = harness.run("changes", "--since", "1", "--limit", "1", "--include-metadata", "--include-vector", "--include-text", "--data", fresh.data, check=0)
     line = json.loads(whole.stdout.splitlines()[0])
-    assert (line["id"], line["metadata"], line["vector"]) == ("c1", {"n": 1}, V)
+    assert (line["id"], line["metadata"], line["vector"], line["text"]) == ("c1", {"n": 1}, V, "word 1")
     assert harness.run("changes", "--data", fresh.data, check=0).stdout.strip() == '{"next_since":6}'
     assert "the newest change is 6" in harness.run("changes", "--since", "9", "--data", fresh.data, check=1).stderr
 
@@ -104,7 +104,7 @@ def write(client, number, stop):
     while not stop.is_set():
         n += 1
         record_id = f"w{number}-{chooser.randrange(20)}"
-        body = {"id": record_id, "vector": [n, 1, number, 2], "metadata": {"n": n}}
+        body = {"id": record_id, "vector": [n, 1, number, 2], "metadata": {"n": n}, "text": f"word {n}"}
         request = chooser.choice(
             [("POST", "/v1/upsert", body)] * 3
             + [("POST", "/v1/upsert", {**body, "ttl_seconds": 1}), ("PATCH", f"/v1/records/{record_id}", {"patched": n})]

@@ -403,7 +403,7 @@ def test_nobody_sees_another(town):
         assert not tokens(page, kinds=b"mt"), page
     for tenant in tenants:
         assert tenant.read(admin) == tenant.ledger, tenant.name
-        for target in ("changes?since=0&include_metadata=true&include_vector=true", "jobs?limit=1000", "snapshots", "stats"):
+        for target in ("changes?since=0&include_metadata=true&include_vector=true&include_text=true", "jobs?limit=1000", "snapshots", "stats"):
             path, _, query = target.partition("?")
             reply = admin.get(f"/v1/{path}?namespace={tenant.name}&{query}")
             went_back = path == "changes" and reply.status == 410 and any(key.role == "namespace_admin" for key in tenant.keys)
@@ -426,7 +426,7 @@ def test_the_next_of_a_name_sees_nothing(make_server):
     admin.headers = {"X-API-Key": admin.ok("POST", "/admin/keys", {"role": "admin"})["key"]}
     before, after = (Tenant(number, "one-name", random.Random(SEED + number)) for number in (10, 20))
     asks = [("POST", "/v1/query", {"vector": VECTORS[0]}), ("POST", "/v1/hybrid-query", {"text_query": "common"})]
-    asks += [("GET", f"/v1/{what}", None) for what in ("records", "changes?since=0&include_metadata=true", "jobs", "snapshots")]
+    asks += [("GET", f"/v1/{what}", None) for what in ("records", "changes?since=0&include_metadata=true&include_text=true", "jobs", "snapshots")]
 
     def answers(tenant):
         for method, target, body in asks:

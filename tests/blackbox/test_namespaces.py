@@ -4,6 +4,7 @@
 import csv
 import io
 import json
+import shutil
 import os
 import random
 import signal
@@ -22,6 +23,9 @@ STORM_CLIENTS = int(os.environ.get("VECSTORE_STORM_CLIENTS", 16))
 MANY = int(os.environ.get("VECSTORE_NAMESPACES", 40))
 OWN = {"max_vectors", "max_storage_bytes", "max_snapshot_bytes", "max_requests_per_second", "max_concurrent_queries", "max_dimension"}
 OWN |= {"max_results_per_query", "max_batch_size"}
+# What can be asked of one, after its name.
+ABOUT_ONE = [("GET", "", None), ("PATCH", "", {}), ("DELETE", "", None), ("GET", "/stats", None),
+             ("PUT", "/status", {"status": "active"}), ("PUT", "/quotas", {"max_qps": 1})]
 
 
 def make(client, name, **fields):
@@ -156,8 +160,13 @@ def test_bad_requests(client):
     for name in bad_names:
         reply = client.post("/admin/namespaces", {"name": name})
         assert reply.status == 400 and "1 to 63 characters" in reply.error(), (name, reply)
-    for target in ("/admin/namespaces/..", "/admin/namespaces/A", "/admin/namespaces/%2e%2e%2fetc"):
-        assert client.get(target).status == 400, target
+        assert reply.json()["field"] == "name", (name, reply)
+    assert client.get("/admin/namespaces/..").status == 400
+    for bad in ("A", "%2e%2e%2fetc"):
+        for method, target, body in [*ABOUT_ONE, ("POST", "/clone", {"to": "copy"})]:
+            reply = client.request(method, f"/admin/namespaces/{bad}{target}", body)
+            assert reply.status == 400 and reply.json()["field"] == "name", (method, bad, target, reply)
+    assert client.post("/admin/namespaces/good/clone", {"to": "A"}).json()["field"] == "to"
     table = [
         ("POST", "", {}, "name"),
         ("POST", "", {"name": 5}, "name"),
@@ -188,10 +197,41 @@ def test_bad_requests(client):
         assert client.get("/admin/namespaces" + target).status == 400
     for target in ("?from=2026-02-30", "?to=yesterday", "?frob=1"):
         assert client.get("/admin/usage" + target).status == 400
-    for method, target, body in [("GET", "", None), ("PATCH", "", {}), ("DELETE", "", None), ("GET", "/stats", None),
-                                 ("PUT", "/status", {"status": "active"}), ("PUT", "/quotas", {"max_qps": 1})]:
+    for method, target, body in ABOUT_ONE:
         assert code(client.request(method, "/admin/namespaces/none" + target, body)) == (404, "not_found")
     assert client.get("/admin/namespaces/x").status == 404  # nothing was made
+
+
+def test_a_folder_is_a_tenant(folder):
+    """What doc/operations.md says of copying one, to another server and back in time."""
+    there, here, kept = folder / "there", folder / "here", folder / "kept"
+    source = folder / "some.jsonl"
+    source.write_text('{"id": "a", "vector": [1, 2], "text": "one", "metadata": {"k": 1}}\n{"id": "b", "vector": [2, 1]}\n')
+    run("ns", "create", "acme", "--metric", "dot", "--data", there, check=0)
+    run("import", source, "--namespace", "acme", "--data", there, check=0)
+
+    def exported(data, name):
+        return run("export", "--namespace", name, "--data", data, check=0).stdout
+
+    def place(data, name):
+        lines = run("ns", "show", name, "--data", data, check=0).stdout.splitlines()
+        return data / next(line.split()[1] for line in lines if line.startswith("folder"))
+
+    before = exported(there, "acme")
+    shutil.copytree(place(there, "acme"), kept)
+    run("ns", "create", "other", "--metric", "dot", "--data", here, check=0)
+    run("ns", "create", "wrong", "--data", here, check=0)
+    for data, name in ((here, "other"), (there, "acme")):
+        source.write_text('{"id": "c", "vector": [3, 1]}\n')
+        if data == there:
+            run("import", source, "--namespace", name, "--data", data, check=0)
+        shutil.rmtree(place(data, name))
+        shutil.copytree(kept, place(data, name))
+        run("check", "--data", data, check=0)
+        assert exported(data, name) == before
+    shutil.rmtree(place(here, "wrong"))
+    shutil.copytree(kept, place(here, "wrong"))
+    assert "says cosine, and the namespace's meta.db dot" in run("check", "--data", here, check=1).stdout
 
 
 def test_life_by_commands(fresh, folder):
@@ -294,6 +334,12 @@ def test_quotas_of_one_request(client):
     assert len(ask(client, ns, limit=5).json()["results"]) == 5
     set_quota(client, ns, max_results_per_query=4)
     assert code(ask(client, ns, limit=5)) == (403, "quota_exceeded")  # whatever is cached
+    set_quota(client, ns, max_results_per_query=0)
+    few = {"limit": 5, "filter": "@id = 'a'"}
+    assert len(ask(client, ns, **few).json()["results"]) == 1 and ask(client, ns, **few).json()["stats"]["cache_hit"]
+    set_quota(client, ns, max_results_per_query=4)
+    assert code(ask(client, ns, **few)) == (403, "quota_exceeded")
+    assert ask(client, ns, **{**few, "limit": 4}).status == 200
 
 
 def test_partial_batch_up_to_the_quota(client):

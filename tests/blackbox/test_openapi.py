@@ -28,6 +28,7 @@ pytestmark = pytest.mark.xdist_group("openapi")
 
 OPERATIONS = described.operations()
 VECTORS = {"king": [0.12, -0.4, 0.33, 0.05], "queen": [0.1, -0.38, 0.4, 0.11], "prince": [0.2, -0.3, 0.3, 0], "knave": [1, 0, 0, 1]}
+NO_VERSION = 2**52  # each seed stores "king" anew, with a version of its own
 NO_QUOTAS = {"max_vectors": None, "max_requests_per_second": None, "max_concurrent_queries": None}
 LONG = 128 << 10  # bytes, beyond which a request target is refused
 
@@ -37,7 +38,7 @@ KEY = "5bde83a238c2a979"  # of the examples
 
 def seed_key(data):
     """A key of the examples' id, which is good, and whose secret nobody knows."""
-    row = (1000, KEY, os.urandom(32), "vsk_00000000", "", "shop", 2, "", 1, 0, 0, "")
+    row = (1000, KEY, os.urandom(32), "vsk_00000000", "", "shop", 2, "", "", 1, 0, 0, "")
     with sqlite3.connect(data / "catalog.db", timeout=30) as db:
         db.execute(f"INSERT OR REPLACE INTO api_key VALUES ({', '.join('?' * len(row))})", row)
     db.close()
@@ -190,13 +191,13 @@ def no_such_namespace(operation, server):
 
 
 def other_version(operation, server):
-    return send(operation, server.client, headers={"If-Match": '"99"'})
+    return send(operation, server.client, headers={"If-Match": f'"{NO_VERSION}"'})
 
 
 def other_version_in(field):
     """Of operations that take many, each with a condition of its own."""
     one = {"op": "upsert"} if field == "operations" else {}
-    body = {field: [{**one, "id": "king", "vector": VECTORS["king"], "if_version": 99}]}
+    body = {field: [{**one, "id": "king", "vector": VECTORS["king"], "if_version": NO_VERSION}]}
     return lambda operation, server: server.client.request(operation.method, operation.target(), body)
 
 
@@ -309,6 +310,11 @@ def rotated_before(operation, server):
     return send(operation, server.client)
 
 
+def revoked_before(operation, server):
+    server.client.ok("DELETE", f"/admin/keys/{KEY}")
+    return send(operation, server.client)
+
+
 def done_already(operation, server):
     server.client.ok("POST", "/v1/compact?wait=60")
     done = server.client.ok("GET", "/v1/jobs?state=succeeded")["jobs"][0]
@@ -356,6 +362,8 @@ SPECIAL = {
     ("cancelJob", 409): done_already,
     ("createKey", 409): first_of_a_reader,
     ("revokeKey", 404): no_such_key,
+    ("setKeyQuotas", 404): no_such_key,
+    ("setKeyQuotas", 409): revoked_before,
     ("rotateKey", 404): no_such_key,
     ("rotateKey", 409): rotated_before,
 }
@@ -488,7 +496,7 @@ def full():
                         wait_for(lambda: server.client.post("/v1/compact?wait=0").status == 202, "the disk to have room again")
                         made = [server.client.post("/v1/compact?wait=0").json()["id"] for _ in range(5)]
                         targets = [operation.target(str(one)) for one in made]
-                    if operation.name in ("revokeKey", "rotateKey"):  # each key once
+                    if operation.name in ("revokeKey", "rotateKey", "setKeyQuotas"):  # each key once
                         new = {"role": "reader", "namespace": "shop"}
                         ids = [server.client.ok("POST", "/admin/keys", new)["id"] for _ in targets]
                         targets = [operation.target(one) for one in ids]

@@ -61,7 +61,8 @@ int vs_command_changes(struct vs_args *args)
 {
 	struct printing printing = { VS_BUF_INIT, 0 };
 	struct vs_changes_options options = { VS_CHANGES_NEWEST, 0, vs_args_switch(args, VS_FLAG_INCLUDE_METADATA),
-		                                  vs_args_switch(args, VS_FLAG_INCLUDE_VECTOR), PAGE_BYTES };
+		                                  vs_args_switch(args, VS_FLAG_INCLUDE_VECTOR),
+		                                  vs_args_switch(args, VS_FLAG_INCLUDE_TEXT), PAGE_BYTES };
 	struct vs_store *store = NULL;
 	struct vs_namespace *ns = NULL;
 	struct vs_error error;
