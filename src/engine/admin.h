@@ -59,8 +59,8 @@ struct vs_namespace_change {
 };
 #define VS_NAMESPACE_CHANGE { NULL, NULL, NULL, 0, 0, NULL }
 
-/* Makes a namespace. change (NULL allowed): its description, metadata and quota, and the event. VS_ECONFLICT when the name is taken, be it
- * by one that waits to be deleted; VS_EINVAL with the field. */
+/* Makes a namespace. change (NULL allowed): its description, metadata and quota, and the event. VS_ECONFLICT when the name is
+ * taken, be it by one that waits to be deleted; VS_EINVAL with the field. */
 int vs_store_create(struct vs_store *store, const char *name, const struct vs_namespace_options *options,
                     const struct vs_namespace_change *change, struct vs_error *error);
 /* Changes what stands in the catalogue. Once it has returned, no write that the status or the quotas of size forbid is
@@ -70,8 +70,8 @@ int vs_store_create(struct vs_store *store, const char *name, const struct vs_na
 int vs_store_change(struct vs_store *store, const char *name, const struct vs_namespace_change *change,
                     struct vs_error *error);
 /* Removes the namespaces whose time to be deleted has come, rows and files; killed, the next call goes on. Each is an event of
- * the audit trail. *removed (NULL
- * allowed): how many. One that fails is passed over and told in *error when all others are done. */
+ * the audit trail. *removed (NULL allowed): how many. One that fails is passed over and told in *error when all others are
+ * done. */
 int vs_store_reap(struct vs_store *store, unsigned *removed, struct vs_error *error);
 
 /* ---- the audit trail ---------------------------------------------------------------------------------------- */

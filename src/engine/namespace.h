@@ -62,9 +62,8 @@ int vs_namespace_check_vector(enum vs_metric metric, const char *field, const fl
 /* VS_EINVAL with field unless it is an id: 1 to 512 bytes of UTF-8 without NUL. */
 int vs_namespace_check_id(const char *field, const char *id, size_t len, struct vs_error *error);
 
-/* Bytes as VS_QUOTA_STORAGE counts them, inside a transaction. slots: used, those to be appended among them. */
-int vs_namespace_measure(struct vs_meta *meta, const struct vs_meta_state *state, uint64_t slots, uint64_t *bytes,
-                         struct vs_error *error);
+/* What quotas of size are compared with, of any meta.db, inside a transaction whose state it is. */
+int vs_namespace_measure(struct vs_meta *meta, const struct vs_meta_state *state, struct vs_use *use, struct vs_error *error);
 /* Whether all its records may be replaced by so many: VS_EFROZEN, VS_EQUOTA. Asked under the writer lock it holds until the end of
  * that. */
 int vs_namespace_admit_whole(struct vs_namespace *ns, const struct vs_use *use, struct vs_error *error);

@@ -68,13 +68,21 @@ void vs_store_set_quota(struct vs_store *store, const struct vs_quota *quota)
 
 /* ---- sizes ---------------------------------------------------------------------------------------------- */
 
-int vs_namespace_measure(struct vs_meta *meta, const struct vs_meta_state *state, uint64_t slots, uint64_t *bytes,
-                         struct vs_error *error)
+/* Inside a transaction. slots: used, those to be appended among them. */
+static int measure(struct vs_meta *meta, const struct vs_meta_state *state, uint64_t slots, uint64_t *bytes,
+                   struct vs_error *error)
 {
 	int rc = vs_meta_used(meta, bytes, error);
 
 	*bytes += state->dimension != 0 ? slots * vs_vectors_stride(state->dimension) : 0;
 	return rc;
+}
+
+int vs_namespace_measure(struct vs_meta *meta, const struct vs_meta_state *state, struct vs_use *use, struct vs_error *error)
+{
+	use->vectors = state->active + state->deleted;
+	use->dimension = state->dimension;
+	return measure(meta, state, state->next_slot, &use->storage_bytes, error);
 }
 
 int vs_namespace_use(struct vs_namespace *ns, struct vs_use *use, struct vs_error *error)
@@ -84,9 +92,7 @@ int vs_namespace_use(struct vs_namespace *ns, struct vs_use *use, struct vs_erro
 
 	if (rc < 0)
 		return rc;
-	use->vectors = state.active + state.deleted;
-	use->dimension = state.dimension;
-	rc = vs_namespace_measure(ns->generation.meta, &state, state.next_slot, &use->storage_bytes, error);
+	rc = vs_namespace_measure(ns->generation.meta, &state, use, error);
 	vs_namespace_end(ns);
 	return rc;
 }
@@ -152,8 +158,8 @@ int vs_namespace_admit_snapshot(struct vs_namespace *ns, uint64_t kept, uint64_t
 	if (most == 0 || kept + bytes <= most)
 		return rc;
 	return vs_error_set(error, VS_EQUOTA,
-	                    "the namespace's snapshots have %llu bytes of records and vectors, and this one %llu; together they may have "
-	                    "%llu (max_snapshot_bytes, or else max_storage_bytes)",
+	                    "the namespace's snapshots have %llu bytes of records and vectors, and this one %llu; together they "
+	                    "may have %llu (max_snapshot_bytes, or else max_storage_bytes)",
 	                    (unsigned long long)kept, (unsigned long long)bytes, (unsigned long long)most);
 }
 
@@ -202,7 +208,7 @@ int vs_write_admit_bytes(const struct vs_write *write, struct vs_error *error)
 
 	if (most == 0 || write->count == 0)
 		return 0;
-	rc = vs_namespace_measure(write->meta, &write->state, (uint64_t)write->first + write->count, &bytes, error);
+	rc = measure(write->meta, &write->state, (uint64_t)write->first + write->count, &bytes, error);
 	if (rc < 0 || bytes <= most)
 		return rc;
 	return vs_error_set(error, VS_EQUOTA,

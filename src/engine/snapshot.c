@@ -182,9 +182,7 @@ int vs_snapshot_use(struct vs_meta *meta, struct vs_use *use, struct vs_error *e
 
 	if (rc < 0)
 		return rc;
-	use->vectors = state.active + state.deleted;
-	use->dimension = state.dimension;
-	rc = vs_namespace_measure(meta, &state, state.next_slot, &use->storage_bytes, error);
+	rc = vs_namespace_measure(meta, &state, use, error);
 	vs_meta_end(meta);
 	return rc;
 }

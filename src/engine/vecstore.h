@@ -655,8 +655,8 @@ int vs_store_index(struct vs_store *store, bool *worked, struct vs_error *error)
 /* Work that outlasts a request: a row in the catalogue that some process works off, the indexer mostly, and that tells how far
  * it is. A job whose process was killed is begun again, three times in all. One at a time per namespace. See store/job.h. */
 /* Queues a job on a namespace: a kind (those of engine/jobs.tbl) and its arguments, a JSON object (NULL: {}). It is durable when
- * this returns, and so is the event (NULL: none), which goes to the audit trail in the same commit. VS_EINVAL for an unknown kind and for other arguments, VS_ENOTFOUND without such a namespace, VS_EBUSY when
- * 100 of its jobs wait. */
+ * this returns, and so is the event (NULL: none), which goes to the audit trail in the same commit. VS_EINVAL for an unknown
+ * kind and for other arguments, VS_ENOTFOUND without such a namespace, VS_EBUSY when 100 of its jobs wait. */
 int vs_job_create(struct vs_store *store, const char *kind, const char *name, const char *arguments,
                   struct vs_audit_event *event, struct vs_job *job, struct vs_error *error);
 /* VS_ENOTFOUND when there is none, or none any more: finished ones are kept for seven days, 1,000 of a namespace. */

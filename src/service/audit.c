@@ -59,7 +59,7 @@ struct vs_audit_event vs_audit_event_of(const struct vs_call *call, char *action
 		.actor = call->principal.actor,
 		.action = action,
 		.ns = about_namespace ? call->id.data : call->ns,
-		.object = call->object || about_namespace ? call->object : call->id.data,
+		.object = (call->object || about_namespace) ? call->object : call->id.data,
 		.origin = call->request->peer,
 		.result = "ok",
 		.request_id = call->response->request_id,

@@ -331,6 +331,7 @@ static int run(struct vs_call *call, struct vs_error *error)
 		vs_handles_reset(&call->service->handles);
 		vs_buf_reset(&call->response->body);
 		*error = (struct vs_error){ .position = -1 };
+		call->ns = call->object = NULL; /* of the body, which is parsed anew */
 		call->retried = true;
 		rc = call->operation->handler(call, error);
 	}

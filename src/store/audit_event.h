@@ -16,12 +16,14 @@ extern "C" {
 struct vs_audit_event {
 	int64_t seq;        /* given when it is recorded; 0: it was not */
 	int64_t at;         /* milliseconds since 1970; given then, when 0 */
-	const char *actor;  /* "key:…", "token:…", "user:…", "local:0" (the command line, of that user), "anonymous"; "vecstore" itself */
+	/* "key:…", "token:…", "user:…", "local:0" (the command line, of that user), "anonymous"; "vecstore" itself. */
+	const char *actor;
 	const char *action; /* "POST /admin/keys", "key create" */
 	const char *ns;
 	const char *object; /* what was acted on, besides: a key's id, a record's */
 	const char *origin; /* the peer's address */
-	const char *result; /* "ok", or the word of an error code; "begun": its result follows, unless it was killed; "stopped" */
+	/* "ok", or the word of an error code; "begun": its result follows, unless it was killed; "stopped" by a signal. */
+	const char *result;
 	const char *reason; /* of a denial, more exactly than its answer says; or how else it came to what was done */
 	const char *request_id;
 	int64_t count; /* of denials that this one stands for; 1 otherwise */

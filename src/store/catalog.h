@@ -80,7 +80,8 @@ int vs_catalog_append(struct vs_catalog *catalog, const struct vs_catalog_fresh 
 int vs_catalog_update(struct vs_catalog *catalog, const char *name,
                       int (*change)(void *context, struct vs_catalog_entry *entry, struct vs_error *error),
                       void *context, struct vs_audit_event *event, struct vs_catalog_entry *entry, struct vs_error *error);
-/* Removes the row of exactly this folder, if it is there, with the event, and revokes the keys that are good for the namespace. */
+/* Removes the row of exactly this folder, if it is there, with the event, and revokes the keys that are good for the
+ * namespace. */
 int vs_catalog_remove(struct vs_catalog *catalog, const struct vs_catalog_entry *entry, struct vs_audit_event *event,
                       struct vs_error *error);
 

@@ -24,9 +24,9 @@
 #define VS_JOBS_KEPT_MS (INT64_C(7) * 24 * 3600 * 1000)
 #define VS_JOB_ATTEMPTS 3
 
-/* Adds a queued job on a namespace, with an event of the audit trail (NULL: none). job->kind, name, folder and arguments are given, the rest is filled in. VS_EINVAL
- * unless the arguments are a JSON object; VS_EBUSY when
- * VS_JOBS_WAITING of the namespace wait already. */
+/* Adds a queued job on a namespace, with an event of the audit trail (NULL: none). job->kind, name, folder and arguments are
+ * given, the rest is filled in. VS_EINVAL unless the arguments are a JSON object; VS_EBUSY when VS_JOBS_WAITING of the
+ * namespace wait already. */
 int vs_jobs_append(struct vs_catalog *catalog, struct vs_audit_event *event, struct vs_job *job, struct vs_error *error);
 /* VS_ENOTFOUND when there is none (any more). */
 int vs_jobs_find(struct vs_catalog *catalog, int64_t id, struct vs_job *job, struct vs_error *error);

@@ -111,7 +111,9 @@ static int read_settings(int argc, char **argv, struct vs_keeper_settings *setti
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
-	*settings = (struct vs_keeper_settings){ .data = getenv("VECSTORE_DATA"), .compact_at = COMPACT_AT, .run_dir = getenv("VECSTORE_RUN_DIR") };
+	*settings = (struct vs_keeper_settings){ .data = getenv("VECSTORE_DATA"),
+		                                     .compact_at = COMPACT_AT,
+		                                     .run_dir = getenv("VECSTORE_RUN_DIR") };
 	opterr = 0;
 	for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
 		if (c == 'h')
