@@ -84,15 +84,17 @@ def read_record(peer):
     return kind, data
 
 
-def request(path, method, target, body=b"", content_type=None, remote="127.0.0.1", more=None):
-    """One request to the worker that listens on the Unix socket at path. more: further variables."""
+def request(path, method, target, body=b"", content_type=None, remote="127.0.0.1", more=None, pieces=1 << 20):
+    """One request to the worker that listens on the Unix socket at path. more: further variables; pieces: bytes that are sent at once."""
     with socket.socket(socket.AF_UNIX) as peer:
         peer.settimeout(TIMEOUT)
         peer.connect(str(path))
         head = record(BEGIN, struct.pack(">HB5x", RESPONDER, 0))
         head += stream(PARAMS, pairs({**environment(method, target, body, content_type, remote), **(more or {})}))
         try:
-            peer.sendall(head + stream(STDIN, body))
+            sent = head + stream(STDIN, body)
+            for start in range(0, len(sent), pieces):
+                peer.sendall(sent[start : start + pieces])
         except (BrokenPipeError, ConnectionResetError):
             pass
         output = b""

@@ -312,9 +312,12 @@ static int open_namespace(struct import *import, struct vs_error *error)
 	options.metric = import->metric = vs_args_metric(args);
 	options.quantization = vs_args_quantization(args);
 	options.tokenizer = vs_args_tokenizer(args);
-	int rc = vs_store_open(vs_args_text(args, VS_FLAG_DATA), import->dry ? 0 : VS_CREATE, &import->store, error);
+	struct vs_quota quota;
+	int rc = vs_local_quota(args, &quota, error);
 	if (!rc)
-		rc = vs_local_quota(args, import->store, error);
+		rc = vs_store_open(vs_args_text(args, VS_FLAG_DATA), import->dry ? 0 : VS_CREATE, &import->store, error);
+	if (!rc)
+		vs_store_set_quota(import->store, &quota);
 	if (!rc && !import->dry)
 		rc = vs_local_make(import->store, &options, &event, error);
 	if (!rc)

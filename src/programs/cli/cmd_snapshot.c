@@ -237,9 +237,12 @@ static void begin(struct work *work, struct vs_args *args)
 /* make: the event of what needs it, when it is missing; else NULL. */
 static int open_namespace(struct work *work, const char *name, const struct vs_audit_event *make)
 {
-	int rc = vs_store_open(vs_args_text(work->args, VS_FLAG_DATA), 0, &work->store, &work->error);
+	struct vs_quota quota;
+	int rc = vs_local_quota(work->args, &quota, &work->error);
 	if (!rc)
-		rc = vs_local_quota(work->args, work->store, &work->error);
+		rc = vs_store_open(vs_args_text(work->args, VS_FLAG_DATA), 0, &work->store, &work->error);
+	if (!rc)
+		vs_store_set_quota(work->store, &quota);
 	if (!rc && make)
 		rc = vs_local_make(work->store, NULL, make, &work->error);
 	return rc ? rc : vs_namespace_open(work->store, name, NULL, &work->ns, &work->error);

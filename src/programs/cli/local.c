@@ -8,14 +8,11 @@
 #include "engine/vecstore.h"
 #include "programs/cli/args.h"
 
-int vs_local_quota(const struct vs_args *args, struct vs_store *store, struct vs_error *error)
+int vs_local_quota(const struct vs_args *args, struct vs_quota *quota, struct vs_error *error)
 {
 	const char *text = vs_args_text(args, VS_FLAG_DEFAULT_QUOTA);
-	struct vs_quota quota = vs_quota_none();
-	int rc = text ? vs_quota_parse(text, &quota, error) : 0;
-	if (!rc)
-		vs_store_set_quota(store, &quota);
-	return rc;
+	*quota = vs_quota_none();
+	return text ? vs_quota_parse(text, quota, error) : 0;
 }
 
 struct vs_audit_event vs_local_event(const char *action, char *actor)

@@ -8,12 +8,13 @@
 
 struct vs_args;
 struct vs_namespace_options;
+struct vs_quota;
 struct vs_store;
 
 /* From --role, --namespace and --filter. */
 int vs_local_grant(const struct vs_args *args, struct vs_grant *grant, struct vs_error *error);
-/* From --default-quota, for the store. */
-int vs_local_quota(const struct vs_args *args, struct vs_store *store, struct vs_error *error);
+/* From --default-quota, for vs_store_set_quota. */
+int vs_local_quota(const struct vs_args *args, struct vs_quota *quota, struct vs_error *error);
 /* An event of the command line, whose user is written to actor[32]. */
 struct vs_audit_event vs_local_event(const char *action, char *actor);
 

@@ -26,6 +26,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "programs/fcgi/variables.h"
 #include "programs/fcgi/worker.h"
 
 #define PEER_SECONDS 60                /* a peer that is silent for longer is given up */
@@ -218,10 +219,11 @@ static void serve_connection(struct vs_worker *worker, FCGX_Request *request, in
 {
 	request->ipcFd = fd;
 	request->keepConnection = 1;
+	bool cut = worker->trusts_user && !vs_variables_are_text(fd);
 	if (FCGX_Accept_r(request) != 0) /* it has closed fd */
 		return;
 	struct peer peer = { request, worker->service, false };
-	struct vs_wire wire = { &peer, request->envp, wire_read, wire_write, wire_finish, true };
+	struct vs_wire wire = { &peer, request->envp, wire_read, wire_write, wire_finish, true, cut };
 	bool whole = request->role == RESPONDER && vs_worker_answer(worker, &wire);
 	request->keepConnection = 1;
 	FCGX_Finish_r(request); /* closes only after a fault */
