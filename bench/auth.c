@@ -194,7 +194,7 @@ static void admit(struct vs_request *request, const struct vs_principal *princip
 	struct vs_namespace *ns;
 	struct vs_error error;
 	need(vs_auth_check(principal, VS_RIGHT_READ, &error), &error);
-	need(vs_handles_find(&handles, "films", false, &ns, &error), &error);
+	need(vs_handles_find(&handles, "films", &ns, &error), &error);
 	need(vs_admit_enter(&call, ns, "films", &error), &error);
 	vs_admit_leave(&call, 1000);
 }

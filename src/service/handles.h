@@ -36,9 +36,8 @@ void vs_handles_release(struct vs_handles *handles);
 
 /* Makes the data folder when it is missing. Errors, which must have a place, are those of the server (5xx). */
 int vs_handles_store(struct vs_handles *handles, struct vs_store **store, struct vs_error *error);
-/* Valid until the next call; its status and quotas are those of now. VS_ENOTFOUND unless create. */
-int vs_handles_find(struct vs_handles *handles, const char *name, bool create, struct vs_namespace **ns,
-                    struct vs_error *error);
+/* Valid until the next call; its status and quotas are those of now. VS_ENOTFOUND. */
+int vs_handles_find(struct vs_handles *handles, const char *name, struct vs_namespace **ns, struct vs_error *error);
 /* As vs_namespace_use where it is open, else as vs_store_use: a list of them lets none of those that are open give way. */
 int vs_handles_use(struct vs_handles *handles, const struct vs_namespace_info *info, struct vs_use *use,
                    struct vs_error *error);
