@@ -102,9 +102,9 @@ static void ask_words(struct asked *asked, const struct question *of, struct ans
 	const struct vs_hybrid_part *parts;
 	struct vs_results results;
 	struct vs_error error;
-	int rc = vs_namespace_set_scope(asked->work.ns, "n < 500", &error);
+	int rc = vs_namespace_set_scope(asked->work.ns, "n < 2110", &error);
 
-	text.words = "every3 salt2*";
+	text.words = "every3 word21*";
 	text.words_len = strlen(text.words);
 	if (rc == 0)
 		rc = vs_namespace_search_hybrid(asked->work.ns, &of->query, &text, &results, &parts, &error);
