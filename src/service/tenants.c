@@ -19,11 +19,13 @@
 #include "service/shared.h"
 
 #define MAGIC UINT64_C(0x3148535453434556) /* "VECSTSH1" */
-#define VERSION 2u
+#define VERSION 3u
 #define PLACES 256u /* processes at work */
 #define SECOND UINT64_C(1000000000)
 #define GAP (600 * SECOND) /* a longer time without a flush is one without a server */
 #define TRIES 4
+#define FLOW_LONG (SECOND / 2000)
+#define FLOW_LOST (10 * SECOND)
 
 struct vs_tenant {
 	uint64_t number; /* 0: free */
@@ -45,6 +47,10 @@ struct shared {
 		uint64_t number; /* of the namespace whose request it works on; 0: none */
 		uint64_t stalled; /* 1: a reader who does not take its answer holds it up */
 	} places[PLACES];
+	struct {
+		uint64_t number; /* of the flow whose request the owner of the place works on; 0: none */
+		uint64_t began;  /* monotonic ns */
+	} flows[PLACES];
 	struct vs_tenant tenants[VS_TENANTS_MAX];
 };
 
@@ -146,6 +152,7 @@ static void claim_place(struct vs_tenants *tenants)
 			continue;
 		vs_store_relaxed(&tenants->shared->places[i].number, 0);
 		vs_store_relaxed(&tenants->shared->places[i].stalled, 0);
+		vs_store_relaxed(&tenants->shared->flows[i].number, 0);
 		tenants->place = (int)i;
 		return;
 	}
@@ -216,6 +223,28 @@ bool vs_tenants_may_stall(const struct vs_tenants *tenants)
 			stalled++;
 	}
 	return stalled < (living < 4 ? 1 : living / 2);
+}
+
+/* Two words, not one moment: who looks in between sees the new flow with the time of the old one. */
+void vs_tenants_set_flow(struct vs_tenants *tenants, uint64_t flow, uint64_t now_ns)
+{
+	if (tenants->place < 0)
+		return;
+	vs_store_relaxed(&tenants->shared->flows[tenants->place].began, now_ns);
+	vs_store_relaxed(&tenants->shared->flows[tenants->place].number, flow);
+}
+
+bool vs_tenants_flow_at_work(const struct vs_tenants *tenants, uint64_t flow, uint64_t now_ns)
+{
+	for (unsigned i = 0; i < PLACES; i++) {
+		uint64_t number = vs_load_relaxed(&tenants->shared->flows[i].number);
+		if (number == 0 || (flow != 0 && number != flow))
+			continue;
+		uint64_t age = now_ns - vs_load_relaxed(&tenants->shared->flows[i].began);
+		if (age >= FLOW_LONG && age < FLOW_LOST)
+			return true;
+	}
+	return false;
 }
 
 /* ---- counts ---------------------------------------------------------------------------------------------- */

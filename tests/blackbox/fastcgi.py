@@ -84,18 +84,24 @@ def read_record(peer):
     return kind, data
 
 
-def request(path, method, target, body=b"", content_type=None, remote="127.0.0.1", more=None):
-    """One request to the worker that listens on the Unix socket at path. more: further variables."""
-    with socket.socket(socket.AF_UNIX) as peer:
-        peer.settimeout(TIMEOUT)
-        peer.connect(str(path))
-        head = record(BEGIN, struct.pack(">HB5x", RESPONDER, 0))
-        head += stream(PARAMS, pairs({**environment(method, target, body, content_type, remote), **(more or {})}))
-        try:
-            peer.sendall(head + stream(STDIN, body))
-        except (BrokenPipeError, ConnectionResetError):
-            pass
-        output = b""
+def send(path, method, target, body=b"", content_type=None, remote="127.0.0.1", more=None):
+    """Sends one request to a worker that listens on the Unix socket at path: the connection. more: further variables."""
+    peer = socket.socket(socket.AF_UNIX)
+    peer.settimeout(TIMEOUT)
+    peer.connect(str(path))
+    head = record(BEGIN, struct.pack(">HB5x", RESPONDER, 0))
+    head += stream(PARAMS, pairs({**environment(method, target, body, content_type, remote), **(more or {})}))
+    try:
+        peer.sendall(head + stream(STDIN, body))
+    except (BrokenPipeError, ConnectionResetError):
+        pass
+    return peer
+
+
+def answer(peer):
+    """Reads the answer, and closes the connection."""
+    output = b""
+    with peer:
         while True:
             kind, data = read_record(peer)
             if kind == STDOUT:
@@ -104,14 +110,14 @@ def request(path, method, target, body=b"", content_type=None, remote="127.0.0.1
                 return parse(output)
 
 
-def begin_lines(path, target="/v1/records"):
+def request(*arguments, **options):
+    """One request, as send, and its answer."""
+    return answer(send(*arguments, **options))
+
+
+def begin_lines(path, target="/v1/records", more=None):
     """A connection on which a worker answers all records as NDJSON, of which the beginning was read, and no more."""
-    peer = socket.socket(socket.AF_UNIX)
-    peer.settimeout(TIMEOUT)
-    peer.connect(str(path))
-    variables = {**environment("GET", target), "HTTP_ACCEPT": "application/x-ndjson"}
-    head = record(BEGIN, struct.pack(">HB5x", RESPONDER, 0))
-    peer.sendall(head + stream(PARAMS, pairs(variables)) + record(STDIN))
+    peer = send(path, "GET", target, more={**(more or {}), "HTTP_ACCEPT": "application/x-ndjson"})
     assert peer.recv(100)
     return peer
 
