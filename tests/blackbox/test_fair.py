@@ -4,12 +4,14 @@ certain: each stores the same record, whose version tells its turn."""
 
 import json
 import os
+import select
 import signal
 
 import pytest
 
 import conftest
 import fastcgi
+from harness import wait_for
 
 FLOOD = {"REMOTE_USER": "flood"}
 
@@ -91,3 +93,16 @@ def test_second_queue_outlives_workers(busy, end):
     assert turns(flood) == list(range(1, 31))
     held.close()
     server.wait_whole()
+
+
+def test_worker_ends_under_a_flood(busy):
+    """SIGTERM ends a worker after the request in hand, and not when nobody waits any more."""
+    server, release = busy
+    peers = [store(server, f"user {i}") for i in range(300)]
+    (worker,) = server.worker_pids()
+    os.kill(worker, signal.SIGTERM)
+    release()
+    wait_for(lambda: worker not in server.worker_pids(), "the worker to end")
+    answered, _, _ = select.select(peers, [], [], 0)
+    assert len(answered) < 300
+    assert sorted(turns(peers)) == list(range(1, 301))

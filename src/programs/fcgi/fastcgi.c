@@ -194,7 +194,8 @@ int vs_fcgi_serve(struct vs_worker *worker, int fd, struct vs_error *error)
 	worker->stopping = stop_waits;
 	if ((rc = vs_fair_open(&fair, fd, worker->service, error)))
 		return rc;
-	while (!stopping) {
+	/* While connections never cease to wait, no signal is delivered. */
+	while (!stopping && !stop_waits()) {
 		int connection = vs_fair_next(&fair, &waiting);
 		if (connection >= 0)
 			serve_connection(worker, &fair, &request, connection);
