@@ -26,6 +26,7 @@
 #define TRIES 4
 #define FLOW_LONG (SECOND / 2000)
 #define FLOW_LOST (10 * SECOND)
+#define FLOW_KEPT (600 * SECOND)
 
 struct vs_tenant {
 	uint64_t number; /* 0: free */
@@ -51,6 +52,8 @@ struct shared {
 		uint64_t number; /* of the flow whose request the owner of the place works on; 0: none */
 		uint64_t began;  /* monotonic ns */
 	} flows[PLACES];
+	uint64_t last_flow; /* that anybody began with; 0: none yet */
+	uint64_t met_at;    /* when that was not the one before, monotonic ns; 0: never */
 	struct vs_tenant tenants[VS_TENANTS_MAX];
 };
 
@@ -225,26 +228,45 @@ bool vs_tenants_may_stall(const struct vs_tenants *tenants)
 	return stalled < (living < 4 ? 1 : living / 2);
 }
 
-/* Two words, not one moment: who looks in between sees the new flow with the time of the old one. */
+/* Two words, not one moment: who looks in between sees the old flow with the time of the new one. */
 void vs_tenants_set_flow(struct vs_tenants *tenants, uint64_t flow, uint64_t now_ns)
 {
+	struct shared *shared = tenants->shared;
 	if (tenants->place < 0)
 		return;
-	vs_store_relaxed(&tenants->shared->flows[tenants->place].began, now_ns);
-	vs_store_relaxed(&tenants->shared->flows[tenants->place].number, flow);
+	vs_store_relaxed(&shared->flows[tenants->place].began, now_ns);
+	vs_store_relaxed(&shared->flows[tenants->place].number, flow);
+	uint64_t last = vs_load_relaxed(&shared->last_flow);
+	if (flow == 0 || flow == last)
+		return;
+	vs_store_relaxed(&shared->last_flow, flow);
+	if (last != 0)
+		vs_store_relaxed(&shared->met_at, now_ns);
 }
 
-bool vs_tenants_flow_at_work(const struct vs_tenants *tenants, uint64_t flow, uint64_t now_ns)
+/* flow 0: any. */
+static bool is_at_work(const struct shared *shared, uint64_t flow, uint64_t now_ns)
 {
 	for (unsigned i = 0; i < PLACES; i++) {
-		uint64_t number = vs_load_relaxed(&tenants->shared->flows[i].number);
+		uint64_t number = vs_load_relaxed(&shared->flows[i].number);
 		if (number == 0 || (flow != 0 && number != flow))
 			continue;
-		uint64_t age = now_ns - vs_load_relaxed(&tenants->shared->flows[i].began);
+		uint64_t age = now_ns - vs_load_relaxed(&shared->flows[i].began);
 		if (age >= FLOW_LONG && age < FLOW_LOST)
 			return true;
 	}
 	return false;
+}
+
+bool vs_tenants_flow_at_work(const struct vs_tenants *tenants, uint64_t flow, uint64_t now_ns)
+{
+	return is_at_work(tenants->shared, flow, now_ns);
+}
+
+bool vs_tenants_flows_meet(const struct vs_tenants *tenants, uint64_t now_ns)
+{
+	uint64_t met_at = vs_load_relaxed(&tenants->shared->met_at);
+	return met_at != 0 && now_ns - met_at < FLOW_KEPT && is_at_work(tenants->shared, 0, now_ns);
 }
 
 /* ---- counts ---------------------------------------------------------------------------------------------- */

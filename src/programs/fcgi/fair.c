@@ -115,10 +115,11 @@ static bool defer(const struct vs_fair *fair, int fd, unsigned waiting)
 	       put(fair, fd, flow);
 }
 
-/* Nothing waits in the second queue, and what is at work is short: to look at connections would cost more than it saves. */
+/* Nothing waits in the second queue, and what is at work is short, or of the only tenant: to look at connections would cost
+ * more than it saves. */
 static bool is_light(const struct vs_fair *fair, unsigned waiting)
 {
-	return !(waiting & SECOND) && !vs_service_flow_at_work(fair->service, 0);
+	return !(waiting & SECOND) && !vs_service_flows_meet(fair->service);
 }
 
 /* rested: this worker had nothing to do when they came, so nobody waits for long. */
