@@ -43,6 +43,7 @@ CREATE TABLE api_key (
   namespace   TEXT NOT NULL,              -- the only one it is good for; '': all
   role        INTEGER NOT NULL,           -- enum vs_role
   filter      TEXT NOT NULL,              -- the records it is good for; '': all
+  quota       TEXT NOT NULL,              -- "max_batch_size=100,…": those that hold in the place of the namespace's
   created_at  INTEGER NOT NULL,           -- milliseconds since 1970, as all times here
   expires_at  INTEGER NOT NULL,           -- 0: never
   revoked_at  INTEGER NOT NULL,           -- 0: not

@@ -56,7 +56,7 @@ int vs_store_each(struct vs_store *store, const char *after, int (*each)(void *c
 int vs_store_find(struct vs_store *store, const char *name, struct vs_namespace_info *info, struct vs_error *error)
 {
 	struct vs_catalog_entry entry;
-	int rc = vs_catalog_check_name(name, error);
+	int rc = vs_catalog_check_name("name", name, error);
 
 	if (rc == 0)
 		rc = vs_catalog_show(store->catalog, name, &entry, error);
@@ -99,15 +99,6 @@ static int check_description(const char *text, struct vs_error *error)
 	return 0;
 }
 
-static int check_quota(const struct vs_quota *quota, struct vs_error *error)
-{
-	for (int kind = 0; kind < VS_QUOTAS; kind++)
-		if (quota->most[kind] < VS_QUOTA_KEEP || quota->most[kind] > vs_quota_limit((enum vs_quota_kind)kind))
-			return vs_error_at(error, VS_EINVAL, vs_quota_name((enum vs_quota_kind)kind), -1, "is from 0 to %lld",
-			                   (long long)vs_quota_limit((enum vs_quota_kind)kind));
-	return 0;
-}
-
 static int check_change(const struct vs_namespace_change *change, struct vs_error *error)
 {
 	int rc = 0;
@@ -117,17 +108,10 @@ static int check_change(const struct vs_namespace_change *change, struct vs_erro
 	if (rc == 0 && change->metadata != NULL)
 		rc = check_metadata(change->metadata, error);
 	if (rc == 0 && change->quota != NULL)
-		rc = check_quota(change->quota, error);
+		rc = vs_quota_check(change->quota, false, error);
 	if (rc == 0 && (change->status < 0 || change->status >= VS_DELETING))
 		rc = vs_error_at(error, VS_EINVAL, "status", -1, "%d is none that can be set", (int)change->status);
 	return rc;
-}
-
-static void merge_quota(struct vs_quota *quota, const struct vs_quota *change)
-{
-	for (int kind = 0; change != NULL && kind < VS_QUOTAS; kind++)
-		if (change->most[kind] != VS_QUOTA_KEEP)
-			quota->most[kind] = change->most[kind];
 }
 
 /* ---- create --------------------------------------------------------------------------------------------- */
@@ -187,7 +171,7 @@ int vs_store_create(struct vs_store *store, const char *name, const struct vs_na
 	change = change != NULL ? change : &none;
 	rc = check_change(change, error);
 	if (rc == 0)
-		merge_quota(&fresh.quota, change->quota);
+		vs_quota_merge(&fresh.quota, change->quota);
 	if (rc == 0)
 		rc = check_options(store, options, &fresh.quota, error);
 	if (rc < 0)
@@ -207,7 +191,7 @@ static int apply(void *context, struct vs_catalog_entry *entry, struct vs_error 
 
 	if (entry->status == VS_DELETING)
 		return vs_error_set(error, VS_ECONFLICT, "namespace %s is being deleted", entry->name);
-	merge_quota(&entry->quota, change->quota);
+	vs_quota_merge(&entry->quota, change->quota);
 	entry->description = change->description != NULL ? change->description : entry->description;
 	entry->metadata = change->metadata != NULL ? change->metadata : entry->metadata;
 	if (change->status != 0) {
@@ -244,7 +228,7 @@ int vs_store_change(struct vs_store *store, const char *name, const struct vs_na
 {
 	struct vs_namespace_change copy = *change;
 	struct vs_catalog_entry entry;
-	int rc = vs_catalog_check_name(name, error);
+	int rc = vs_catalog_check_name("name", name, error);
 
 	if (rc == 0)
 		rc = check_change(change, error);

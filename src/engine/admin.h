@@ -48,7 +48,6 @@ int vs_store_find(struct vs_store *store, const char *name, struct vs_namespace_
 
 #define VS_DESCRIPTION_MAX 1024          /* bytes */
 #define VS_NAMESPACE_METADATA_MAX (64 << 10)
-#define VS_QUOTA_KEEP (-2)
 struct vs_namespace_change {
 	const char *description; /* NULL: stays */
 	const char *metadata;    /* a JSON object; NULL: stays */
@@ -87,8 +86,13 @@ int vs_store_usage(struct vs_store *store, const struct vs_usage_row *from, int3
  * the handle is of no use any more. */
 int vs_namespace_refresh(struct vs_namespace *ns, struct vs_error *error);
 enum vs_status vs_namespace_status(const struct vs_namespace *ns); /* as of the last refresh or write */
-/* The quota that binds, the namespace's own or the store's, as of then; 0: none. */
+/* From now on the handle is asked with a key that has quotas of its own (NULL: with none): each that is not VS_QUOTA_DEFAULT holds
+ * in the place of the namespace's. *quota must be one that a key can have (vs_quota_check). */
+void vs_namespace_set_key_quota(struct vs_namespace *ns, const struct vs_quota *quota);
+/* The quota that binds, as of then: the key's, else the namespace's own, else the store's; 0: none. */
 uint64_t vs_namespace_most(const struct vs_namespace *ns, enum vs_quota_kind kind);
+/* Whose that is, for texts: "key", or "namespace". Static string. */
+const char *vs_namespace_most_of(const struct vs_namespace *ns, enum vs_quota_kind kind);
 /* A number that no other namespace has, now or later. */
 uint64_t vs_namespace_number(const struct vs_namespace *ns);
 

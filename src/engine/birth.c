@@ -70,9 +70,8 @@ int vs_birth_check(struct vs_store *store, const char *field, const char *name, 
 	struct vs_error why;
 	int rc;
 
-	if (vs_catalog_check_name(name, NULL) < 0)
-		return vs_error_at(error, VS_EINVAL, field, -1,
-		                   "a namespace's name has 1 to 63 characters of a-z, 0-9, - and _, and begins with a letter or digit");
+	if (vs_catalog_check_name(field, name, error) < 0)
+		return VS_EINVAL;
 	rc = vs_catalog_find(store->catalog, name, &entry, &why);
 	if (rc == 0)
 		return vs_error_at(error, VS_ECONFLICT, field, -1, "there is a namespace \"%s\" already", name);

@@ -47,13 +47,14 @@ int vs_namespace_open(struct vs_store *store, const char *name, const struct vs_
 	int rc;
 
 	*out = NULL;
-	rc = vs_catalog_check_name(name, error);
+	rc = vs_catalog_check_name("namespace", name, error);
 	if (rc < 0)
 		return rc;
 	ns = calloc(1, sizeof(*ns));
 	if (ns == NULL)
 		return vs_error_set(error, VS_ENOMEM, "no memory to open a namespace");
 	ns->store = store;
+	ns->key_quota = vs_quota_none();
 	rc = find_entry(ns, name, options != NULL ? options : &defaults, error);
 	if (rc == 0)
 		rc = vs_namespace_path(store, ns->entry.folder, ns->folder, error);

@@ -27,6 +27,7 @@ struct vs_namespace {
 	struct vs_generation generation;
 	struct vs_arena arena;      /* what the last call handed out */
 	struct vs_scope scope;      /* generation.scope points here while there is one */
+	struct vs_quota key_quota;  /* vs_namespace_set_key_quota */
 	struct vs_json *json;  /* checks metadata; NULL until needed */
 	struct vs_upkeep *upkeep;   /* not NULL: this process is the namespace's indexer */
 };

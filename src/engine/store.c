@@ -68,7 +68,7 @@ int vs_store_index(struct vs_store *store, bool *worked, struct vs_error *error)
 	return rc;
 }
 
-int vs_namespace_check_name(const char *name, struct vs_error *error)
+int vs_namespace_check_name(const char *field, const char *name, struct vs_error *error)
 {
-	return vs_catalog_check_name(name, error);
+	return vs_catalog_check_name(field, name, error);
 }

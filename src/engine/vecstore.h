@@ -53,8 +53,8 @@ void vs_store_set_tail(struct vs_store *store, uint32_t most);
 
 struct vs_namespace;
 
-/* VS_EINVAL, with the rule, unless name can be a namespace's: [a-z0-9][a-z0-9_-]{0,62}. */
-int vs_namespace_check_name(const char *name, struct vs_error *error);
+/* VS_EINVAL with the rule, unless name can be a namespace's: [a-z0-9][a-z0-9_-]{0,62}. field: what the caller calls it. */
+int vs_namespace_check_name(const char *field, const char *name, struct vs_error *error);
 
 struct vs_namespace_options {
 	unsigned flags;        /* VS_CREATE: make it when missing, with what follows */

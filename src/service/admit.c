@@ -28,26 +28,36 @@ static int check_status(const struct vs_call *call, const struct vs_namespace *n
 	}
 }
 
+/* Who has a quota of its own is counted by itself, and not among the others of the namespace. */
+static bool has_own(const struct vs_call *call, enum vs_quota_kind kind)
+{
+	return call->principal.quota && call->principal.quota->most[kind] != VS_QUOTA_DEFAULT;
+}
+
 static int take_place(struct vs_call *call, const struct vs_namespace *ns, struct vs_error *error)
 {
 	uint64_t most = vs_namespace_most(ns, VS_QUOTA_CONCURRENT);
-	if (vs_tenants_enter(call->tenants, call->tenant, most))
+	bool own = has_own(call, VS_QUOTA_CONCURRENT);
+	if (vs_tenants_enter(call->tenants, call->tenant, own ? call->principal.key : vs_namespace_number(ns), most))
 		return 0;
 	call->retry_after = 1;
-	return vs_error_set(error, VS_ERATE,
-	                    "%" PRIu64 " requests to this namespace are at work, as many as there may be at once (%s)", most,
-	                    vs_quota_name(VS_QUOTA_CONCURRENT));
+	return vs_error_set(error, VS_ERATE, "%" PRIu64 " requests %s are at work, as many as there may be at once (%s)", most,
+	                    own ? "with this key" : "to this namespace", vs_quota_name(VS_QUOTA_CONCURRENT));
 }
 
 static int take_request(struct vs_call *call, const struct vs_namespace *ns, struct vs_error *error)
 {
 	uint64_t rate = vs_namespace_most(ns, VS_QUOTA_RATE);
+	uint64_t now_ns = vs_clock_mono_ns();
 	uint64_t wait_ns;
-	if (rate == 0 || vs_tenant_take(call->tenant, rate, vs_clock_mono_ns(), &wait_ns))
+	bool own = has_own(call, VS_QUOTA_RATE);
+	if (rate == 0 || (own ? vs_tenants_take_of_key(call->tenants, call->principal.key, rate, now_ns, &wait_ns)
+	                      : vs_tenant_take(call->tenant, rate, now_ns, &wait_ns)))
 		return 0;
 	call->retry_after = (int)((wait_ns + SECOND - 1) / SECOND);
-	return vs_error_set(error, VS_ERATE, "more than %" PRIu64 " requests a second to this namespace (%s): try again in %.3f s",
-	                    rate, vs_quota_name(VS_QUOTA_RATE), (double)wait_ns / (double)SECOND);
+	return vs_error_set(error, VS_ERATE, "more than %" PRIu64 " requests a second %s (%s): try again in %.3f s", rate,
+	                    own ? "with this key" : "to this namespace", vs_quota_name(VS_QUOTA_RATE),
+	                    (double)wait_ns / (double)SECOND);
 }
 
 static int admit(struct vs_call *call, const struct vs_namespace *ns, struct vs_error *error)
@@ -69,6 +79,7 @@ int vs_admit_enter(struct vs_call *call, struct vs_namespace *ns, const char *na
 {
 	uint64_t number = vs_namespace_number(ns);
 	enum vs_right right = call->operation->right;
+	vs_namespace_set_key_quota(ns, call->principal.quota);
 	int rc = check_status(call, ns, name, error);
 	if (rc || (right & (VS_RIGHT_READ | VS_RIGHT_WRITE)) == 0)
 		return rc;
@@ -109,6 +120,6 @@ int vs_admit_number(const struct vs_namespace *ns, enum vs_quota_kind kind, cons
 	uint64_t most = ns ? vs_namespace_most(ns, kind) : 0;
 	if (most == 0 || number <= most)
 		return 0;
-	return vs_error_at(error, VS_EQUOTA, field, -1, "%" PRIu64 "; the namespace may have %" PRIu64 " (%s)", number, most,
-	                   vs_quota_name(kind));
+	return vs_error_at(error, VS_EQUOTA, field, -1, "%" PRIu64 "; the %s may have %" PRIu64 " (%s)", number,
+	                   vs_namespace_most_of(ns, kind), most, vs_quota_name(kind));
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * service/admit: may this request ask this namespace, now, for so much? Status, quotas of rate and of what one request may
- * hold; quotas of size are the engine's. Asked before the work.
+ * hold, the key's own before the namespace's; quotas of size are the engine's. Asked before the work.
  */
 #ifndef VS_SERVICE_ADMIT_H
 #define VS_SERVICE_ADMIT_H
@@ -17,7 +17,7 @@ int vs_admit_enter(struct vs_call *call, struct vs_namespace *ns, const char *na
 /* The answer has been sent: bytes_out of it; the request's place is free. */
 void vs_admit_leave(struct vs_call *call, size_t bytes_out);
 
-/* VS_EQUOTA with the field when it is more than the namespace's quota of this kind. ns NULL: there are no quotas. */
+/* VS_EQUOTA with the field when it is more than the quota of this kind that binds. ns NULL: there are no quotas. */
 int vs_admit_number(const struct vs_namespace *ns, enum vs_quota_kind kind, const char *field, uint64_t number,
                     struct vs_error *error);
 

@@ -210,7 +210,7 @@ static int decode(const struct vs_call *call, struct vs_audit_query *query, stru
 	if (!rc && since && !vs_clock_parse(since->data, since->len, &query->since))
 		rc = vs_error_at(error, VS_EINVAL, "since", -1, "must be a time such as 2026-01-31T12:00:00Z");
 	if (!rc && ns)
-		rc = vs_catalog_check_name(ns->data, error);
+		rc = vs_catalog_check_name("namespace", ns->data, error);
 	if (!rc && actor && (actor->len == 0 || actor->len > VS_AUDIT_TEXT_MAX))
 		rc = vs_error_at(error, VS_EINVAL, "actor", -1, "has 1 to %d bytes", VS_AUDIT_TEXT_MAX);
 	query->after = (int64_t)after;

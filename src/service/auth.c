@@ -28,6 +28,8 @@ struct kept {
 	bool revoked;
 	char actor[VS_ACTOR_MAX];
 	struct vs_grant grant;
+	uint64_t key;          /* its id as a number; 0: it is none */
+	struct vs_quota quota; /* of the key */
 };
 
 struct vs_auth {
@@ -143,6 +145,8 @@ static void admit(const struct kept *kept, struct vs_principal *principal)
 	principal->rights = rights_of(&kept->grant);
 	principal->ns = kept->grant.ns[0] ? kept->grant.ns : NULL;
 	principal->filter = kept->grant.filter[0] ? kept->grant.filter : NULL;
+	principal->key = kept->key;
+	principal->quota = kept->key ? &kept->quota : NULL;
 }
 
 static void find_anonymous(const struct vs_auth *auth, const struct vs_request *request, struct vs_principal *principal)
@@ -235,9 +239,12 @@ static int find_key(struct vs_auth *auth, const char *secret, size_t len, struct
 	}
 	if (rc)
 		return fail(auth, rc, error);
-	*kept = (struct kept){
-		.look = auth->look, .expires_at = key.expires_at, .revoked = key.revoked_at != 0, .grant = key.grant
-	};
+	*kept = (struct kept){ .look = auth->look,
+		                   .expires_at = key.expires_at,
+		                   .revoked = key.revoked_at != 0,
+		                   .grant = key.grant,
+		                   .key = strtoull(key.id, NULL, 16),
+		                   .quota = key.quota };
 	memcpy(kept->hash, hash, sizeof(hash));
 	snprintf(kept->actor, sizeof(kept->actor), "key:%s", key.id);
 	admit(kept, principal);

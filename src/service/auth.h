@@ -15,6 +15,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "service/jwt.h"
 #include "store/keys.h"
@@ -43,6 +44,8 @@ struct vs_principal {
 	bool anonymous;      /* let in without a credential, since none is set up */
 	const char *ns;      /* the only namespace; NULL: any. As the filter, valid until the next request */
 	const char *filter;  /* forced on all that is read and written; NULL: none */
+	uint64_t key;        /* a number that no other key has, now or later; 0: it is no key */
+	const struct vs_quota *quota; /* the key's own; NULL: it is no key. Valid as long as the filter */
 	const char *denial;  /* why there are no rights, as a sentence for the caller; NULL otherwise */
 	const char *reason;  /* the same for the audit trail, more exactly */
 };

@@ -209,10 +209,9 @@ static int admit(struct batch *batch, const struct vs_namespace *ns, struct vs_e
 	int rc = vs_admit_number(ns, VS_QUOTA_BATCH, "queries", batch->count, error);
 	for (size_t i = 0; !rc && i < batch->count; i++) {
 		struct vs_ask ask = { .query = batch->queries[i], .any_limit = batch->any_limit[i] };
-		bool capped;
 		char prefix[44];
 		snprintf(prefix, sizeof(prefix), "queries[%zu].", i);
-		rc = vs_ask_admit(ns, prefix, &ask, &capped, error);
+		rc = vs_ask_admit(ns, prefix, &ask, error);
 		batch->queries[i].limit = ask.query.limit;
 	}
 	return rc;

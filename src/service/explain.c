@@ -76,12 +76,11 @@ static int explain(struct vs_call *call, struct vs_error *error)
 	struct vs_namespace *ns = NULL;
 	struct vs_ask ask = VS_ASK;
 	bool compare = false;
-	bool capped;
 	int rc = vs_ask_decode_body(call, more, &ask, error);
 	struct vs_fields fields = { call->body, "" };
 	if (rc || (rc = vs_fields_bool(&fields, "compare_exact", &compare, error)) || (rc = vs_ask_refuse_groups("", &ask, error)) ||
 	    (rc = vs_call_namespace(call, &ask.name, false, &ns, error)) ||
-	    (rc = vs_ask_admit(ns, "", &ask, &capped, error)))
+	    (rc = vs_ask_admit(ns, "", &ask, error)))
 		return rc;
 	rc = ns ? vs_namespace_explain(ns, &ask.query, compare, &results, &explanation, error)
 	        : vs_ask_check_unasked(&ask, error);

@@ -121,12 +121,11 @@ static int search(struct vs_call *call, struct vs_bytes key, struct vs_error *er
 	struct vs_results results = { 0 };
 	struct vs_namespace *ns = NULL;
 	struct vs_ask *ask = &hybrid.ask;
-	bool capped;
 	int rc = decode(call, &hybrid, error);
 	if (!rc)
 		rc = vs_call_namespace(call, &ask->name, false, &ns, error);
 	if (!rc)
-		rc = vs_ask_admit(ns, "", ask, &capped, error);
+		rc = vs_ask_admit(ns, "", ask, error);
 	if (!rc)
 		rc = ns ? vs_namespace_search_hybrid(ns, &ask->query, &hybrid.text, &results, &hybrid.parts, error)
 		        : vs_ask_check_unasked(ask, error);
@@ -136,10 +135,7 @@ static int search(struct vs_call *call, struct vs_bytes key, struct vs_error *er
 	rc = vs_ask_encode(out, &ask->query, ask->fields, results.items, results.count, vs_ask_encode_part, &hybrid, error);
 	if (rc)
 		return rc;
-	if (capped) /* the quota is no part of the key */
-		key.len = 0;
-	const char *name = ns ? vs_call_namespace_name(call, &ask->name) : NULL;
-	return vs_query_finish(call, &results.stats, results.count, &results.mark, name, key);
+	return vs_query_finish(call, ask, &results.stats, results.count, &results.mark, key);
 }
 
 int vs_handle_hybrid_query(struct vs_call *call, struct vs_error *error)

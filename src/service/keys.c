@@ -8,6 +8,7 @@
 #include "service/json_out.h"
 #include "service/keys.h"
 #include "service/lifetime.h"
+#include "service/quota_json.h"
 
 #define OVERLAP_DEFAULT 86400u /* seconds */
 #define OVERLAP_MAX 2592000u   /* 30 days */
@@ -49,6 +50,8 @@ void vs_key_encode(struct vs_buf *out, const struct vs_key *key, const char *sec
 	put_text(out, "namespace", key->grant.ns);
 	put_text(out, "role", vs_role_name(key->grant.role));
 	put_text(out, "filter", key->grant.filter);
+	vs_buf_putc(out, ',');
+	vs_quota_encode(out, &key->quota, true);
 	put_text(out, "state", vs_key_state(key));
 	put_time(out, "created_at", key->created_at);
 	put_time(out, "expires_at", key->expires_at);
@@ -87,7 +90,8 @@ static int decode_filter(const struct vs_fields *fields, struct vs_grant *grant,
 
 static int decode_key(struct vs_call *call, struct vs_key *key, struct vs_error *error)
 {
-	static const char *const known[] = { "name", "namespace", "role", "filter", "expires_at", "ttl_seconds", NULL };
+	static const char *const known[] = { "name",        "namespace", "role",   "filter", "expires_at",
+		                                 "ttl_seconds", "quota",     "quotas", NULL };
 	struct vs_text role = { NULL, 0 };
 	int rc = vs_call_json(call, error);
 	struct vs_fields fields = { call->body, "" };
@@ -95,7 +99,8 @@ static int decode_key(struct vs_call *call, struct vs_key *key, struct vs_error 
 	    (rc = copy_field(&fields, "name", key->name, sizeof(key->name), error)) ||
 	    (rc = copy_field(&fields, "namespace", key->grant.ns, sizeof(key->grant.ns), error)) ||
 	    (rc = vs_fields_text(&fields, "role", &role, error)) || (rc = decode_filter(&fields, &key->grant, error)) ||
-	    (rc = vs_lifetime_decode(&fields, &key->expires_at, error)))
+	    (rc = vs_lifetime_decode(&fields, &key->expires_at, error)) ||
+	    (rc = vs_quota_decode(&fields, true, &key->quota, error)))
 		return rc;
 	if (!role.data)
 		return vs_fields_missing(&fields, "role", error);
@@ -104,18 +109,19 @@ static int decode_key(struct vs_call *call, struct vs_key *key, struct vs_error 
 	return vs_grant_check(&key->grant, error);
 }
 
-/* The key's id in the path. */
-static int check_id(const struct vs_call *call, struct vs_error *error)
-{
-	if (call->id.len == VS_KEY_ID_LEN && strspn(call->id.data, "0123456789abcdef") == VS_KEY_ID_LEN)
-		return 0;
-	return vs_error_at(error, VS_EINVAL, "id", -1, "of a key is %d hex digits", VS_KEY_ID_LEN);
-}
-
 static int check_no_parameters(const struct vs_call *call, struct vs_error *error)
 {
 	static const char *const none[] = { NULL };
 	return vs_target_check(&call->target, none, error);
+}
+
+/* Nothing but the key's id, in the path. */
+static int check_target(const struct vs_call *call, struct vs_error *error)
+{
+	int rc = check_no_parameters(call, error);
+	if (rc || (call->id.len == VS_KEY_ID_LEN && strspn(call->id.data, "0123456789abcdef") == VS_KEY_ID_LEN))
+		return rc;
+	return vs_error_at(error, VS_EINVAL, "id", -1, "of a key is %d hex digits", VS_KEY_ID_LEN);
 }
 
 /* Ends a call that has changed a key. secret NULL: it was told before. */
@@ -152,15 +158,13 @@ int vs_handle_key_create(struct vs_call *call, struct vs_error *error)
 	return answer(call, rc, &event, &key, secret);
 }
 
-/* ---- rotate and revoke ---------------------------------------------------------------------------------- */
+/* ---- change, rotate and revoke -------------------------------------------------------------------------- */
 
 static int decode_rotation(struct vs_call *call, uint32_t *overlap, int64_t *expires_at, struct vs_error *error)
 {
 	static const char *const known[] = { "overlap_seconds", "expires_at", "ttl_seconds", NULL };
 	struct vs_fields fields;
-	int rc = check_no_parameters(call, error);
-	if (!rc)
-		rc = check_id(call, error);
+	int rc = check_target(call, error);
 	if (!rc)
 		rc = vs_call_fields(call, known, &fields, error);
 	if (!rc)
@@ -185,14 +189,30 @@ int vs_handle_key_rotate(struct vs_call *call, struct vs_error *error)
 	return answer(call, rc, &event, &key, secret);
 }
 
+int vs_handle_key_quota(struct vs_call *call, struct vs_error *error)
+{
+	struct vs_catalog *catalog;
+	struct vs_quota quota;
+	struct vs_key key;
+	char action[96];
+	int rc = check_target(call, error);
+	if (!rc)
+		rc = vs_quota_decode_body(call, true, &quota, error);
+	if (!rc)
+		rc = vs_auth_catalog(call->auth, &catalog, error);
+	if (rc)
+		return rc;
+	struct vs_audit_event event = vs_audit_event_of(call, action);
+	rc = vs_keys_set_quota(catalog, call->id.data, &quota, &key, &event, error);
+	return answer(call, rc, &event, &key, NULL);
+}
+
 int vs_handle_key_revoke(struct vs_call *call, struct vs_error *error)
 {
 	struct vs_catalog *catalog;
 	struct vs_key key;
 	char action[96];
-	int rc = check_no_parameters(call, error);
-	if (!rc)
-		rc = check_id(call, error);
+	int rc = check_target(call, error);
 	if (!rc)
 		rc = vs_auth_catalog(call->auth, &catalog, error);
 	if (rc)
@@ -231,7 +251,7 @@ int vs_handle_keys(struct vs_call *call, struct vs_error *error)
 	struct vs_catalog *catalog;
 	int rc = vs_target_check(&call->target, parameters, error);
 	if (!rc && listing.ns)
-		rc = vs_catalog_check_name(listing.ns->data, error);
+		rc = vs_catalog_check_name("namespace", listing.ns->data, error);
 	if (!rc)
 		rc = vs_auth_catalog(call->auth, &catalog, error);
 	vs_buf_puts(out, "{\"keys\":[");

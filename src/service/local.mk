@@ -30,6 +30,7 @@ libvecstore_service_la_SOURCES += \
 	src/service/patch.c \
 	src/service/query.c src/service/query.h src/service/query_in.c src/service/query_out.c \
 	src/service/query_cache.c src/service/query_cache.h \
+	src/service/quota_json.c src/service/quota_json.h \
 	src/service/record_in.c src/service/record_in.h \
 	src/service/records.c \
 	src/service/remove.c \

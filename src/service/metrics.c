@@ -18,7 +18,7 @@
 #include "service/shared.h"
 
 #define METRICS_MAGIC UINT64_C(0x3148534d53434556) /* "VECSMSH1" */
-#define METRICS_VERSION 13u
+#define METRICS_VERSION 14u
 #define BOUNDS_MAX 16
 #define SLOTS 256u /* processes; one beyond is served, but not counted as active */
 

@@ -1,89 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/namespace_in.h"
 
-#include <json-c/json_object.h>
-#include <json-c/linkhash.h>
-#include <stdio.h>
-#include <string.h>
-
 #include "service/json_in.h"
-
-/* ---- quotas ---------------------------------------------------------------------------------------------- */
-
-/* null is the server's default; it gives way to the same quota by another name. */
-static int decode_kind(const struct vs_fields *fields, const char *name, bool given[VS_QUOTAS], struct vs_quota *quota,
-                       struct vs_error *error)
-{
-	enum vs_quota_kind kind;
-	bool present;
-	int64_t value = VS_QUOTA_DEFAULT;
-	if (!vs_quota_find(name, strlen(name), &kind))
-		return vs_fields_fault(fields, name, "is no quota", error);
-	int rc = vs_fields_integer(fields, name, 0, vs_quota_limit(kind), &present, &value, error);
-	if (!rc && present && given[kind])
-		return vs_fields_fault(fields, name, "says again, by another name, what stands there already", error);
-	if (!rc && (present || !given[kind]))
-		quota->most[kind] = value;
-	given[kind] |= present;
-	return rc;
-}
-
-static struct vs_quota keep_all(void)
-{
-	struct vs_quota quota;
-	for (int kind = 0; kind < VS_QUOTAS; kind++)
-		quota.most[kind] = VS_QUOTA_KEEP;
-	return quota;
-}
-
-static bool is_wrapper(const char *name)
-{
-	return strcmp(name, "quota") == 0 || strcmp(name, "quotas") == 0;
-}
-
-/* All fields of the object but those called quota and quotas. */
-static int decode_kinds(const struct vs_fields *fields, bool given[VS_QUOTAS], struct vs_setup *setup,
-                        struct vs_error *error)
-{
-	int rc = 0;
-	json_object_object_foreach(fields->object, name, value) {
-		(void)value;
-		if (!rc && !is_wrapper(name))
-			rc = decode_kind(fields, name, given, &setup->quota, error);
-	}
-	return rc;
-}
-
-/* The object called quota or quotas, if there is one. */
-static int decode_named(const struct vs_fields *fields, bool given[VS_QUOTAS], struct vs_setup *setup,
-                        struct vs_error *error)
-{
-	struct json_object *quota = json_object_object_get(fields->object, "quota");
-	struct json_object *quotas = json_object_object_get(fields->object, "quotas");
-	struct vs_fields inner = { quota ? quota : quotas, quota ? "quota." : "quotas." };
-	const char *name = quota ? "quota" : "quotas";
-	if (quota && quotas)
-		return vs_fields_fault(fields, "quotas", "stands beside quota", error);
-	if (!inner.object)
-		return 0;
-	if (!json_object_is_type(inner.object, json_type_object))
-		return vs_fields_fault(fields, name, "must be a JSON object", error);
-	return decode_kinds(&inner, given, setup, error);
-}
-
-int vs_setup_decode_quota(struct vs_call *call, struct vs_setup *setup, struct vs_error *error)
-{
-	bool given[VS_QUOTAS] = { false };
-	int rc = vs_call_json(call, error);
-	struct vs_fields fields = { call->body, "" };
-	setup->quota = keep_all();
-	setup->change.quota = &setup->quota;
-	if (!rc)
-		rc = decode_named(&fields, given, setup, error);
-	return rc ? rc : decode_kinds(&fields, given, setup, error);
-}
-
-/* ---- the rest -------------------------------------------------------------------------------------------- */
+#include "service/quota_json.h"
 
 static int decode_texts(const struct vs_fields *fields, struct vs_setup *setup, struct vs_error *error)
 {
@@ -130,9 +49,8 @@ int vs_setup_decode(struct vs_call *call, struct vs_setup *setup, struct vs_erro
 		return vs_fields_missing(&fields, "name", error);
 	if ((rc = decode_options(&fields, &setup->options, error)) || (rc = decode_texts(&fields, setup, error)))
 		return rc;
-	setup->quota = keep_all();
 	setup->change.quota = &setup->quota;
-	return decode_named(&fields, (bool[VS_QUOTAS]){ false }, setup, error);
+	return vs_quota_decode(&fields, false, &setup->quota, error);
 }
 
 int vs_setup_decode_change(struct vs_call *call, struct vs_setup *setup, struct vs_error *error)
@@ -143,6 +61,12 @@ int vs_setup_decode_change(struct vs_call *call, struct vs_setup *setup, struct 
 	if (!rc)
 		rc = vs_fields_check(&fields, known, error);
 	return rc ? rc : decode_texts(&fields, setup, error);
+}
+
+int vs_setup_decode_quota(struct vs_call *call, struct vs_setup *setup, struct vs_error *error)
+{
+	setup->change.quota = &setup->quota;
+	return vs_quota_decode_body(call, false, &setup->quota, error);
 }
 
 int vs_setup_decode_status(struct vs_call *call, struct vs_setup *setup, struct vs_error *error)

@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "service/json_out.h"
+#include "service/quota_json.h"
 
 static void put_text(struct vs_buf *out, const char *name, const char *text)
 {
@@ -19,20 +20,6 @@ static void put_time(struct vs_buf *out, const char *name, int64_t when)
 	vs_buf_printf(out, "\"%s\":", name);
 	vs_json_time(out, when);
 	vs_buf_putc(out, ',');
-}
-
-/* Its own: null where the server's default holds. */
-static void put_quota(struct vs_buf *out, const struct vs_quota *quota)
-{
-	vs_buf_puts(out, "\"quota\":{");
-	for (int kind = 0; kind < VS_QUOTAS; kind++) {
-		vs_buf_printf(out, "%s\"%s\":", kind > 0 ? "," : "", vs_quota_name((enum vs_quota_kind)kind));
-		if (quota->most[kind] == VS_QUOTA_DEFAULT)
-			vs_buf_puts(out, "null");
-		else
-			vs_buf_printf(out, "%" PRId64, quota->most[kind]);
-	}
-	vs_buf_puts(out, "},");
 }
 
 /* What can be told of how much of a quota is used. False: nothing. */
@@ -91,7 +78,8 @@ void vs_namespace_encode(struct vs_buf *out, const struct vs_namespace_info *inf
 	if (info->delete_at != 0)
 		put_time(out, "delete_at", info->delete_at);
 	vs_buf_printf(out, "\"metadata\":%s,", info->metadata);
-	put_quota(out, &info->quota);
+	vs_quota_encode(out, &info->quota, false);
+	vs_buf_putc(out, ',');
 	vs_namespace_encode_use(out, info, now);
 	vs_buf_putc(out, '}');
 }

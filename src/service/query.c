@@ -39,21 +39,22 @@ bool vs_query_repeat(struct vs_call *call, struct vs_bytes key)
 	return true;
 }
 
-int vs_query_finish(struct vs_call *call, const struct vs_query_stats *stats, size_t count, const struct vs_mark *mark,
-                    const char *ns, struct vs_bytes key)
+int vs_query_finish(struct vs_call *call, const struct vs_ask *ask, const struct vs_query_stats *stats, size_t count,
+                    const struct vs_mark *mark, struct vs_bytes key)
 {
 	struct vs_buf *out = &call->response->body;
 	struct vs_answer answer = {
-		.ns = ns,
+		.ns = vs_call_namespace_name(call, &ask->name),
 		.results = out->data,
 		.results_len = out->len,
 		.count = (uint32_t)count,
+		.asked = ask->asked,
 		.total_candidates = stats->total_candidates,
 		.filtered_count = stats->filtered_count,
 		.mark = *mark,
 	};
 	vs_query_observe(call, stats, count);
-	if (ns && !out->failed)
+	if (ask->asked > 0 && !out->failed)
 		vs_query_cache_put(call, key, &answer);
 	encode_end(out, &answer, stats->duration_ns, false);
 	return 0;
@@ -71,8 +72,7 @@ static int search_plain(struct vs_call *call, const struct vs_ask *ask, struct v
 	rc = vs_ask_encode(out, &ask->query, ask->fields, results.items, results.count, NULL, NULL, error);
 	if (rc)
 		return rc;
-	const char *name = ns ? vs_call_namespace_name(call, &ask->name) : NULL;
-	return vs_query_finish(call, &results.stats, results.count, &results.mark, name, key);
+	return vs_query_finish(call, ask, &results.stats, results.count, &results.mark, key);
 }
 
 static int search_groups(struct vs_call *call, const struct vs_ask *ask, struct vs_namespace *ns, struct vs_bytes key,
@@ -90,15 +90,13 @@ static int search_groups(struct vs_call *call, const struct vs_ask *ask, struct 
 		return rc;
 	for (size_t i = 0; i < groups.count; i++)
 		count += groups.items[i].count;
-	const char *name = ns ? vs_call_namespace_name(call, &ask->name) : NULL;
-	return vs_query_finish(call, &groups.stats, count, &groups.mark, name, key);
+	return vs_query_finish(call, ask, &groups.stats, count, &groups.mark, key);
 }
 
 static int search(struct vs_call *call, struct vs_bytes key, struct vs_error *error)
 {
 	struct vs_ask ask = VS_ASK;
 	struct vs_namespace *ns = NULL;
-	bool capped;
 	bool octets = vs_call_media(call) == VS_MEDIA_OCTETS;
 	int rc = octets ? vs_ask_decode_octets(call, &ask, error) : vs_ask_decode_body(call, NULL, &ask, error);
 	if (!rc && ask.query.filter)
@@ -106,13 +104,11 @@ static int search(struct vs_call *call, struct vs_bytes key, struct vs_error *er
 	if (!rc)
 		rc = vs_call_namespace(call, &ask.name, false, &ns, error);
 	if (!rc)
-		rc = vs_ask_admit(ns, "", &ask, &capped, error);
+		rc = vs_ask_admit(ns, "", &ask, error);
 	if (!rc && !ns)
 		rc = vs_ask_check_unasked(&ask, error);
 	if (rc)
 		return rc;
-	if (capped) /* the quota is no part of the key */
-		key.len = 0;
 	return ask.grouping.field ? search_groups(call, &ask, ns, key, error) : search_plain(call, &ask, ns, key, error);
 }
 

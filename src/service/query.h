@@ -19,8 +19,9 @@ struct vs_ask {
 	struct vs_text name;                /* of the namespace; data NULL: not given */
 	bool any_limit;                     /* none was given */
 	bool hybrid;                        /* candidates are those of a hybrid query, not of diversity */
+	uint32_t asked; /* results, as vs_ask_admit compares them; 0: cut to the quota, or no namespace: not to be kept */
 };
-#define VS_ASK { VS_QUERY, VS_GROUPING, NULL, { NULL, 0 }, false, false }
+#define VS_ASK { VS_QUERY, VS_GROUPING, NULL, { NULL, 0 }, false, false, 0 }
 
 /* What a hybrid query asks besides, and what its results are made of. */
 struct vs_ask_hybrid {
@@ -53,10 +54,9 @@ int vs_ask_decode_body(struct vs_call *call, const char *const *more, struct vs_
 int vs_ask_decode_octets(struct vs_call *call, struct vs_ask *ask, struct vs_error *error);
 /* VS_EINVAL when groups are asked for: only query answers them. */
 int vs_ask_refuse_groups(const char *prefix, const struct vs_ask *ask, struct vs_error *error);
-/* VS_EQUOTA for more results than the namespace's quota (ns NULL: it has none); a limit that was not given is cut to that: *capped.
- * prefix: "" or "queries[3]." */
-int vs_ask_admit(const struct vs_namespace *ns, const char *prefix, struct vs_ask *ask, bool *capped,
-                 struct vs_error *error);
+/* VS_EQUOTA for more results than the quota that binds (ns NULL: there is none); a limit that was not given is cut to that. Sets
+ * ask->asked. prefix: "" or "queries[3]." */
+int vs_ask_admit(const struct vs_namespace *ns, const char *prefix, struct vs_ask *ask, struct vs_error *error);
 /* What would be wrong if there were records: for the namespace that begins empty. */
 int vs_ask_check_unasked(const struct vs_ask *ask, struct vs_error *error);
 
@@ -70,10 +70,9 @@ int vs_ask_encode(struct vs_buf *out, const struct vs_query *query, const struct
                   struct vs_error *error);
 /* An answer of before to the same request, if it is still right: then the request need not even be decoded. */
 bool vs_query_repeat(struct vs_call *call, struct vs_bytes key);
-/* Ends an answer whose results have been written: keeps it for the same request, unless ns, the namespace's name, is NULL (there is none
- * yet, and nothing to keep), and adds the stats. */
-int vs_query_finish(struct vs_call *call, const struct vs_query_stats *stats, size_t count, const struct vs_mark *mark,
-                    const char *ns, struct vs_bytes key);
+/* Ends an answer whose count results have been written: keeps it for the same request, unless ask->asked is 0, and adds the stats. */
+int vs_query_finish(struct vs_call *call, const struct vs_ask *ask, const struct vs_query_stats *stats, size_t count,
+                    const struct vs_mark *mark, struct vs_bytes key);
 /* The array of groups. */
 int vs_ask_encode_groups(struct vs_buf *out, const struct vs_ask *ask, const struct vs_groups *groups,
                          struct vs_error *error);

@@ -14,7 +14,7 @@ struct value_head {
 	uint64_t total_candidates;
 	uint64_t filtered_count;
 	uint32_t count;
-	uint32_t zero;
+	uint32_t asked;
 	char ns[NS_MAX];
 };
 
@@ -71,7 +71,7 @@ static bool is_right(struct vs_call *call, const struct vs_answer *answer)
 	struct vs_mark now;
 	struct vs_error error;
 	return vs_call_namespace(call, &text, false, &ns, &error) == 0 && ns &&
-	       vs_admit_number(ns, VS_QUOTA_RESULTS, "limit", answer->count, &error) == 0 &&
+	       vs_admit_number(ns, VS_QUOTA_RESULTS, "limit", answer->asked, &error) == 0 &&
 	       vs_namespace_mark(ns, &now, NULL) == 0 && memcmp(&now, &answer->mark, sizeof(now)) == 0;
 }
 
@@ -86,6 +86,7 @@ static bool decode(struct vs_bytes value, struct value_head *head, struct vs_ans
 		.results = (const char *)value.data + sizeof(*head),
 		.results_len = value.len - sizeof(*head),
 		.count = head->count,
+		.asked = head->asked,
 		.total_candidates = head->total_candidates,
 		.filtered_count = head->filtered_count,
 		.mark = head->mark,
@@ -112,6 +113,7 @@ void vs_query_cache_put(struct vs_call *call, struct vs_bytes key, const struct 
 		.total_candidates = answer->total_candidates,
 		.filtered_count = answer->filtered_count,
 		.count = answer->count,
+		.asked = answer->asked,
 	};
 	const struct vs_bytes parts[] = { { &head, sizeof(head) }, { answer->results, answer->results_len } };
 	if (key.len == 0 || strlen(answer->ns) >= sizeof(head.ns))

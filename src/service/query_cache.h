@@ -17,6 +17,7 @@ struct vs_answer {
 	const char *results; /* the answer's JSON up to its stats */
 	size_t results_len;
 	uint32_t count; /* of results */
+	uint32_t asked; /* so many at most, which a quota must allow */
 	uint64_t total_candidates;
 	uint64_t filtered_count;
 	struct vs_mark mark;

@@ -355,22 +355,21 @@ int vs_ask_decode_octets(struct vs_call *call, struct vs_ask *ask, struct vs_err
 	return check_together(ask, &given, error);
 }
 
-int vs_ask_admit(const struct vs_namespace *ns, const char *prefix, struct vs_ask *ask, bool *capped,
-                 struct vs_error *error)
+int vs_ask_admit(const struct vs_namespace *ns, const char *prefix, struct vs_ask *ask, struct vs_error *error)
 {
 	struct vs_query *query = &ask->query;
 	uint64_t results = (uint64_t)query->limit + query->offset;
 	char field[64];
 	bool grouped = ask->grouping.field != NULL;
-	*capped = false;
 	if (grouped)
 		results = (uint64_t)ask->grouping.groups * ask->grouping.group_size;
+	ask->asked = ns ? (uint32_t)results : 0;
 	snprintf(field, sizeof(field), "%s%s", prefix, grouped ? "groups" : "limit");
 	int rc = vs_admit_number(ns, VS_QUOTA_RESULTS, field, results, error);
 	/* Who did not say how many gets as many as there may be. */
 	if (rc != VS_EQUOTA || grouped || !ask->any_limit || vs_namespace_most(ns, VS_QUOTA_RESULTS) <= query->offset)
 		return rc;
 	query->limit = (uint32_t)vs_namespace_most(ns, VS_QUOTA_RESULTS) - query->offset;
-	*capped = true;
+	ask->asked = 0;
 	return 0;
 }

@@ -120,12 +120,11 @@ static int recommend(struct vs_call *call, struct vs_error *error)
 	struct vs_results results = { 0 };
 	struct vs_namespace *ns = NULL;
 	struct vs_ask ask = VS_ASK;
-	bool capped;
 	int rc = decode(call, &ask, &given, error);
 	if (!rc)
 		rc = vs_call_namespace(call, &ask.name, false, &ns, error);
 	if (!rc)
-		rc = vs_ask_admit(ns, "", &ask, &capped, error);
+		rc = vs_ask_admit(ns, "", &ask, error);
 	if (!rc)
 		rc = ns ? vs_namespace_recommend(ns, &given, &ask.query, &results, error) : check_unasked(&given, error);
 	if (rc)

@@ -198,7 +198,7 @@ static bool may_use(const struct vs_call *call, const char *name)
 int vs_call_allow(struct vs_call *call, const struct vs_text *ns, const char **name, struct vs_error *error)
 {
 	*name = call->ns = vs_call_namespace_name(call, ns);
-	int rc = vs_catalog_check_name(*name, error);
+	int rc = vs_catalog_check_name("namespace", *name, error);
 	if (rc || may_use(call, *name))
 		return rc;
 	call->refused = "another namespace";
@@ -340,8 +340,8 @@ static int run(struct vs_call *call, struct vs_error *error)
 static int check_names(const struct vs_call *call, struct vs_error *error)
 {
 	const struct vs_text *param = vs_target_param(&call->target, "namespace");
-	int rc = param ? vs_catalog_check_name(param->data, error) : 0;
-	return !rc && call->request->ns ? vs_catalog_check_name(call->request->ns, error) : rc;
+	int rc = param ? vs_catalog_check_name("namespace", param->data, error) : 0;
+	return !rc && call->request->ns ? vs_catalog_check_name("X-Namespace", call->request->ns, error) : rc;
 }
 
 static int dispatch(struct vs_call *call, struct vs_error *error)

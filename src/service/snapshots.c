@@ -163,15 +163,6 @@ int vs_handle_snapshot_verify(struct vs_call *call, struct vs_error *error)
 	return rc;
 }
 
-/* The name that a new namespace is to have. */
-static int check_new(const char *field, const struct vs_text *name, struct vs_error *error)
-{
-	if (!name->data || vs_namespace_check_name(name->data, NULL) == 0)
-		return 0;
-	return vs_error_at(error, VS_EINVAL, field, -1,
-	                   "a namespace's name has 1 to 63 characters of a-z, 0-9, - and _, and begins with a letter or digit");
-}
-
 int vs_handle_snapshot_restore(struct vs_call *call, struct vs_error *error)
 {
 	struct vs_text into = { NULL, 0 }, of = { NULL, 0 };
@@ -180,8 +171,8 @@ int vs_handle_snapshot_restore(struct vs_call *call, struct vs_error *error)
 	struct vs_snapshot snapshot;
 	char arguments[256];
 	int rc = decode(call, "into", &into, &of, error);
-	if (!rc)
-		rc = check_new("into", &into, error);
+	if (!rc && into.data)
+		rc = vs_namespace_check_name("into", into.data, error);
 	if (!rc)
 		rc = find_namespace(call, &of, &ns, error);
 	if (!rc)
@@ -212,7 +203,7 @@ static int decode_clone(struct vs_call *call, struct vs_text *to, struct vs_erro
 		rc = vs_fields_text(&fields, "to", to, error);
 	if (!rc && !to->data)
 		rc = vs_fields_missing(&fields, "to", error);
-	return rc ? rc : check_new("to", to, error);
+	return rc ? rc : vs_namespace_check_name("to", to->data, error);
 }
 
 int vs_handle_namespace_clone(struct vs_call *call, struct vs_error *error)
@@ -221,6 +212,8 @@ int vs_handle_namespace_clone(struct vs_call *call, struct vs_error *error)
 	struct vs_namespace *ns;
 	char arguments[128];
 	int rc = decode_clone(call, &to, error);
+	if (!rc)
+		rc = vs_namespace_check_name("name", call->id.data, error);
 	if (!rc)
 		rc = find_namespace(call, &call->id, &ns, error);
 	if (rc)

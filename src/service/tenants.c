@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A table of namespaces by their numbers, with linear probing; nothing is ever taken out (`vecstore serve` begins with a
- * fresh file), so an entry once found stays where it is. Words are aligned 64-bit atomics.
+ * fresh file), so an entry once found stays where it is. Another one of the buckets of keys, which come and go: there one
+ * that is full, and so says nothing, gives way. Words are aligned 64-bit atomics.
  */
 #include "service/tenants.h"
 
@@ -19,7 +20,7 @@
 #include "service/shared.h"
 
 #define MAGIC UINT64_C(0x3148535453434556) /* "VECSTSH1" */
-#define VERSION 3u
+#define VERSION 4u
 #define PLACES 256u /* processes at work */
 #define SECOND UINT64_C(1000000000)
 #define GAP (600 * SECOND) /* a longer time without a flush is one without a server */
@@ -27,6 +28,8 @@
 #define FLOW_LONG (SECOND / 2000)
 #define FLOW_LOST (10 * SECOND)
 #define FLOW_KEPT (600 * SECOND)
+#define BUCKETS 16384u /* of keys */
+#define REACH 16u      /* how far from where it belongs a key's bucket may be */
 
 struct vs_tenant {
 	uint64_t number; /* 0: free */
@@ -46,6 +49,7 @@ struct shared {
 	struct {
 		uint64_t owner; /* vs_process_self; 0: free */
 		uint64_t number; /* of the namespace whose request it works on; 0: none */
+		uint64_t account; /* whose place it takes: the namespace's number, or the key's */
 		uint64_t stalled; /* 1: a reader who does not take its answer holds it up */
 	} places[PLACES];
 	struct {
@@ -55,6 +59,10 @@ struct shared {
 	uint64_t last_flow; /* that anybody began with; 0: none yet */
 	uint64_t met_at;    /* when that was not the one before, monotonic ns; 0: never */
 	struct vs_tenant tenants[VS_TENANTS_MAX];
+	struct bucket {
+		uint64_t key; /* 0: free */
+		uint64_t full_at; /* as a tenant's */
+	} buckets[BUCKETS];
 };
 
 struct vs_tenants {
@@ -123,10 +131,10 @@ struct vs_tenant *vs_tenants_find(struct vs_tenants *tenants, uint64_t number, c
 
 /* A bucket in one word (the generic cell rate algorithm, ITU-T I.371): each request moves the time when it would be full
  * again by one interval, and may not move it further than a whole bucket ahead of now. */
-bool vs_tenant_take(struct vs_tenant *tenant, uint64_t rate, uint64_t now_ns, uint64_t *wait_ns)
+static bool take(uint64_t *full_at, uint64_t rate, uint64_t now_ns, uint64_t *wait_ns)
 {
 	uint64_t interval = SECOND / rate;
-	uint64_t seen = vs_load_relaxed(&tenant->full_at);
+	uint64_t seen = vs_load_relaxed(full_at);
 	for (;;) {
 		/* Further ahead than any request can have moved it: from before the machine was started. */
 		bool old = seen > now_ns + SECOND + interval;
@@ -135,9 +143,44 @@ bool vs_tenant_take(struct vs_tenant *tenant, uint64_t rate, uint64_t now_ns, ui
 			*wait_ns = next - now_ns - SECOND;
 			return false;
 		}
-		if (__atomic_compare_exchange_n(&tenant->full_at, &seen, next, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		if (__atomic_compare_exchange_n(full_at, &seen, next, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
 			return true;
 	}
+}
+
+bool vs_tenant_take(struct vs_tenant *tenant, uint64_t rate, uint64_t now_ns, uint64_t *wait_ns)
+{
+	return take(&tenant->full_at, rate, now_ns, wait_ns);
+}
+
+/* Full, or of a time before the machine was started: as good as a fresh one. */
+static bool is_idle(const struct bucket *bucket, uint64_t now_ns)
+{
+	uint64_t full_at = vs_load_relaxed(&bucket->full_at);
+	return full_at <= now_ns || full_at > now_ns + 2 * SECOND;
+}
+
+/* The key's, else one that gives way. A request that meets the change may be counted for neither key. NULL: all are in use. */
+static struct bucket *find_bucket(struct vs_tenants *tenants, uint64_t key, uint64_t now_ns)
+{
+	for (unsigned claim = 0; claim < 2; claim++) {
+		for (uint64_t i = 0; i < REACH; i++) {
+			struct bucket *bucket = &tenants->shared->buckets[(key + i) % BUCKETS];
+			uint64_t seen = vs_load_acquire(&bucket->key);
+			if (claim && seen != key && (seen == 0 || is_idle(bucket, now_ns)) &&
+			    __atomic_compare_exchange_n(&bucket->key, &seen, key, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+				return bucket;
+			if (seen == key)
+				return bucket;
+		}
+	}
+	return NULL;
+}
+
+bool vs_tenants_take_of_key(struct vs_tenants *tenants, uint64_t key, uint64_t rate, uint64_t now_ns, uint64_t *wait_ns)
+{
+	struct bucket *bucket = find_bucket(tenants, key, now_ns);
+	return !bucket || take(&bucket->full_at, rate, now_ns, wait_ns);
 }
 
 /* ---- places ---------------------------------------------------------------------------------------------- */
@@ -154,6 +197,7 @@ static void claim_place(struct vs_tenants *tenants)
 		if (!__atomic_compare_exchange_n(owner, &seen, self, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
 			continue;
 		vs_store_relaxed(&tenants->shared->places[i].number, 0);
+		vs_store_relaxed(&tenants->shared->places[i].account, 0);
 		vs_store_relaxed(&tenants->shared->places[i].stalled, 0);
 		vs_store_relaxed(&tenants->shared->flows[i].number, 0);
 		tenants->place = (int)i;
@@ -167,11 +211,11 @@ void vs_tenants_join(struct vs_tenants *tenants)
 		claim_place(tenants);
 }
 
-static uint64_t count_others(const struct vs_tenants *tenants, uint64_t number, int self)
+static uint64_t count_others(const struct vs_tenants *tenants, uint64_t account)
 {
 	uint64_t count = 0;
 	for (int i = 0; i < (int)PLACES; i++)
-		if (i != self && __atomic_load_n(&tenants->shared->places[i].number, __ATOMIC_SEQ_CST) == number &&
+		if (i != tenants->place && __atomic_load_n(&tenants->shared->places[i].account, __ATOMIC_SEQ_CST) == account &&
 		    vs_process_lives(vs_load_acquire(&tenants->shared->places[i].owner)))
 			count++;
 	return count;
@@ -179,15 +223,15 @@ static uint64_t count_others(const struct vs_tenants *tenants, uint64_t number, 
 
 /* First it says that it is at work, then it looks how many others are: of two that come at the same time for the last place
  * at least one sees the other. Both may, and withdraw: so it tries again. */
-bool vs_tenants_enter(struct vs_tenants *tenants, const struct vs_tenant *tenant, uint64_t most)
+bool vs_tenants_enter(struct vs_tenants *tenants, const struct vs_tenant *tenant, uint64_t account, uint64_t most)
 {
 	vs_tenants_join(tenants);
 	if (tenants->place < 0)
 		return true; /* more processes than there are places */
-	uint64_t *mine = &tenants->shared->places[tenants->place].number;
 	for (int i = 0; i < TRIES; i++) {
-		__atomic_store_n(mine, tenant->number, __ATOMIC_SEQ_CST);
-		if (most == 0 || count_others(tenants, tenant->number, tenants->place) < most)
+		vs_store_relaxed(&tenants->shared->places[tenants->place].number, tenant->number);
+		__atomic_store_n(&tenants->shared->places[tenants->place].account, account, __ATOMIC_SEQ_CST);
+		if (most == 0 || count_others(tenants, account) < most)
 			return true;
 		vs_tenants_leave(tenants);
 		sched_yield();
@@ -197,13 +241,20 @@ bool vs_tenants_enter(struct vs_tenants *tenants, const struct vs_tenant *tenant
 
 void vs_tenants_leave(struct vs_tenants *tenants)
 {
-	if (tenants->place >= 0)
-		vs_store_release(&tenants->shared->places[tenants->place].number, 0);
+	if (tenants->place < 0)
+		return;
+	vs_store_release(&tenants->shared->places[tenants->place].account, 0);
+	vs_store_release(&tenants->shared->places[tenants->place].number, 0);
 }
 
 uint64_t vs_tenants_at_work(const struct vs_tenants *tenants, const struct vs_tenant *tenant)
 {
-	return tenant ? count_others(tenants, tenant->number, -1) : 0;
+	uint64_t count = 0;
+	for (unsigned i = 0; tenant && i < PLACES; i++)
+		if (vs_load_acquire(&tenants->shared->places[i].number) == tenant->number &&
+		    vs_process_lives(vs_load_acquire(&tenants->shared->places[i].owner)))
+			count++;
+	return count;
 }
 
 void vs_tenants_stall(struct vs_tenants *tenants, bool stalled)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * service/tenants: RUN/tenants.shm, what all workers share of namespaces and may be lost: buckets of requests, places of
- * requests at work, counts for the table usage. Atomics alone: a process may die at any instruction and holds nothing
+ * service/tenants: RUN/tenants.shm, what all workers share of namespaces and keys and may be lost: buckets of requests,
+ * places of requests at work, counts for the table usage. Atomics alone: a process may die at any instruction and holds nothing
  * longer than it takes to see that it is dead (I7).
  */
 #ifndef VS_SERVICE_TENANTS_H
@@ -44,11 +44,15 @@ struct vs_tenant *vs_tenants_find(struct vs_tenants *tenants, uint64_t number, c
 /* Takes one request out of a bucket that is filled with `rate` a second and holds as many; else false, and *wait_ns is when
  * there will be one. now_ns: of vs_clock_mono_ns. */
 bool vs_tenant_take(struct vs_tenant *tenant, uint64_t rate, uint64_t now_ns, uint64_t *wait_ns);
+/* The same out of the bucket of a key, by the number of its principal. Always true when too many keys (thousands) have asked in
+ * this second. */
+bool vs_tenants_take_of_key(struct vs_tenants *tenants, uint64_t key, uint64_t rate, uint64_t now_ns, uint64_t *wait_ns);
 
-/* This process works on a request of the namespace, unless `most` processes do (0: no bound). One at a time; leave ends it. */
-bool vs_tenants_enter(struct vs_tenants *tenants, const struct vs_tenant *tenant, uint64_t most);
+/* This process works on a request of the namespace, unless `most` processes do for the same account (0: no bound), which is the
+ * namespace's number or a key's. One at a time; leave ends it. */
+bool vs_tenants_enter(struct vs_tenants *tenants, const struct vs_tenant *tenant, uint64_t account, uint64_t most);
 void vs_tenants_leave(struct vs_tenants *tenants);
-/* Living processes that do so now. */
+/* Living processes that do so now, for whichever account. */
 uint64_t vs_tenants_at_work(const struct vs_tenants *tenants, const struct vs_tenant *tenant);
 
 void vs_tenant_count(struct vs_tenant *tenant, enum vs_usage_kind kind, uint64_t n); /* NULL allowed */

@@ -123,9 +123,9 @@ int vs_handle_namespace_stats(struct vs_call *call, struct vs_error *error)
 	struct vs_use use;
 	uint64_t sums[VS_USAGES] = { 0 };
 	int rc = vs_target_check(&call->target, parameters, error);
-	if (rc || (rc = open_usage(call, &store, error)) || (rc = vs_handles_find(handles, call->id.data, false, &ns, error)) ||
-	    (rc = vs_namespace_stats(ns, &stats, error)) || (rc = vs_namespace_use(ns, &use, error)) ||
-	    (rc = vs_store_find(store, call->id.data, &info, error)))
+	if (rc || (rc = open_usage(call, &store, error)) || (rc = vs_store_find(store, call->id.data, &info, error)) ||
+	    (rc = vs_handles_find(handles, call->id.data, false, &ns, error)) ||
+	    (rc = vs_namespace_stats(ns, &stats, error)) || (rc = vs_namespace_use(ns, &use, error)))
 		return rc;
 	memcpy(from.folder, info.folder, sizeof(from.folder));
 	rc = vs_store_usage(store, &from, INT32_MAX, add_row, sums, error);

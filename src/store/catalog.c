@@ -191,12 +191,12 @@ static bool name_good(const char *name, size_t len)
 	return true;
 }
 
-int vs_catalog_check_name(const char *name, struct vs_error *error)
+int vs_catalog_check_name(const char *field, const char *name, struct vs_error *error)
 {
 	if (name != NULL && name_good(name, strlen(name)))
 		return 0;
-	return vs_error_at(error, VS_EINVAL, "namespace", -1,
-	                   "a name has 1 to 63 characters of a-z, 0-9, - and _, and begins with a letter or digit");
+	return vs_error_at(error, VS_EINVAL, field, -1,
+	                   "a namespace's name has 1 to 63 characters of a-z, 0-9, - and _, and begins with a letter or digit");
 }
 
 bool vs_catalog_folder_good(const char *folder, size_t len)
@@ -325,7 +325,7 @@ int vs_catalog_append(struct vs_catalog *catalog, const struct vs_catalog_fresh 
 		                              .created_at = vs_clock_wall_ms(),
 		                              .status = VS_ACTIVE,
 		                              .quota = options->quota };
-	int rc = vs_catalog_check_name(name, error);
+	int rc = vs_catalog_check_name("name", name, error);
 
 	fresh.updated_at = fresh.created_at;
 	if (rc == 0)

@@ -40,8 +40,8 @@ struct vs_catalog_entry {
 int vs_catalog_open(const char *data, bool create, struct vs_catalog **catalog, struct vs_error *error);
 void vs_catalog_close(struct vs_catalog *catalog); /* NULL allowed */
 
-/* VS_EINVAL, with the rule, unless name matches [a-z0-9][a-z0-9_-]{0,62}. */
-int vs_catalog_check_name(const char *name, struct vs_error *error);
+/* VS_EINVAL with the rule, unless name matches [a-z0-9][a-z0-9_-]{0,62}. field: what the caller calls it. */
+int vs_catalog_check_name(const char *field, const char *name, struct vs_error *error);
 
 /* VS_ENOTFOUND as vs_catalog_find says it, whatever there is. */
 int vs_catalog_missing(const char *name, struct vs_error *error);

@@ -103,7 +103,7 @@ static bool is_sane(sqlite3_stmt *statement, const struct vs_job *job)
 	int64_t state = sqlite3_column_int64(statement, 5);
 	int64_t attempts = sqlite3_column_int64(statement, 12);
 
-	return job->id > 0 && job->kind[0] != '\0' && vs_catalog_check_name(job->name, NULL) == 0 &&
+	return job->id > 0 && job->kind[0] != '\0' && vs_catalog_check_name("name", job->name, NULL) == 0 &&
 	       vs_catalog_folder_good(job->folder, strlen(job->folder)) && state >= 0 && state < VS_JOB_STATES &&
 	       job->progress >= 0 && job->progress <= 1 && attempts >= 0 && attempts <= INT32_MAX &&
 	       sqlite3_column_int64(statement, 16) == 1;

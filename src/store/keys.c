@@ -15,9 +15,10 @@
 #include "store/catalog_impl.h"
 
 #define COLUMNS                                                                                                        \
-	"SELECT id, hash, prefix, name, namespace, role, filter, created_at, expires_at, revoked_at, replaced_by FROM api_key"
+	"SELECT id, hash, prefix, name, namespace, role, filter, created_at, expires_at, revoked_at, replaced_by, quota "  \
+	"FROM api_key"
 
-enum statement { FIND, GET, EACH, ANY, APPEND, REVOKE, REPLACE, STATEMENTS };
+enum statement { FIND, GET, EACH, ANY, APPEND, REVOKE, REPLACE, BOUND, STATEMENTS };
 
 static const char *const texts[STATEMENTS] = {
 	[FIND] = COLUMNS " WHERE hash = ?1",
@@ -25,9 +26,10 @@ static const char *const texts[STATEMENTS] = {
 	[EACH] = COLUMNS " ORDER BY number",
 	[ANY] = "SELECT EXISTS (SELECT 1 FROM api_key)",
 	[APPEND] = "INSERT INTO api_key (id, hash, prefix, name, namespace, role, filter, created_at, expires_at, revoked_at, "
-	           "replaced_by) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 0, '')",
+	           "replaced_by, quota) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 0, '', ?10)",
 	[REVOKE] = "UPDATE api_key SET revoked_at = ?2 WHERE id = ?1 AND revoked_at = 0",
 	[REPLACE] = "UPDATE api_key SET expires_at = ?2, replaced_by = ?3 WHERE id = ?1",
+	[BOUND] = "UPDATE api_key SET quota = ?2 WHERE id = ?1",
 };
 
 /* ---- roles ---------------------------------------------------------------------------------------------- */
@@ -85,11 +87,21 @@ int vs_grant_check(const struct vs_grant *grant, struct vs_error *error)
 	if (!everywhere && grant->ns[0] == '\0')
 		return vs_error_at(error, VS_EINVAL, "namespace", -1, "is missing: the role %s is for one",
 		                   vs_role_name(grant->role));
-	if (!everywhere && vs_catalog_check_name(grant->ns, error) < 0)
+	if (!everywhere && vs_catalog_check_name("namespace", grant->ns, error) < 0)
 		return VS_EINVAL;
 	if (grant->filter[0] != '\0' && !filtered)
 		return vs_error_at(error, VS_EINVAL, "filter", -1, "goes with the roles reader and writer alone");
 	return 0;
+}
+
+static int check_quota(const struct vs_key *key, struct vs_error *error)
+{
+	int rc = vs_quota_check(&key->quota, true, error);
+
+	for (int kind = 0; rc == 0 && kind < VS_QUOTAS; kind++)
+		if (key->grant.role == VS_ROLE_METRICS && key->quota.most[kind] != VS_QUOTA_DEFAULT)
+			return vs_error_at(error, VS_EINVAL, "quota", -1, "does not go with the role metrics, which asks no namespace");
+	return rc;
 }
 
 /* ---- rows ----------------------------------------------------------------------------------------------- */
@@ -123,19 +135,22 @@ static bool copy_text(sqlite3_stmt *row, int column, char *text, size_t size)
 static int decode(struct vs_catalog *catalog, sqlite3_stmt *row, struct vs_key *key, struct vs_error *error)
 {
 	int64_t role = sqlite3_column_int64(row, 5);
+	char quota[VS_QUOTA_TEXT];
 	bool good;
 
 	*key = (struct vs_key){ .created_at = sqlite3_column_int64(row, 7),
 		                    .expires_at = sqlite3_column_int64(row, 8),
-		                    .revoked_at = sqlite3_column_int64(row, 9) };
+		                    .revoked_at = sqlite3_column_int64(row, 9),
+		                    .quota = vs_quota_none() };
 	key->grant.role = role > 0 && role < 100 ? (enum vs_role)role : (enum vs_role)0;
 	good = copy_text(row, 0, key->id, sizeof(key->id)) && copy_text(row, 2, key->prefix, sizeof(key->prefix)) &&
 	       copy_text(row, 3, key->name, sizeof(key->name)) && copy_text(row, 4, key->grant.ns, sizeof(key->grant.ns)) &&
 	       copy_text(row, 6, key->grant.filter, sizeof(key->grant.filter)) &&
-	       copy_text(row, 10, key->replaced_by, sizeof(key->replaced_by));
+	       copy_text(row, 10, key->replaced_by, sizeof(key->replaced_by)) && copy_text(row, 11, quota, sizeof(quota));
 	if (!good && sqlite3_errcode(catalog->sql.db) == SQLITE_NOMEM)
 		return vs_error_set(error, VS_ENOMEM, "%s: out of memory", catalog->sql.path);
-	if (!good || vs_grant_check(&key->grant, NULL) < 0)
+	if (!good || vs_grant_check(&key->grant, NULL) < 0 || vs_quota_parse(quota, &key->quota, NULL) < 0 ||
+	    check_quota(key, NULL) < 0)
 		return vs_error_set(error, VS_ECORRUPT, "%s is damaged: the row of a key is absurd", catalog->sql.path);
 	return 0;
 }
@@ -257,8 +272,10 @@ static int insert(struct vs_catalog *catalog, sqlite3_stmt *append, const struct
 {
 	const char *const values[] = { key->prefix, key->name, key->grant.ns };
 	unsigned char hash[VS_KEY_HASH];
+	char quota[VS_QUOTA_TEXT];
 	int rc = vs_sql_bind_text(&catalog->sql, append, 1, key->id, VS_KEY_ID_LEN, error);
 
+	vs_quota_format(&key->quota, quota);
 	if (rc == 0)
 		rc = vs_key_hash(secret, VS_KEY_SECRET_LEN, hash, error);
 	sqlite3_bind_blob(append, 2, hash, VS_KEY_HASH, SQLITE_STATIC);
@@ -267,6 +284,8 @@ static int insert(struct vs_catalog *catalog, sqlite3_stmt *append, const struct
 	sqlite3_bind_int64(append, 6, (int)key->grant.role);
 	if (rc == 0)
 		rc = vs_sql_bind_text(&catalog->sql, append, 7, key->grant.filter, strlen(key->grant.filter), error);
+	if (rc == 0)
+		rc = vs_sql_bind_text(&catalog->sql, append, 10, quota, strlen(quota), error);
 	sqlite3_bind_int64(append, 8, key->created_at);
 	sqlite3_bind_int64(append, 9, key->expires_at);
 	return rc < 0 ? rc : vs_sql_run(&catalog->sql, append, error);
@@ -286,9 +305,14 @@ static int finish(struct vs_catalog *catalog, int rc, const char *id, struct vs_
 int vs_keys_append(struct vs_catalog *catalog, struct vs_key *key, char secret[VS_KEY_SECRET_LEN + 1],
                    struct vs_audit_event *event, struct vs_error *error)
 {
+	struct vs_quota quota = vs_quota_none();
 	sqlite3_stmt **statements;
 	int rc = vs_grant_check(&key->grant, error);
 
+	vs_quota_merge(&quota, &key->quota);
+	key->quota = quota;
+	if (rc == 0)
+		rc = check_quota(key, error);
 	if (rc == 0)
 		rc = make(key, secret, error);
 	if (rc == 0)
@@ -320,6 +344,16 @@ int vs_keys_revoke(struct vs_catalog *catalog, const char *id, struct vs_audit_e
 	return finish(catalog, rc, id, event, error);
 }
 
+/* VS_ECONFLICT unless it is good now. */
+static int check_good(const struct vs_key *key, struct vs_error *error)
+{
+	if (key->revoked_at != 0)
+		return vs_error_set(error, VS_ECONFLICT, "the key was revoked: make a new one");
+	if (key->expires_at != 0 && key->expires_at <= vs_clock_wall_ms())
+		return vs_error_set(error, VS_ECONFLICT, "the key was only good until now: make a new one");
+	return 0;
+}
+
 static int replace(struct vs_catalog *catalog, sqlite3_stmt **statements, const struct vs_key *old, int64_t until,
                    const struct vs_key *key, const char *secret, struct vs_error *error)
 {
@@ -347,11 +381,10 @@ int vs_keys_rotate(struct vs_catalog *catalog, const char *id, int64_t overlap_m
 	if (rc < 0)
 		return rc;
 	rc = vs_keys_get(catalog, id, &old, error);
-	if (rc == 0 && (old.revoked_at != 0 || (old.expires_at != 0 && old.expires_at <= now) || old.replaced_by[0] != '\0'))
-		rc = vs_error_set(error, VS_ECONFLICT, "the key was %s: make a new one",
-		                  old.revoked_at != 0       ? "revoked"
-		                  : old.replaced_by[0] != '\0' ? "rotated before"
-		                                               : "only good until now");
+	if (rc == 0)
+		rc = check_good(&old, error);
+	if (rc == 0 && old.replaced_by[0] != '\0')
+		rc = vs_error_set(error, VS_ECONFLICT, "the key was rotated before: make a new one");
 	if (rc == 0) {
 		*key = old;
 		key->expires_at = expires_at;
@@ -359,5 +392,38 @@ int vs_keys_rotate(struct vs_catalog *catalog, const char *id, int64_t overlap_m
 	}
 	if (rc == 0)
 		rc = replace(catalog, statements, &old, now + overlap_ms, key, secret, error);
+	return finish(catalog, rc, id, event, error);
+}
+
+static int store_quota(struct vs_catalog *catalog, sqlite3_stmt *statement, const struct vs_key *key, struct vs_error *error)
+{
+	char quota[VS_QUOTA_TEXT];
+	int rc = vs_sql_bind_text(&catalog->sql, statement, 1, key->id, VS_KEY_ID_LEN, error);
+
+	vs_quota_format(&key->quota, quota);
+	if (rc == 0)
+		rc = vs_sql_bind_text(&catalog->sql, statement, 2, quota, strlen(quota), error);
+	return rc < 0 ? rc : vs_sql_run(&catalog->sql, statement, error);
+}
+
+int vs_keys_set_quota(struct vs_catalog *catalog, const char *id, const struct vs_quota *change, struct vs_key *key,
+                      struct vs_audit_event *event, struct vs_error *error)
+{
+	sqlite3_stmt **statements;
+	int rc = prepare(catalog, &statements, error);
+
+	if (rc == 0)
+		rc = vs_catalog_begin(catalog, error);
+	if (rc < 0)
+		return rc;
+	rc = vs_keys_get(catalog, id, key, error);
+	if (rc == 0)
+		rc = check_good(key, error);
+	if (rc == 0) {
+		vs_quota_merge(&key->quota, change);
+		rc = check_quota(key, error);
+	}
+	if (rc == 0)
+		rc = store_quota(catalog, statements[BOUND], key, error);
 	return finish(catalog, rc, id, event, error);
 }

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "store/catalog.h"
+#include "store/policy.h"
 
 struct vs_audit_event;
 
@@ -48,6 +49,7 @@ struct vs_key {
 	char prefix[VS_KEY_PREFIX_LEN + 1];
 	char name[VS_KEY_NAME_MAX + 1]; /* a person's note; "": none */
 	struct vs_grant grant;
+	struct vs_quota quota; /* that hold in the place of the namespace's; all default for VS_ROLE_METRICS, which asks none */
 	int64_t created_at; /* milliseconds since 1970 */
 	int64_t expires_at; /* 0: never */
 	int64_t revoked_at; /* 0: not */
@@ -57,17 +59,22 @@ struct vs_key {
 /* SHA-256 of a secret as a client sends it. VS_ENOMEM. */
 int vs_key_hash(const char *secret, size_t len, unsigned char hash[VS_KEY_HASH], struct vs_error *error);
 
-/* Makes a key with the grant, name and expires_at of *key, fills in the rest, and writes its secret with a NUL. The event is
- * recorded in the same commit, as in all that follows, with the key's id as its object. */
+/* Makes a key with the grant, quota, name and expires_at of *key, fills in the rest (VS_QUOTA_DEFAULT for VS_QUOTA_KEEP, too), and
+ * writes its secret with a NUL. The event is recorded in the same commit, as in all that follows, with the key's id as its
+ * object. */
 int vs_keys_append(struct vs_catalog *catalog, struct vs_key *key, char secret[VS_KEY_SECRET_LEN + 1],
                    struct vs_audit_event *event, struct vs_error *error);
 /* From now on the key is worth nothing, wherever it is shown. VS_ENOTFOUND; one that was revoked before stays so, and it is no
  * error. */
 int vs_keys_revoke(struct vs_catalog *catalog, const char *id, struct vs_audit_event *event, struct vs_error *error);
-/* Another key with the grant and name of this one, and expires_at (0: never), while this one is good for overlap_ms more, at
+/* Another key with the grant, quota and name of this one, and expires_at (0: never), while this one is good for overlap_ms more, at
  * most. VS_ENOTFOUND; VS_ECONFLICT when this one is no longer good. */
 int vs_keys_rotate(struct vs_catalog *catalog, const char *id, int64_t overlap_ms, int64_t expires_at, struct vs_key *key,
                    char secret[VS_KEY_SECRET_LEN + 1], struct vs_audit_event *event, struct vs_error *error);
+/* Merges the change into the key's quotas; *key is the key with them. VS_EINVAL with the field; VS_ENOTFOUND; VS_ECONFLICT when it
+ * is no longer good. */
+int vs_keys_set_quota(struct vs_catalog *catalog, const char *id, const struct vs_quota *change, struct vs_key *key,
+                      struct vs_audit_event *event, struct vs_error *error);
 
 /* By its secret's hash, or its id, whatever has become of it. VS_ENOTFOUND. */
 int vs_keys_find(struct vs_catalog *catalog, const unsigned char hash[VS_KEY_HASH], struct vs_key *key,

@@ -22,8 +22,9 @@ static const struct {
 	const char *name;
 	const char *others; /* between bars */
 	int64_t most;
+	bool of_key;
 } kinds[VS_QUOTAS] = {
-#define VS_QUOTA(id, name, others, most, what) { name, others, most },
+#define VS_QUOTA(id, name, others, most, of_key, what) { name, others, most, of_key },
 #include "store/quota.tbl"
 #undef VS_QUOTA
 };
@@ -44,13 +45,43 @@ bool vs_status_find(const char *name, enum vs_status *status)
 	return false;
 }
 
-struct vs_quota vs_quota_none(void)
+static struct vs_quota all_of(int64_t most)
 {
 	struct vs_quota quota;
 
 	for (int kind = 0; kind < VS_QUOTAS; kind++)
-		quota.most[kind] = VS_QUOTA_DEFAULT;
+		quota.most[kind] = most;
 	return quota;
+}
+
+struct vs_quota vs_quota_none(void)
+{
+	return all_of(VS_QUOTA_DEFAULT);
+}
+
+struct vs_quota vs_quota_keep(void)
+{
+	return all_of(VS_QUOTA_KEEP);
+}
+
+void vs_quota_merge(struct vs_quota *quota, const struct vs_quota *change)
+{
+	for (int kind = 0; change != NULL && kind < VS_QUOTAS; kind++)
+		if (change->most[kind] != VS_QUOTA_KEEP)
+			quota->most[kind] = change->most[kind];
+}
+
+int vs_quota_check(const struct vs_quota *quota, bool of_key, struct vs_error *error)
+{
+	for (int kind = 0; kind < VS_QUOTAS; kind++) {
+		int64_t most = quota->most[kind];
+
+		if (of_key && !kinds[kind].of_key && most != VS_QUOTA_DEFAULT && most != VS_QUOTA_KEEP)
+			return vs_error_at(error, VS_EINVAL, kinds[kind].name, -1, "bounds a namespace, not a key");
+		if (most < VS_QUOTA_KEEP || most > kinds[kind].most)
+			return vs_error_at(error, VS_EINVAL, kinds[kind].name, -1, "is from 0 to %" PRId64, kinds[kind].most);
+	}
+	return 0;
 }
 
 const char *vs_quota_name(enum vs_quota_kind kind)
@@ -61,6 +92,11 @@ const char *vs_quota_name(enum vs_quota_kind kind)
 int64_t vs_quota_limit(enum vs_quota_kind kind)
 {
 	return kinds[kind].most;
+}
+
+bool vs_quota_of_key(enum vs_quota_kind kind)
+{
+	return kinds[kind].of_key;
 }
 
 static bool in_list(const char *list, const char *name, size_t len)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * store/policy: what the administrator lets a namespace do: its status and its quotas. This header is public: it is
+ * store/policy: what the administrator lets a namespace or a key do: status and quotas. This header is public: it is
  * installed beneath vecstore.h.
  */
 #ifndef VS_STORE_POLICY_H
@@ -28,22 +28,30 @@ const char *vs_status_name(enum vs_status status); /* "read_only"; NULL: there i
 bool vs_status_find(const char *name, enum vs_status *status);
 
 enum vs_quota_kind {
-#define VS_QUOTA(id, name, others, most, what) VS_QUOTA_##id,
+#define VS_QUOTA(id, name, others, most, of_key, what) VS_QUOTA_##id,
 #include "quota.tbl"
 #undef VS_QUOTA
 	VS_QUOTAS
 };
 #define VS_QUOTA_DEFAULT (-1)
+#define VS_QUOTA_KEEP (-2)
 
 struct vs_quota {
-	int64_t most[VS_QUOTAS]; /* 0: no bound; VS_QUOTA_DEFAULT: that of the store */
+	int64_t most[VS_QUOTAS]; /* 0: no bound; VS_QUOTA_DEFAULT: a namespace's is the store's, a key's the namespace's */
 };
 
 /* All of them VS_QUOTA_DEFAULT. */
 struct vs_quota vs_quota_none(void);
+/* All of them VS_QUOTA_KEEP: a change of nothing. */
+struct vs_quota vs_quota_keep(void);
+/* Takes over from the change (NULL: nothing) what is not VS_QUOTA_KEEP. */
+void vs_quota_merge(struct vs_quota *quota, const struct vs_quota *change);
+/* VS_EINVAL with its name unless each can be set, or kept: for a key, when of_key. */
+int vs_quota_check(const struct vs_quota *quota, bool of_key, struct vs_error *error);
 const char *vs_quota_name(enum vs_quota_kind kind); /* "max_vectors". Static string. */
 bool vs_quota_find(const char *name, size_t len, enum vs_quota_kind *kind); /* by any of its names */
 int64_t vs_quota_limit(enum vs_quota_kind kind); /* the greatest bound that can be set */
+bool vs_quota_of_key(enum vs_quota_kind kind); /* whether a key can have one of its own */
 /* What bounds in the end: 0: nothing does. */
 int64_t vs_quota_most(const struct vs_quota *quota, const struct vs_quota *defaults, enum vs_quota_kind kind);
 

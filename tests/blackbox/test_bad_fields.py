@@ -188,7 +188,7 @@ def test_bad_headers(seeded, name):
         for text in BAD_HEADERS[name]:
             assert described.faults(parameter["schema"], text)
             reply = sender.send(body, kind, headers={name: text})
-            sender.refused(f"{name}: {text}", [name, "namespace"], reply)
+            sender.refused(f"{name}: {text}", [name], reply)
     sender.done(before)
 
 

@@ -23,6 +23,9 @@ STORM_CLIENTS = int(os.environ.get("VECSTORE_STORM_CLIENTS", 16))
 MANY = int(os.environ.get("VECSTORE_NAMESPACES", 40))
 OWN = {"max_vectors", "max_storage_bytes", "max_requests_per_second", "max_concurrent_queries", "max_dimension"}
 OWN |= {"max_results_per_query", "max_batch_size"}
+# What can be asked of one, after its name.
+ABOUT_ONE = [("GET", "", None), ("PATCH", "", {}), ("DELETE", "", None), ("GET", "/stats", None),
+             ("PUT", "/status", {"status": "active"}), ("PUT", "/quotas", {"max_qps": 1})]
 
 
 def make(client, name, **fields):
@@ -157,8 +160,13 @@ def test_bad_requests(client):
     for name in bad_names:
         reply = client.post("/admin/namespaces", {"name": name})
         assert reply.status == 400 and "1 to 63 characters" in reply.error(), (name, reply)
-    for target in ("/admin/namespaces/..", "/admin/namespaces/A", "/admin/namespaces/%2e%2e%2fetc"):
-        assert client.get(target).status == 400, target
+        assert reply.json()["field"] == "name", (name, reply)
+    assert client.get("/admin/namespaces/..").status == 400
+    for bad in ("A", "%2e%2e%2fetc"):
+        for method, target, body in [*ABOUT_ONE, ("POST", "/clone", {"to": "copy"})]:
+            reply = client.request(method, f"/admin/namespaces/{bad}{target}", body)
+            assert reply.status == 400 and reply.json()["field"] == "name", (method, bad, target, reply)
+    assert client.post("/admin/namespaces/good/clone", {"to": "A"}).json()["field"] == "to"
     table = [
         ("POST", "", {}, "name"),
         ("POST", "", {"name": 5}, "name"),
@@ -189,8 +197,7 @@ def test_bad_requests(client):
         assert client.get("/admin/namespaces" + target).status == 400
     for target in ("?from=2026-02-30", "?to=yesterday", "?frob=1"):
         assert client.get("/admin/usage" + target).status == 400
-    for method, target, body in [("GET", "", None), ("PATCH", "", {}), ("DELETE", "", None), ("GET", "/stats", None),
-                                 ("PUT", "/status", {"status": "active"}), ("PUT", "/quotas", {"max_qps": 1})]:
+    for method, target, body in ABOUT_ONE:
         assert code(client.request(method, "/admin/namespaces/none" + target, body)) == (404, "not_found")
     assert client.get("/admin/namespaces/x").status == 404  # nothing was made
 
@@ -327,6 +334,12 @@ def test_quotas_of_one_request(client):
     assert len(ask(client, ns, limit=5).json()["results"]) == 5
     set_quota(client, ns, max_results_per_query=4)
     assert code(ask(client, ns, limit=5)) == (403, "quota_exceeded")  # whatever is cached
+    set_quota(client, ns, max_results_per_query=0)
+    few = {"limit": 5, "filter": "@id = 'a'"}
+    assert len(ask(client, ns, **few).json()["results"]) == 1 and ask(client, ns, **few).json()["stats"]["cache_hit"]
+    set_quota(client, ns, max_results_per_query=4)
+    assert code(ask(client, ns, **few)) == (403, "quota_exceeded")
+    assert ask(client, ns, **{**few, "limit": 4}).status == 200
 
 
 def test_partial_batch_up_to_the_quota(client):

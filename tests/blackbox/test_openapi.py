@@ -38,7 +38,7 @@ KEY = "5bde83a238c2a979"  # of the examples
 
 def seed_key(data):
     """A key of the examples' id, which is good, and whose secret nobody knows."""
-    row = (1000, KEY, os.urandom(32), "vsk_00000000", "", "shop", 2, "", 1, 0, 0, "")
+    row = (1000, KEY, os.urandom(32), "vsk_00000000", "", "shop", 2, "", "", 1, 0, 0, "")
     with sqlite3.connect(data / "catalog.db", timeout=30) as db:
         db.execute(f"INSERT OR REPLACE INTO api_key VALUES ({', '.join('?' * len(row))})", row)
     db.close()
@@ -310,6 +310,11 @@ def rotated_before(operation, server):
     return send(operation, server.client)
 
 
+def revoked_before(operation, server):
+    server.client.ok("DELETE", f"/admin/keys/{KEY}")
+    return send(operation, server.client)
+
+
 def done_already(operation, server):
     server.client.ok("POST", "/v1/compact?wait=60")
     done = server.client.ok("GET", "/v1/jobs?state=succeeded")["jobs"][0]
@@ -357,6 +362,8 @@ SPECIAL = {
     ("cancelJob", 409): done_already,
     ("createKey", 409): first_of_a_reader,
     ("revokeKey", 404): no_such_key,
+    ("setKeyQuotas", 404): no_such_key,
+    ("setKeyQuotas", 409): revoked_before,
     ("rotateKey", 404): no_such_key,
     ("rotateKey", 409): rotated_before,
 }
@@ -489,7 +496,7 @@ def full():
                         wait_for(lambda: server.client.post("/v1/compact?wait=0").status == 202, "the disk to have room again")
                         made = [server.client.post("/v1/compact?wait=0").json()["id"] for _ in range(5)]
                         targets = [operation.target(str(one)) for one in made]
-                    if operation.name in ("revokeKey", "rotateKey"):  # each key once
+                    if operation.name in ("revokeKey", "rotateKey", "setKeyQuotas"):  # each key once
                         new = {"role": "reader", "namespace": "shop"}
                         ids = [server.client.ok("POST", "/admin/keys", new)["id"] for _ in targets]
                         targets = [operation.target(one) for one in ids]

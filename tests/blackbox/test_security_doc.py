@@ -28,6 +28,7 @@ def test_commands(folder):
         '"error":"the credential does not allow this"',
         '"code":"quota_exceeded"',
         '"max_vectors":1000',
+        "limit: 2; the key may have 1 (max_results_per_query)",
         '"results":[{"id":"north-1","score":0.70710677,"metadata":{"team":"north"}}],',
         "there is no such record",
         "metadata: the credential's filter does not let this record be written",

@@ -85,6 +85,7 @@ static const struct fault_case cases[] = {
 	  { WORK_COMPACT, 0, 0, 0 } },
 	{ "bound", "default", 6, false, 0, { { WORK_UPSERT, 0, 20, 0 } }, { WORK_BOUND, 0, 0, 0 } },
 	{ "bounded", "default", 6, false, 0, { { WORK_UPSERT, 0, 20, 0 }, { WORK_BOUND, 0, 0, 0 } }, { WORK_UPSERT, 10, 60, 2 } },
+	{ "filled", "default", 6, false, 0, { { WORK_UPSERT, 0, 20, 0 } }, { WORK_FILL, 20, 10, 2 } },
 	{ "aside", "default", 6, false, 0, { { WORK_UPSERT, 0, 20, 0 } }, { WORK_SIDE, 0, 0, 0 } },
 	{ "namespace", "other", 6, true, 0, { { 0 } }, { WORK_UPSERT, 0, 1, 0 } },
 };

@@ -95,6 +95,7 @@ void work_apply(struct work_model *model, const struct work_op *op)
 	for (unsigned i = op->from; i < op->from + op->count; i++) {
 		switch (op->kind) {
 		case WORK_UPSERT:
+		case WORK_FILL:
 			apply_upsert(model, i, op->salt);
 			break;
 		case WORK_PATCH:
@@ -395,8 +396,9 @@ int work_perform(struct work *work, const struct work_op *op, struct vs_error *e
 		return repair(work, error);
 	case WORK_KEYS:
 	case WORK_BOUND:
+	case WORK_FILL:
 	case WORK_SIDE:
-		return work_administer(work, op->kind, error);
+		return work_administer(work, op, error);
 	case WORK_COMPACT:
 		return vs_namespace_compact(work->ns, &one_thread, &compacted, error);
 	case WORK_SNAPSHOT:

@@ -38,11 +38,12 @@ enum work_kind {
 	WORK_SPOIL,      /* damages every derived file that there is */
 	WORK_REPAIR,     /* mends them, by the handle that is open */
 	WORK_COMPACT,    /* by the handle that is open */
-	WORK_KEYS,       /* keys made, rotated and revoked, each with its event */
+	WORK_KEYS,       /* keys made, rotated, bounded and revoked, each with its event */
 	WORK_SNAPSHOT,   /* of all records, count of which must be WORK_RECORDS */
 	WORK_GO_BACK,    /* to that snapshot, as above */
 	WORK_CLONE,      /* into another namespace */
 	WORK_BOUND,      /* sets quotas that allow all that there is */
+	WORK_FILL,       /* upserts as many as a quota allows beside those before `from`, after one more was refused */
 	WORK_SIDE,       /* makes another namespace, and deletes it at once */
 	WORK_JOB,        /* the same as a job, made and worked off */
 };
@@ -85,8 +86,8 @@ struct work {
 int work_open(struct work *work, const char *data, const char *name, unsigned dim, struct vs_error *error);
 void work_close(struct work *work);
 int work_perform(struct work *work, const struct work_op *op, struct vs_error *error);
-/* Of these WORK_KEYS, WORK_BOUND and WORK_SIDE. */
-int work_administer(struct work *work, enum work_kind kind, struct vs_error *error);
+/* Of these WORK_KEYS, WORK_BOUND, WORK_FILL and WORK_SIDE. */
+int work_administer(struct work *work, const struct work_op *op, struct vs_error *error);
 
 /* After work that was killed or has failed: it can be done again, or was done; what there is of it is sound, and nothing is left of
  * what was not finished. For repairs, snapshots and clones. */

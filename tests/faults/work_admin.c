@@ -7,6 +7,8 @@
 #include "store/audit.h"
 #include "store/keys.h"
 
+#define RATE 7 /* a quota */
+
 static void trail_problem(void *context, const char *problem)
 {
 	(void)problem;
@@ -27,7 +29,8 @@ static int see_keys(struct vs_catalog *catalog, const struct vs_key *old, const 
 		rc = vs_keys_find(catalog, hash, &second, error);
 	if (rc == 0)
 		rc = vs_audit_check(catalog, trail_problem, &problems, error);
-	if (rc == 0 && (strcmp(first.replaced_by, second.id) != 0 || second.revoked_at == 0 || problems > 0))
+	if (rc == 0 && (strcmp(first.replaced_by, second.id) != 0 || second.quota.most[VS_QUOTA_RATE] != RATE ||
+	                second.revoked_at == 0 || problems > 0))
 		rc = vs_error_set(error, VS_EINTERNAL, "a key is not what it was made");
 	return rc;
 }
@@ -35,7 +38,8 @@ static int see_keys(struct vs_catalog *catalog, const struct vs_key *old, const 
 static int change_keys(struct work *work, struct vs_error *error)
 {
 	struct vs_audit_event event = { .actor = "work", .action = "keys" };
-	struct vs_key key = { .grant = { .role = VS_ROLE_READER, .ns = "default" } }, next;
+	struct vs_key key = { .grant = { .role = VS_ROLE_READER, .ns = "default" }, .quota = vs_quota_none() }, next;
+	struct vs_quota change = vs_quota_keep();
 	char secret[VS_KEY_SECRET_LEN + 1];
 	struct vs_catalog *catalog;
 	int rc = vs_catalog_open(work->data, false, &catalog, error);
@@ -44,6 +48,9 @@ static int change_keys(struct work *work, struct vs_error *error)
 		rc = vs_keys_append(catalog, &key, secret, &event, error);
 	if (rc == 0)
 		rc = vs_keys_rotate(catalog, key.id, 1000, 0, &next, secret, &event, error);
+	change.most[VS_QUOTA_RATE] = RATE;
+	if (rc == 0)
+		rc = vs_keys_set_quota(catalog, next.id, &change, &next, &event, error);
 	if (rc == 0)
 		rc = vs_keys_revoke(catalog, next.id, &event, error);
 	if (rc == 0)
@@ -64,6 +71,26 @@ static int bound(struct work *work, struct vs_error *error)
 	return vs_store_change(work->store, work->name, &change, error);
 }
 
+/* By a quota of this process alone, so that it bounds nothing afterwards. */
+static int fill(struct work *work, const struct work_op *op, struct vs_error *error)
+{
+	struct work_op upserts = { WORK_UPSERT, op->from, op->count + 1, op->salt };
+	struct vs_quota quota = vs_quota_none();
+	int rc;
+
+	quota.most[VS_QUOTA_VECTORS] = op->from + op->count;
+	vs_store_set_quota(work->store, &quota);
+	rc = work_perform(work, &upserts, error);
+	if (rc == 0)
+		rc = vs_error_set(error, VS_EINTERNAL, "there are more records than the quota allows");
+	upserts.count--;
+	if (rc == VS_EQUOTA)
+		rc = work_perform(work, &upserts, error);
+	quota = vs_quota_none();
+	vs_store_set_quota(work->store, &quota);
+	return rc;
+}
+
 static int make_aside(struct work *work, struct vs_error *error)
 {
 	struct vs_namespace_change change = VS_NAMESPACE_CHANGE;
@@ -76,9 +103,16 @@ static int make_aside(struct work *work, struct vs_error *error)
 	return rc == 0 ? vs_store_reap(work->store, NULL, error) : rc;
 }
 
-int work_administer(struct work *work, enum work_kind kind, struct vs_error *error)
+int work_administer(struct work *work, const struct work_op *op, struct vs_error *error)
 {
-	if (kind == WORK_KEYS)
+	switch (op->kind) {
+	case WORK_KEYS:
 		return change_keys(work, error);
-	return kind == WORK_BOUND ? bound(work, error) : make_aside(work, error);
+	case WORK_BOUND:
+		return bound(work, error);
+	case WORK_FILL:
+		return fill(work, op, error);
+	default:
+		return make_aside(work, error);
+	}
 }

@@ -66,6 +66,7 @@ static const struct {
 	[VS_OPERATION_KEY_CREATE] = { "a", false, "{\"role\":\"admin\"}" },
 	[VS_OPERATION_KEYS] = { "a", false, NULL },
 	[VS_OPERATION_KEY_REVOKE] = { "a", false, NULL },
+	[VS_OPERATION_KEY_QUOTA] = { "a", false, "{\"max_batch_size\":5}" },
 	[VS_OPERATION_KEY_ROTATE] = { "a", false, NULL },
 	[VS_OPERATION_AUDIT] = { "a", false, NULL },
 	[VS_OPERATION_HEALTH] = { "*", false, NULL },
@@ -183,7 +184,9 @@ static int set_up_keys(void **state)
 	assert_int_equal(vs_catalog_open(s->data, true, &catalog, NULL), 0);
 	for (size_t i = 0; i < CREDENTIALS; i++) {
 		struct credential *c = &credentials[i];
-		struct vs_key key = { .grant = { .role = c->role }, .expires_at = c->letter == 'x' ? vs_clock_wall_ms() - 1 : 0 };
+		struct vs_key key = { .grant = { .role = c->role },
+			                  .quota = vs_quota_none(),
+			                  .expires_at = c->letter == 'x' ? vs_clock_wall_ms() - 1 : 0 };
 		if (c->role == 0 || c->kind != KEY)
 			continue;
 		strcpy(key.grant.filter, c->filter);

@@ -68,11 +68,11 @@ static void names(void **state)
 	(void)state;
 
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
-		assert_int_equal(vs_catalog_check_name(good[i], &error), 0);
+		assert_int_equal(vs_catalog_check_name("to", good[i], &error), 0);
 	assert_int_equal(reopen(true), 0);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		assert_int_equal(vs_catalog_check_name(bad[i], &error), VS_EINVAL);
-		assert_string_equal(error.field, "namespace");
+		assert_int_equal(vs_catalog_check_name("to", bad[i], &error), VS_EINVAL);
+		assert_string_equal(error.field, "to");
 		assert_int_equal(append(bad[i]), VS_EINVAL);
 	}
 }

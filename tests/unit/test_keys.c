@@ -27,7 +27,7 @@ static int teardown(void **state)
 
 static int append(enum vs_role role, const char *ns, const char *filter, int64_t expires_at)
 {
-	key = (struct vs_key){ .grant = { .role = role }, .name = "a note", .expires_at = expires_at };
+	key = (struct vs_key){ .grant = { .role = role }, .quota = vs_quota_none(), .name = "a note", .expires_at = expires_at };
 	strcpy(key.grant.ns, ns);
 	strcpy(key.grant.filter, filter);
 	return vs_keys_append(catalog, &key, secret, &event, &error);
@@ -176,6 +176,72 @@ static void rotation_overlaps(void **state)
 	assert_int_equal(vs_keys_rotate(catalog, key.id, 60000, 0, &key, secret, &event, &error), VS_ECONFLICT);
 }
 
+static void quotas(void **state)
+{
+	struct vs_quota change = vs_quota_keep();
+	char first[VS_KEY_ID_LEN + 1], text[VS_QUOTA_TEXT];
+	struct vs_key found;
+	(void)state;
+
+	assert_int_equal(append(VS_ROLE_READER, "films", "", 0), 0);
+	strcpy(first, key.id);
+	change.most[VS_QUOTA_RATE] = 10;
+	change.most[VS_QUOTA_BATCH] = 0;
+	assert_int_equal(vs_keys_set_quota(catalog, first, &change, &found, &event, &error), 0);
+	assert_int_equal(vs_keys_get(other, first, &key, &error), 0);
+	assert_memory_equal(&found, &key, sizeof(key));
+	vs_quota_format(&key.quota, text);
+	assert_string_equal(text, "max_requests_per_second=10,max_batch_size=0");
+	/* What is not named stays, and goes along in a rotation. */
+	change = vs_quota_keep();
+	change.most[VS_QUOTA_BATCH] = VS_QUOTA_DEFAULT;
+	assert_int_equal(vs_keys_set_quota(catalog, first, &change, &found, &event, &error), 0);
+	assert_int_equal(vs_keys_rotate(catalog, first, 60000, 0, &found, secret, &event, &error), 0);
+	assert_int_equal(find(other, secret, &key), 0);
+	vs_quota_format(&key.quota, text);
+	assert_string_equal(text, "max_requests_per_second=10");
+	/* The old one, which is good for a while yet. */
+	change.most[VS_QUOTA_RESULTS] = 5;
+	assert_int_equal(vs_keys_set_quota(catalog, first, &change, &found, &event, &error), 0);
+	assert_int_equal(vs_keys_get(other, key.id, &found, &error), 0);
+	assert_int_equal(found.quota.most[VS_QUOTA_RESULTS], VS_QUOTA_DEFAULT);
+	assert_int_equal(vs_keys_set_quota(catalog, "nobody", &change, &found, &event, &error), VS_ENOTFOUND);
+	assert_int_equal(vs_keys_revoke(catalog, key.id, &event, &error), 0);
+	assert_int_equal(vs_keys_set_quota(catalog, key.id, &change, &found, &event, &error), VS_ECONFLICT);
+	assert_int_equal(append(VS_ROLE_READER, "films", "", 1), 0);
+	assert_int_equal(vs_keys_set_quota(catalog, key.id, &change, &found, &event, &error), VS_ECONFLICT);
+}
+
+static void quotas_that_no_key_has(void **state)
+{
+	struct vs_quota change = vs_quota_keep();
+	struct vs_key found;
+	(void)state;
+
+	assert_int_equal(append(VS_ROLE_METRICS, "", "", 0), 0);
+	change.most[VS_QUOTA_RATE] = 10;
+	assert_int_equal(vs_keys_set_quota(catalog, key.id, &change, &found, &event, &error), VS_EINVAL);
+	assert_string_equal(error.field, "quota");
+	assert_int_equal(append(VS_ROLE_ADMIN, "", "", 0), 0);
+	assert_int_equal(vs_keys_set_quota(catalog, key.id, &change, &found, &event, &error), 0);
+	change.most[VS_QUOTA_RATE] = vs_quota_limit(VS_QUOTA_RATE) + 1;
+	assert_int_equal(vs_keys_set_quota(catalog, key.id, &change, &found, &event, &error), VS_EINVAL);
+	assert_string_equal(error.field, "max_requests_per_second");
+	change = vs_quota_keep();
+	change.most[VS_QUOTA_STORAGE] = 10;
+	assert_int_equal(vs_keys_set_quota(catalog, key.id, &change, &found, &event, &error), VS_EINVAL);
+	assert_string_equal(error.field, "max_storage_bytes");
+	assert_int_equal(vs_keys_get(other, key.id, &found, &error), 0);
+	assert_int_equal(found.quota.most[VS_QUOTA_RATE], 10);
+	key.quota = vs_quota_keep();
+	assert_int_equal(vs_keys_append(catalog, &key, secret, &event, &error), 0);
+	assert_int_equal(find(other, secret, &found), 0);
+	assert_int_equal(found.quota.most[VS_QUOTA_RATE], VS_QUOTA_DEFAULT);
+	key.quota.most[VS_QUOTA_VECTORS] = 10;
+	assert_int_equal(vs_keys_append(catalog, &key, secret, &event, &error), VS_EINVAL);
+	assert_string_equal(error.field, "max_vectors");
+}
+
 static int count_keys(void *context, const struct vs_key *one)
 {
 	(void)one;
@@ -214,7 +280,8 @@ static void absurd_rows(void **state)
 		"UPDATE api_key SET role = 99",         "UPDATE api_key SET role = 4294967300", "UPDATE api_key SET namespace = ''",
 		"UPDATE api_key SET namespace = '../x'", "UPDATE api_key SET role = 4",          "UPDATE api_key SET id = id || 'x'",
 		"UPDATE api_key SET filter = 'a' || char(0) || 'b'", "UPDATE api_key SET role = 3, filter = 'a = 1'",
-		"UPDATE api_key SET filter = hex(zeroblob(3000))",
+		"UPDATE api_key SET filter = hex(zeroblob(3000))", "UPDATE api_key SET quota = 'max_vectors=1'",
+		"UPDATE api_key SET quota = 'max_qps=x'", "UPDATE api_key SET role = 5, namespace = '', quota = 'max_qps=1'",
 	};
 	struct vs_key found;
 	(void)state;
@@ -235,6 +302,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(grants, setup, teardown),
 		cmocka_unit_test_setup_teardown(revocation_is_seen_at_once_and_stays, setup, teardown),
 		cmocka_unit_test_setup_teardown(rotation_overlaps, setup, teardown),
+		cmocka_unit_test_setup_teardown(quotas, setup, teardown),
+		cmocka_unit_test_setup_teardown(quotas_that_no_key_has, setup, teardown),
 		cmocka_unit_test_setup_teardown(lists_and_events, setup, teardown),
 		cmocka_unit_test_setup_teardown(absurd_rows, setup, teardown),
 	};

@@ -109,19 +109,64 @@ static void rates(void **state)
 	vs_tenants_close(tenants);
 }
 
+/* Each key has a bucket of its own, which all workers share. */
+static void rates_of_keys(void **state)
+{
+	struct state *s = *state;
+	struct vs_tenants *tenants = open_tenants(s->dir);
+	struct vs_tenants *other = open_tenants(s->dir);
+	uint64_t now = 5 * SECOND;
+	uint64_t wait;
+
+	for (int i = 0; i < 10; i++)
+		assert_true(vs_tenants_take_of_key(i % 2 ? tenants : other, 7, 10, now, &wait));
+	assert_false(vs_tenants_take_of_key(tenants, 7, 10, now, &wait));
+	assert_int_equal(wait, SECOND / 10);
+	assert_false(vs_tenants_take_of_key(other, 7, 10, now, &wait));
+	assert_true(vs_tenants_take_of_key(tenants, 8, 1, now, &wait));
+	assert_true(vs_tenants_take_of_key(other, 7, 10, now + wait, &wait));
+	vs_tenants_close(other);
+	vs_tenants_close(tenants);
+}
+
+/* Keys without end, thousands of which belong in one place: one that is in use keeps its bucket, and one that is full gives way. */
+static void buckets_give_way(void **state)
+{
+	struct vs_tenants *tenants = open_tenants(NULL);
+	uint64_t now = 5 * SECOND;
+	uint64_t wait;
+	(void)state;
+
+	for (uint64_t turn = 0; turn < 1000; turn++) {
+		now += SECOND;
+		for (uint64_t i = 0; i < 4; i++) {
+			uint64_t key = ((4 * turn + i) << 32) | 5;
+			assert_true(vs_tenants_take_of_key(tenants, key, 1, now, &wait));
+			assert_false(vs_tenants_take_of_key(tenants, key, 1, now, &wait));
+		}
+	}
+	/* One from before the machine was started anew gives way, too. */
+	now = SECOND;
+	for (uint64_t key = 1; key < 17; key++)
+		assert_true(vs_tenants_take_of_key(tenants, (key << 20) | 5, 1, now, &wait));
+	for (uint64_t key = 1; key < 17; key++)
+		assert_false(vs_tenants_take_of_key(tenants, (key << 20) | 5, 1, now, &wait));
+	vs_tenants_close(tenants);
+}
+
 #define STALLED 0 /* instead of a namespace: a slow reader holds it up, and may */
 
-static bool take(struct vs_tenants *tenants, uint64_t number)
+static bool take(struct vs_tenants *tenants, uint64_t number, uint64_t account)
 {
 	if (number != STALLED)
-		return vs_tenants_enter(tenants, vs_tenants_find(tenants, number, "n"), 0);
+		return vs_tenants_enter(tenants, vs_tenants_find(tenants, number, "n"), account, 0);
 	vs_tenants_join(tenants);
 	vs_tenants_stall(tenants, true);
 	return vs_tenants_may_stall(tenants);
 }
 
 /* A process that works on a request of the namespace until it is killed. */
-static pid_t hold(const char *dir, uint64_t number)
+static pid_t hold_for(const char *dir, uint64_t number, uint64_t account)
 {
 	int ends[2];
 	char byte;
@@ -131,7 +176,7 @@ static pid_t hold(const char *dir, uint64_t number)
 	pid = fork();
 	if (pid == 0) {
 		struct vs_tenants *own = open_tenants(dir);
-		if (!take(own, number) || write(ends[1], "x", 1) != 1)
+		if (!take(own, number, account) || write(ends[1], "x", 1) != 1)
 			_exit(1);
 		for (;;)
 			pause();
@@ -140,6 +185,11 @@ static pid_t hold(const char *dir, uint64_t number)
 	close(ends[0]);
 	close(ends[1]);
 	return pid;
+}
+
+static pid_t hold(const char *dir, uint64_t number)
+{
+	return hold_for(dir, number, number);
 }
 
 static void kill_and_reap(pid_t pid)
@@ -158,20 +208,46 @@ static void places(void **state)
 	pid_t second = hold(s->dir, 1);
 
 	assert_int_equal(vs_tenants_at_work(tenants, one), 2);
-	assert_false(vs_tenants_enter(tenants, one, 2));
+	assert_false(vs_tenants_enter(tenants, one, 1, 2));
 	assert_int_equal(vs_tenants_at_work(tenants, one), 2); /* it left no trace */
-	assert_true(vs_tenants_enter(tenants, two, 1));
+	assert_true(vs_tenants_enter(tenants, two, 2, 1));
 	vs_tenants_leave(tenants);
-	assert_true(vs_tenants_enter(tenants, one, 3));
+	assert_true(vs_tenants_enter(tenants, one, 1, 3));
 	assert_int_equal(vs_tenants_at_work(tenants, one), 3);
 	vs_tenants_leave(tenants);
 	/* What a dead process held is free. */
 	kill_and_reap(first);
 	assert_int_equal(vs_tenants_at_work(tenants, one), 1);
-	assert_true(vs_tenants_enter(tenants, one, 2));
+	assert_true(vs_tenants_enter(tenants, one, 1, 2));
 	vs_tenants_leave(tenants);
 	kill_and_reap(second);
 	assert_int_equal(vs_tenants_at_work(tenants, one), 0);
+	vs_tenants_close(tenants);
+}
+
+/* Those of a key that is counted by itself are no others' of the namespace, whose they are all the same. */
+static void places_of_a_key(void **state)
+{
+	struct state *s = *state;
+	struct vs_tenants *tenants = open_tenants(s->dir);
+	struct vs_tenant *one = vs_tenants_find(tenants, 1, "one");
+	struct vs_tenant *two = vs_tenants_find(tenants, 2, "two");
+	pid_t of_key = hold_for(s->dir, 1, 77);
+	pid_t plain = hold(s->dir, 1);
+
+	assert_int_equal(vs_tenants_at_work(tenants, one), 2);
+	assert_false(vs_tenants_enter(tenants, one, 1, 1));
+	assert_true(vs_tenants_enter(tenants, one, 1, 2));
+	vs_tenants_leave(tenants);
+	assert_false(vs_tenants_enter(tenants, two, 77, 1)); /* wherever it asks */
+	assert_true(vs_tenants_enter(tenants, one, 77, 2));
+	vs_tenants_leave(tenants);
+	assert_true(vs_tenants_enter(tenants, one, 78, 1));
+	vs_tenants_leave(tenants);
+	kill_and_reap(of_key);
+	assert_true(vs_tenants_enter(tenants, one, 77, 1));
+	assert_int_equal(vs_tenants_at_work(tenants, one), 2);
+	kill_and_reap(plain);
 	vs_tenants_close(tenants);
 }
 
@@ -326,6 +402,7 @@ static int enter(struct vs_call *call, enum vs_operation_number operation, unsig
 	call->operation = &vs_operations[operation];
 	call->principal.rights = rights;
 	vs_admit_leave(call, 0);
+	call->admitted = 0; /* another request, also after one that was refused */
 	return vs_admit_enter(call, ns, "n", &error);
 }
 
@@ -365,6 +442,66 @@ static void status_decides(void **state)
 		assert_int_equal(enter(&call, VS_OPERATION_UPSERT, admin, ns), table[i].admin_write);
 	}
 	vs_admit_leave(&call, 0);
+	vs_tenants_close(call.tenants);
+	vs_handles_release(&handles);
+}
+
+/* Each quota of a key holds in the place of the namespace's, be it more or less, and is counted by itself. */
+static void a_key_goes_before(void **state)
+{
+	struct state *s = *state;
+	struct vs_handles handles;
+	struct vs_namespace_options fresh = VS_NAMESPACE_OPTIONS;
+	struct vs_namespace_change change = VS_NAMESPACE_CHANGE;
+	struct vs_quota own = vs_quota_none();
+	struct vs_quota quota = vs_quota_none();
+	struct vs_namespace *ns;
+	struct vs_store *store;
+	struct vs_error error;
+	struct vs_request request = { .body_len = 0 };
+	struct vs_call call = { .request = &request, .tenants = open_tenants(s->dir) };
+
+	assert_int_equal(vs_metrics_open(NULL, &call.metrics, NULL), 0);
+	assert_int_equal(vs_handles_init(&handles, s->data, &fresh, NULL), 0);
+	handles.quota.most[VS_QUOTA_BATCH] = 20;
+	assert_int_equal(vs_handles_store(&handles, &store, NULL), 0);
+	quota.most[VS_QUOTA_RATE] = 1;
+	quota.most[VS_QUOTA_RESULTS] = 5;
+	quota.most[VS_QUOTA_DIMENSION] = 4;
+	change.quota = &quota;
+	assert_int_equal(vs_store_create(store, "n", NULL, &change, NULL), 0);
+	assert_int_equal(vs_handles_find(&handles, "n", false, &ns, NULL), 0);
+	own.most[VS_QUOTA_RATE] = 1;
+	own.most[VS_QUOTA_RESULTS] = 10;
+	own.most[VS_QUOTA_BATCH] = 3;
+	own.most[VS_QUOTA_DIMENSION] = 0;
+	call.principal.key = 77;
+	call.principal.quota = &own;
+	assert_int_equal(enter(&call, VS_OPERATION_QUERY, VS_RIGHT_READ, ns), 0);
+	assert_int_equal(enter(&call, VS_OPERATION_QUERY, VS_RIGHT_READ, ns), VS_ERATE);
+	assert_int_equal(call.retry_after, 1);
+	assert_non_null(strstr(call.refusal.text, "more than 1 requests a second with this key"));
+	assert_int_equal(vs_admit_number(ns, VS_QUOTA_RESULTS, "limit", 10, &error), 0);
+	assert_int_equal(vs_admit_number(ns, VS_QUOTA_RESULTS, "limit", 11, &error), VS_EQUOTA);
+	assert_string_equal(error.text, "limit: 11; the key may have 10 (max_results_per_query)");
+	assert_int_equal(vs_admit_number(ns, VS_QUOTA_BATCH, "ids", 4, &error), VS_EQUOTA);
+	assert_int_equal(vs_namespace_most(ns, VS_QUOTA_DIMENSION), 0);
+	/* Another key, of whose rate nothing is said: the namespace's bucket is as it was. */
+	own.most[VS_QUOTA_RATE] = own.most[VS_QUOTA_RESULTS] = VS_QUOTA_DEFAULT;
+	call.principal.key = 78;
+	assert_int_equal(enter(&call, VS_OPERATION_QUERY, VS_RIGHT_READ, ns), 0);
+	assert_int_equal(enter(&call, VS_OPERATION_QUERY, VS_RIGHT_READ, ns), VS_ERATE);
+	assert_non_null(strstr(call.refusal.text, "more than 1 requests a second to this namespace"));
+	assert_int_equal(vs_admit_number(ns, VS_QUOTA_RESULTS, "limit", 6, &error), VS_EQUOTA);
+	/* Who asks next by the same handle, and has no key. */
+	call.principal.key = 0;
+	call.principal.quota = NULL;
+	assert_int_equal(enter(&call, VS_OPERATION_QUERY, VS_RIGHT_READ, ns), VS_ERATE);
+	assert_int_equal(vs_namespace_most(ns, VS_QUOTA_DIMENSION), 4);
+	assert_int_equal(vs_admit_number(ns, VS_QUOTA_BATCH, "ids", 20, &error), 0);
+	assert_int_equal(vs_admit_number(ns, VS_QUOTA_BATCH, "ids", 21, &error), VS_EQUOTA);
+	assert_string_equal(error.text, "ids: 21; the namespace may have 20 (max_batch_size)");
+	vs_metrics_close(call.metrics);
 	vs_tenants_close(call.tenants);
 	vs_handles_release(&handles);
 }
@@ -411,11 +548,15 @@ int main(void)
 		cmocka_unit_test(quotas_as_text),
 		cmocka_unit_test(a_quota_binds),
 		cmocka_unit_test(rates),
+		cmocka_unit_test_setup_teardown(rates_of_keys, set_up, tear_down),
+		cmocka_unit_test(buckets_give_way),
 		cmocka_unit_test_setup_teardown(places, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(places_of_a_key, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(half_may_stall, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(flows, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(counts_come_home, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(status_decides, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_key_goes_before, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(handles_follow, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -78,16 +78,17 @@ static int print_row(void *context, const struct vs_key *key)
 {
 	const struct vs_args *args = context;
 	const char *ns = vs_args_text(args, VS_FLAG_ONLY_NAMESPACE);
-	char expires[VS_CLOCK_TEXT] = "never";
+	char expires[VS_CLOCK_TEXT] = "never", quota[VS_QUOTA_TEXT];
 	if (ns && strcmp(ns, key->grant.ns) != 0)
 		return 0;
 	if (vs_args_switch(args, VS_FLAG_JSON))
 		return print_json(key, NULL);
 	if (key->expires_at)
 		vs_clock_format(key->expires_at, expires);
-	printf("%s  %s…  %-15s  %-16s  %-8s  %-24s  %s%s%s\n", key->id, key->prefix, vs_role_name(key->grant.role),
+	vs_quota_format(&key->quota, quota);
+	printf("%s  %s…  %-15s  %-16s  %-8s  %-24s  %s%s%s%s%s\n", key->id, key->prefix, vs_role_name(key->grant.role),
 	       key->grant.ns[0] ? key->grant.ns : "*", vs_key_state(key), expires, key->name, key->grant.filter[0] ? " | " : "",
-	       key->grant.filter);
+	       key->grant.filter, quota[0] ? " | " : "", quota);
 	return 0;
 }
 
@@ -104,9 +105,12 @@ static int create_one(const struct doing *doing)
 {
 	const struct vs_args *args = doing->args;
 	char actor[32], secret[VS_KEY_SECRET_LEN + 1];
-	struct vs_key key = { .expires_at = 0 };
+	const char *quota = vs_args_text(args, VS_FLAG_QUOTA);
+	struct vs_key key = { .quota = vs_quota_none() };
 	struct vs_audit_event event = vs_local_event("key create", actor);
 	int rc = vs_local_grant(args, &key.grant, doing->error);
+	if (!rc && quota)
+		rc = vs_quota_parse(quota, &key.quota, doing->error);
 	if (!rc)
 		rc = copy_flag(args, VS_FLAG_KEY_NAME, "name", key.name, sizeof key.name, doing->error);
 	if (!rc)
@@ -123,8 +127,22 @@ static int list_all(const struct doing *doing)
 {
 	if (!vs_args_switch(doing->args, VS_FLAG_JSON))
 		printf("%-16s  %-13s  %-15s  %-16s  %-8s  %-24s  %s\n", "id", "key", "role", "namespace", "state", "expires",
-		       "name | filter");
+		       "name | filter | quotas");
 	return vs_keys_each(doing->catalog, print_row, (void *)doing->args, doing->error);
+}
+
+static int bound_one(const struct doing *doing)
+{
+	char actor[32];
+	struct vs_audit_event event = vs_local_event("key set-quota", actor);
+	struct vs_quota change = vs_quota_keep();
+	struct vs_key key;
+	int rc = 0;
+	for (int i = 2; !rc && i < doing->args->operand_count; i++)
+		rc = vs_quota_parse(doing->args->operands[i], &change, doing->error);
+	if (!rc)
+		rc = vs_keys_set_quota(doing->catalog, doing->id, &change, &key, &event, doing->error);
+	return rc ? rc : print_row((void *)doing->args, &key);
 }
 
 static int revoke_one(const struct doing *doing)
@@ -156,13 +174,14 @@ static int rotate_one(const struct doing *doing)
 static const struct {
 	const char *name;
 	int (*run)(const struct doing *doing);
-	bool takes_id;
-	bool makes_folder;
+	int operands; /* the action among them; one that is negative is the least of any number */
+	const char *takes;
 } actions[] = {
-	{ "create", create_one, false, true },
-	{ "list", list_all, false, false },
-	{ "revoke", revoke_one, true, false },
-	{ "rotate", rotate_one, true, false },
+	{ "create", create_one, 1, "no id" },
+	{ "list", list_all, 1, "no id" },
+	{ "set-quota", bound_one, -3, "the id of a key and quotas, NAME=N; see: man vecstore-key" },
+	{ "revoke", revoke_one, 2, "the id of a key; see: vecstore key list" },
+	{ "rotate", rotate_one, 2, "the id of a key; see: vecstore key list" },
 };
 
 int vs_command_key(struct vs_args *args)
@@ -172,11 +191,13 @@ int vs_command_key(struct vs_args *args)
 	for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++) {
 		if (strcmp(actions[i].name, args->operands[0]) != 0)
 			continue;
-		if (actions[i].takes_id != (doing.id != NULL)) {
-			fprintf(stderr, "vecstore: key %s takes %s\n", actions[i].name, doing.id ? "no id" : "the id of a key; see: vecstore key list");
+		int wanted = actions[i].operands;
+		if (wanted < 0 ? args->operand_count < -wanted : args->operand_count != wanted) {
+			fprintf(stderr, "vecstore: key %s takes %s\n", actions[i].name, actions[i].takes);
 			return 2;
 		}
-		int rc = vs_catalog_open(vs_args_text(args, VS_FLAG_DATA), actions[i].makes_folder, &doing.catalog, &error);
+		bool creates = actions[i].run == create_one;
+		int rc = vs_catalog_open(vs_args_text(args, VS_FLAG_DATA), creates, &doing.catalog, &error);
 		if (!rc)
 			rc = actions[i].run(&doing);
 		vs_catalog_close(doing.catalog);
@@ -184,6 +205,6 @@ int vs_command_key(struct vs_args *args)
 			fprintf(stderr, "vecstore: %s\n", error.text);
 		return rc ? 1 : 0;
 	}
-	fprintf(stderr, "vecstore: key: '%s' is none of create, list, revoke and rotate\n", args->operands[0]);
+	fprintf(stderr, "vecstore: key: '%s' is none of create, list, set-quota, revoke and rotate\n", args->operands[0]);
 	return 2;
 }

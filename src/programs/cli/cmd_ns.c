@@ -150,10 +150,8 @@ static int create(struct ns_command *command, struct vs_error *error)
 static int set_quota(struct ns_command *command, struct vs_error *error)
 {
 	struct vs_namespace_change change = VS_NAMESPACE_CHANGE;
-	struct vs_quota quota;
+	struct vs_quota quota = vs_quota_keep();
 	int rc = 0;
-	for (int kind = 0; kind < VS_QUOTAS; kind++)
-		quota.most[kind] = VS_QUOTA_KEEP;
 	for (int i = 2; !rc && i < command->args->operand_count; i++)
 		rc = vs_quota_parse(command->args->operands[i], &quota, error);
 	change.quota = &quota;
