@@ -25,9 +25,9 @@
 #define SECOND UINT64_C(1000000000)
 #define GAP (600 * SECOND) /* a longer time without a flush is one without a server */
 #define TRIES 4
-#define FLOW_LONG (SECOND / 2000)
-#define FLOW_LOST (10 * SECOND)
-#define FLOW_KEPT (600 * SECOND)
+#define FLOW_LONG (SECOND / 2000) /* what is shorter is not worth to be avoided */
+#define FLOW_LOST (10 * SECOND)   /* what is longer may be of a process that died */
+#define FLOW_KEPT (600 * SECOND)  /* who was not alone counts as that for so long */
 #define BUCKETS 16384u /* of keys */
 #define REACH 16u      /* how far from where it belongs a key's bucket may be */
 
