@@ -38,16 +38,22 @@ need() {
 	done
 	[ -n "$missing" ] || return 0
 	say "$program: installing$missing"
-	had_lighttpd=no
-	installed lighttpd && had_lighttpd=yes
+	# Debian starts a server of its own as soon as one of these is installed. Nobody asked for that one.
+	unasked=
+	for package in lighttpd slapd glewlwyd; do
+		case " $missing " in *" $package "*) unasked="$unasked $package" ;; esac
+	done
 	as_root apt-get -qq update </dev/null || say "$program: apt-get update failed; trying with the lists that are there"
 	# shellcheck disable=SC2086
 	as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends \
 		-o Dpkg::Use-Pty=0 install $missing </dev/null >/dev/null || fail "apt-get could not install:$missing"
-	# Debian starts a web server of its own as soon as lighttpd is installed. Nobody asked for that one.
-	if [ "$had_lighttpd" = no ] && [ -d /run/systemd/system ] && installed lighttpd; then
-		as_root systemctl --quiet disable --now lighttpd </dev/null || :
-	fi
+	for package in $unasked; do
+		if [ -d /run/systemd/system ]; then
+			as_root systemctl --quiet disable --now "$package" </dev/null || :
+		else
+			as_root "/etc/init.d/$package" stop </dev/null >/dev/null 2>&1 || :
+		fi
+	done
 }
 
 # build FOLDER [CONFIGURE-FLAG…]: builds there and installs into FOLDER/root. What is up to date stays as it is.

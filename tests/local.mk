@@ -7,6 +7,7 @@ lints = \
 	tests/lint/file-length \
 	tests/lint/includes-of-rooms \
 	tests/lint/io-seam \
+	tests/lint/man-pages \
 	tests/lint/openapi-routes \
 	tests/lint/spdx
 

@@ -12,11 +12,12 @@
 
 struct user {
 	char name[VS_USER_NAME_MAX + 1];
+	unsigned line;
 	struct vs_grant grant;
 };
 
 struct vs_users {
-	struct user **items; /* in the file's order */
+	struct user **items; /* in the order of names */
 	size_t count;
 };
 
@@ -101,6 +102,7 @@ static int add_line(struct vs_users *users, struct reading *reading)
 		return vs_error_set(reading->error, VS_ENOMEM, "no memory for users");
 	}
 	items[users->count++] = user;
+	user->line = reading->line;
 	int rc = take_name(reading, user->name);
 	return rc ? rc : take_grant(reading, &user->grant);
 }
@@ -119,6 +121,25 @@ static int read_lines(struct vs_users *users, struct reading *reading, char *tex
 	return rc;
 }
 
+static int by_name(const void *a, const void *b)
+{
+	return strcmp((*(struct user *const *)a)->name, (*(struct user *const *)b)->name);
+}
+
+/* Of two lines for one name, one would mean nothing, even if it is to take rights away. */
+static int sort(struct vs_users *users, struct reading *reading)
+{
+	if (users->count > 0)
+		qsort(users->items, users->count, sizeof(struct user *), by_name);
+	for (size_t i = 1; i < users->count; i++) {
+		const struct user *one = users->items[i - 1], *other = users->items[i];
+		reading->line = one->line > other->line ? one->line : other->line;
+		if (strcmp(one->name, other->name) == 0)
+			return fault(reading, "there is a line for this name already");
+	}
+	return 0;
+}
+
 int vs_users_open(const char *path, struct vs_users **users, struct vs_error *error)
 {
 	struct vs_users *fresh = calloc(1, sizeof(*fresh));
@@ -131,6 +152,8 @@ int vs_users_open(const char *path, struct vs_users **users, struct vs_error *er
 		rc = vs_error_set(error, VS_EINVAL, "%.200s: holds a NUL character", path);
 	if (!rc)
 		rc = read_lines(fresh, &reading, text);
+	if (!rc)
+		rc = sort(fresh, &reading);
 	if (!rc && fresh->count == 0)
 		rc = vs_error_set(error, VS_EINVAL, "%.200s: names no user", path);
 	free(text);
@@ -152,15 +175,19 @@ void vs_users_close(struct vs_users *users)
 	free(users);
 }
 
+static int against(const void *name, const void *item)
+{
+	return strcmp(name, (*(struct user *const *)item)->name);
+}
+
+static const struct vs_grant *find(const struct vs_users *users, const char *name)
+{
+	struct user *const *found = bsearch(name, users->items, users->count, sizeof(struct user *), against);
+	return found ? &(*found)->grant : NULL;
+}
+
 const struct vs_grant *vs_users_find(const struct vs_users *users, const char *name)
 {
-	const struct vs_grant *others = NULL;
-	for (size_t i = 0; i < users->count; i++) {
-		const struct user *user = users->items[i];
-		if (strcmp(user->name, name) == 0 && strcmp(name, "*") != 0)
-			return &user->grant;
-		if (strcmp(user->name, "*") == 0)
-			others = &user->grant;
-	}
-	return others;
+	const struct vs_grant *grant = find(users, name); /* for one called *, too, it is everybody's */
+	return grant ? grant : find(users, "*");
 }

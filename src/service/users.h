@@ -8,7 +8,7 @@
  *   "Bob B."      writer  films
  *   *             reader  films      public = true
  *
- * A user's name with blanks in it stands in double quotes; * is everybody else.
+ * A user's name with blanks in it stands in double quotes; * is everybody else. A name stands once.
  */
 #ifndef VS_SERVICE_USERS_H
 #define VS_SERVICE_USERS_H

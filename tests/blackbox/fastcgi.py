@@ -84,15 +84,18 @@ def read_record(peer):
     return kind, data
 
 
-def send(path, method, target, body=b"", content_type=None, remote="127.0.0.1", more=None):
-    """Sends one request to a worker that listens on the Unix socket at path: the connection. more: further variables."""
+def send(path, method, target, body=b"", content_type=None, remote="127.0.0.1", more=None, pieces=1 << 20):
+    """Sends one request to a worker that listens on the Unix socket at path: the connection. more: further variables; pieces:
+    bytes that are sent at once."""
     peer = socket.socket(socket.AF_UNIX)
     peer.settimeout(TIMEOUT)
     peer.connect(str(path))
     head = record(BEGIN, struct.pack(">HB5x", RESPONDER, 0))
     head += stream(PARAMS, pairs({**environment(method, target, body, content_type, remote), **(more or {})}))
     try:
-        peer.sendall(head + stream(STDIN, body))
+        sent = head + stream(STDIN, body)
+        for start in range(0, len(sent), pieces):
+            peer.sendall(sent[start : start + pieces])
     except (BrokenPipeError, ConnectionResetError):
         pass
     return peer

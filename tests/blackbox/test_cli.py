@@ -13,7 +13,10 @@ import harness
 import oracle
 from harness import run
 
-COMMANDS = ("serve", "import", "export", "query", "changes", "check", "compact", "jobs", "bench", "version")
+COMMANDS = (
+    "serve", "import", "export", "query", "changes", "check", "compact", "jobs", "bench", "version", "ns", "key", "token", "audit", "usage",
+    "snapshot", "clone",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@
 import base64
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -208,8 +209,20 @@ def test_users_of_the_web_server(make_server, folder):
     assert ask("alice").status == 200 and ask("Bob B.").status == 200
     assert ask("mallory").status == 401 and ask("").status == 401
     assert ask("alice", HTTP_ORIGIN="http://evil.example", HTTP_HOST="localhost").status == 401
+    # A name does not end at a NUL, wherever that stands and however the variables arrive.
+    more = {"EMPTY": "", "LONG": "x" * 300, "REMOTE_USER": "alice"}
+    for pieces in (16, 100, 1 << 20):
+        for cut in ("", "\0", "\0.example.org", "\0" * 300):
+            reply = fastcgi.request(server.socket(), "GET", "/admin/keys", more={**more, "REMOTE_USER": "alice" + cut}, pieces=pieces)
+            assert reply.status == (400 if cut else 200), (pieces, cut)
+    assert ask("alice", HTTP_X_A="x" * 100000).status == 200 and ask("alice", HTTP_X_A="x" * 140000).status == 400
     for header in ("REMOTE_USER", "Remote-User", "X-Remote-User"):
         assert server.client.post("/v1/count", {}, headers={header: "alice"}).status == 401
+    # Whatever they are called, the trail has a line for each, and a terminal sees no control character.
+    for name in ("a\n9  2026", "\x9b2Jraw", "\xc2\x9b2Jtwo", "\xc3\xa9\x1b]0;x\x07"):
+        assert ask(name).status == 401
+    trail = [harness.run("audit", *flags, "--data", server.data, check=0).stdout for flags in ([], ["--json"])]
+    assert trail[0].count("\n") == trail[1].count("\n") and re.search("user:a[?]9  2026.*user:[?]2Jraw.*user:[?]{2}2Jtwo.*user:é[?]]0;x[?]", trail[0], re.S)
     untrusting = make_server(workers=1).start()
     key = create(untrusting.client, role="admin")["key"]
     reply = fastcgi.request(untrusting.socket(), "POST", "/v1/count", b"{}", "application/json", more={"REMOTE_USER": "alice"})
@@ -226,7 +239,7 @@ def test_logins_of_web_servers(make_server, folder, kind):
     passwords.write_text("".join(f"{name}:{text}" for name, text in hashed.items()))
     server = make_server(workers=1, http=False, args=["--remote-users", users]).start()
     port = harness.free_port()
-    front = kind(folder, port, server.socket(), passwords)
+    front = kind(folder, port, server.socket(), webservers.Login(passwords=passwords))
     try:
         front.wait()
 

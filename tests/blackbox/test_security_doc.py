@@ -33,6 +33,9 @@ def test_commands(folder):
         "there is no such record",
         "metadata: the credential's filter does not let this record be written",
         '"reason":"another namespace"',
+        '"error":"the credential is not valid"',
+        '"results":[{"id":"alien","score":0.9938837,"metadata":{"year":1979}},{"id":"north-1"',
     ):
         assert answer in out, f"{answer}\n{out}\n{done.stderr}"
+    assert out.count('"results":[{"id":"brazil"') == 2 and re.search(r"2\d{3}-\d\d-\d\d,acme,\w+,2,1,", out), out
     assert re.search(r"local:\d+  local  key create", out), out

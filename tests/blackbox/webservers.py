@@ -5,7 +5,10 @@ import http.client
 import os
 import re
 import shutil
+import socket
 import subprocess
+from dataclasses import dataclass
+from pathlib import Path
 
 import harness
 from client import raw_request
@@ -16,8 +19,9 @@ APACHE_MODULES = "/usr/lib/apache2/modules"
 class WebServer:
     """A web server in the foreground: started, waited for, stopped."""
 
-    def __init__(self, folder, port, command, env=None):
+    def __init__(self, folder, port, command, env=None, tls=False):
         self.port = port
+        self.tls = tls
         self.log = folder / f"web-{port}.log"
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(
@@ -28,7 +32,10 @@ class WebServer:
         def answers():
             assert self.process.poll() is None, self.log.read_text()
             try:
-                return raw_request(self.port, "GET", "/health").status in (200, 401)
+                if self.tls:  # which may want a certificate
+                    socket.create_connection(("127.0.0.1", self.port)).close()
+                    return True
+                return raw_request(self.port, "GET", "/health").status in (200, 302, 401)
             except (OSError, http.client.HTTPException):
                 return False
 
@@ -43,35 +50,53 @@ MODULES = ("mpm_event", "authz_core", "proxy", "proxy_fcgi", "reqtimeout", "buff
 LOGIN_MODULES = ("authn_core", "authn_file", "authz_user", "auth_basic")
 
 
-def shipped(name, socket, passwords=None):
-    """A file of httpd-conf for a test: our socket, this machine's name, no TLS, and no passwords but those of a file."""
+@dataclass
+class Login:
+    """How a web server finds out who asks: not at all, by a file of passwords, or by what stands in the place of that."""
+
+    passwords: Path | None = None
+    text: str = ""
+    modules: tuple = ()  # of Apache, that the text needs
+    outside: str = ""  # before the virtual host
+    certificate: Path | None = None  # PEM with its key: with TLS
+
+
+NO_LOGIN = Login()
+
+
+def shipped(name, port, path, login):
+    """A file of httpd-conf for a test: on our port, before the socket at this path, with this machine's name and this login."""
     text = (harness.SOURCE / "httpd-conf" / name).read_text()
-    text = re.sub(r"</?VirtualHost.*?>", "", text)
-    text = re.sub(r"(?m)^\s*(SSL|ServerName).*$", "", text)
-    if passwords:
-        text = text.replace("/etc/vecstore/htpasswd", str(passwords))
+    text = text.replace("<VirtualHost *:443>", f"<VirtualHost *:{port}>")
+    if login.certificate:
+        text = re.sub(r"(?m)^(\s*SSLCertificate\w*File).*$", rf"\1 {login.certificate}", text)
     else:
-        text = re.sub(r'(?s)<Location "/">\s*AuthType.*?</Location>', "", text)
-        text = re.sub(r'(?m)^\s*auth\..*$|"mod_auth", "mod_authn_file", ', "", text)
+        text = re.sub(r"(?m)^\s*SSL.*$", "", text)
+    if login.passwords:
+        text = text.replace("/etc/vecstore/htpasswd", str(login.passwords))
+    else:
+        text = re.sub(r'(?s)<Location "/">\s*AuthType.*?</Location>', lambda _: login.text, text)
+        text = re.sub(r'"mod_auth", "mod_authn_file", ', "", text)
+        text = re.sub(r"(?m)^\s*auth\..*$", "", text)
     assert "/var/lib/vecstore/run/vecstore.sock" in text
-    return text.replace("/var/lib/vecstore/run/vecstore.sock", str(socket)).replace("vectors.example.org", "localhost")
+    return text.replace("/var/lib/vecstore/run/vecstore.sock", str(path)).replace("vectors.example.org", "localhost")
 
 
-def apache(folder, port, socket, passwords=None):
+def apache(folder, port, path, login=NO_LOGIN):
     """Apache httpd with mod_proxy_fcgi before the workers' socket, as httpd-conf says. Started by root it serves as
     nobody, whose group is given the socket, as an administrator would."""
     user = "User nobody\nGroup nogroup\n" if os.geteuid() == 0 else ""
     if user:
-        shutil.chown(socket, group="nogroup")
-        for path in (folder, socket.parent, socket.parent.parent):
-            os.chmod(path, 0o755)
-    modules = "".join(
+        shutil.chown(path, group="nogroup")
+        for way in (folder, path.parent, path.parent.parent):
+            os.chmod(way, 0o755)
+    loaded = "".join(
         f"LoadModule {name}_module {APACHE_MODULES}/mod_{name}.so\n"
-        for name in (*MODULES, *(LOGIN_MODULES if passwords else ()))
+        for name in (*MODULES, *(() if login == NO_LOGIN else LOGIN_MODULES), *login.modules)
     )
     config = folder / "apache.conf"
     config.write_text(f"""
-{modules}
+{loaded}
 ServerRoot "{folder}"
 DefaultRuntimeDir "{folder}"
 PidFile "{folder}/apache.pid"
@@ -81,23 +106,28 @@ Listen 127.0.0.1:{port}
 ServerLimit 40
 MaxRequestWorkers 1000
 {user}
-{shipped("vecstore-apache.conf", socket, passwords)}
+{login.outside}
+{shipped("vecstore-apache.conf", port, path, login)}
 """)
-    return WebServer(folder, port, ["/usr/sbin/apache2", "-d", str(folder), "-f", str(config), "-DFOREGROUND"])
+    command = ["/usr/sbin/apache2", "-d", str(folder), "-f", str(config), "-DFOREGROUND"]
+    return WebServer(folder, port, command, tls=login.certificate is not None)
 
 
-def lighttpd(folder, port, socket, passwords=None):
+def lighttpd(folder, port, path, login=NO_LOGIN):
     """An administrator's own lighttpd before the workers' socket, as httpd-conf says."""
     config = folder / "admin-lighttpd.conf"
+    tls = f'server.modules = ( "mod_openssl" )\nssl.engine = "enable"\nssl.pemfile = "{login.certificate}"' if login.certificate else ""
     config.write_text(f"""
 server.document-root = "{folder}"
 server.bind = "127.0.0.1"
 server.port = {port}
 server.errorlog = "{folder}/admin-lighttpd-error.log"
 server.upload-dirs = ( "{folder}" )
-{shipped("vecstore-lighttpd.conf", socket, passwords)}
+{tls}
+{shipped("vecstore-lighttpd.conf", port, path, login)}
+{login.text}
 """)
-    return WebServer(folder, port, ["/usr/sbin/lighttpd", "-D", "-f", str(config)])
+    return WebServer(folder, port, ["/usr/sbin/lighttpd", "-D", "-f", str(config)], tls=login.certificate is not None)
 
 
 def lighttpd_cgi(folder, port, data):

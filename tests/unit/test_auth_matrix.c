@@ -406,6 +406,8 @@ static void test_files_of_users(void **state)
 		{ "bob reader films a =\n", ":1: filter" },
 		{ "\"bob reader films\n", "quotes" },
 		{ "\"\" reader films\n", "empty" },
+		{ "alice admin\n* reader films\n\"alice\" reader films\n", ":3: there is a line for this name already" },
+		{ "* reader films\nalice admin\n* reader songs\n", ":3: there is a line for this name already" },
 	};
 	struct state *s = *state;
 	char path[160];

@@ -95,7 +95,8 @@ int vs_args_parse(struct vs_args *args, const struct vs_command *command, int ar
 		return vs_error_set(error, VS_EINVAL, "unexpected argument '%s'; see: vecstore %s --help",
 		                    args->operands[command->most], command->name);
 	if (args->operand_count < command->least)
-		return vs_error_set(error, VS_EINVAL, "vecstore %s needs %s", command->name, command->operands);
+		return vs_error_set(error, VS_EINVAL, "%s needs %s; see: vecstore %s --help", command->name, command->operands,
+		                    command->name);
 	return read_environment(args, error);
 }
 

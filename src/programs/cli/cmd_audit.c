@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/utf8.h"
 #include "programs/cli/args.h"
 #include "programs/cli/when.h"
 #include "service/audit.h"
@@ -24,6 +25,29 @@ static const char *or_dash(const char *text)
 	return *text ? text : "-";
 }
 
+/* The control characters at text, U+0080 to U+009F among them, which are two bytes. */
+static size_t controls(const unsigned char *text, size_t len)
+{
+	if (*text < 0x20 || *text == 0x7f)
+		return 1;
+	return len > 1 && text[0] == 0xc2 && text[1] < 0xa0 ? 2 : 0;
+}
+
+/* What others have sent reaches no terminal as a control character, and begins no line of its own. */
+static void clean(char *text, size_t len)
+{
+	for (size_t i = 0; i < len;) {
+		int64_t bad = vs_utf8_check(text + i, len - i);
+		size_t end = bad < 0 ? len : i + (size_t)bad;
+		for (size_t count; i < end; i += count > 0 ? count : 1) {
+			count = controls((const unsigned char *)text + i, end - i);
+			memset(text + i, '?', count);
+		}
+		if (i < len)
+			text[i++] = '?';
+	}
+}
+
 static int put_event(void *context, const struct vs_audit_event *event)
 {
 	struct printing *printing = context;
@@ -34,23 +58,17 @@ static int put_event(void *context, const struct vs_audit_event *event)
 		vs_buf_putc(printing->out, '\n');
 		return 0;
 	}
+	size_t from = printing->out->len;
 	vs_clock_format(event->at, at);
 	if (event->count > 1)
 		snprintf(count, sizeof count, " (%" PRId64 " times)", event->count);
-	vs_buf_printf(printing->out, "%" PRId64 "  %s  %s  %s  %s  %s  %s  %s%s%s%s\n", event->seq, at, or_dash(event->actor),
+	vs_buf_printf(printing->out, "%" PRId64 "  %s  %s  %s  %s  %s  %s  %s%s%s%s", event->seq, at, or_dash(event->actor),
 	              or_dash(event->origin), event->action, or_dash(event->ns), or_dash(event->object), event->result,
 	              *event->reason ? ": " : "", event->reason, count);
+	if (!printing->out->failed)
+		clean(printing->out->data + from, printing->out->len - from);
+	vs_buf_putc(printing->out, '\n');
 	return 0;
-}
-
-/* Control characters of what others have sent do not reach a terminal. */
-static void print_page(struct vs_buf *page)
-{
-	for (size_t i = 0; i < page->len; i++) {
-		unsigned char c = (unsigned char)page->data[i];
-		putchar((c < 0x20 && c != '\n') || c == 0x7f ? '?' : c);
-	}
-	vs_buf_reset(page);
 }
 
 static int print_all(struct vs_catalog *catalog, const struct vs_args *args, struct vs_audit_query *query,
@@ -65,7 +83,8 @@ static int print_all(struct vs_catalog *catalog, const struct vs_args *args, str
 		if (!rc && page.failed)
 			rc = vs_error_set(error, VS_ENOMEM, "out of memory");
 		if (!rc)
-			print_page(&page);
+			fwrite(page.data, 1, page.len, stdout);
+		vs_buf_reset(&page);
 	} while (!rc && printing.last > query->after);
 	vs_buf_release(&page);
 	return rc;

@@ -29,7 +29,7 @@ static int copy_flag(const struct vs_args *args, enum vs_flag flag, const char *
 int vs_local_grant(const struct vs_args *args, struct vs_grant *grant, struct vs_error *error)
 {
 	const char *role = vs_args_text(args, VS_FLAG_ROLE);
-	int rc = copy_flag(args, VS_FLAG_ONLY_NAMESPACE, "namespace", grant->ns, sizeof grant->ns, error);
+	int rc = copy_flag(args, VS_FLAG_GRANT_NAMESPACE, "namespace", grant->ns, sizeof grant->ns, error);
 	if (!rc)
 		rc = copy_flag(args, VS_FLAG_ROW_FILTER, "filter", grant->filter, sizeof grant->filter, error);
 	if (!rc && !role)
@@ -77,7 +77,7 @@ static void print_secret(const struct vs_args *args, const struct vs_key *key, c
 static int print_row(void *context, const struct vs_key *key)
 {
 	const struct vs_args *args = context;
-	const char *ns = vs_args_text(args, VS_FLAG_ONLY_NAMESPACE);
+	const char *ns = vs_args_text(args, VS_FLAG_GRANT_NAMESPACE);
 	char expires[VS_CLOCK_TEXT] = "never", quota[VS_QUOTA_TEXT];
 	if (ns && strcmp(ns, key->grant.ns) != 0)
 		return 0;
@@ -97,29 +97,31 @@ static int print_row(void *context, const struct vs_key *key)
 struct doing {
 	const struct vs_args *args;
 	struct vs_catalog *catalog;
-	const char *id; /* operand; NULL: none */
+	const char *id;     /* operand; NULL: none */
+	struct vs_key *key; /* with create: what is to be made */
 	struct vs_error *error;
 };
 
+/* From the flags of create. */
+static int decode(const struct vs_args *args, struct vs_key *key, struct vs_error *error)
+{
+	const char *quota = vs_args_text(args, VS_FLAG_QUOTA);
+	int rc = vs_local_grant(args, &key->grant, error);
+	if (!rc && quota)
+		rc = vs_quota_parse(quota, &key->quota, error);
+	if (!rc)
+		rc = copy_flag(args, VS_FLAG_KEY_NAME, "name", key->name, sizeof key->name, error);
+	return rc ? rc : vs_when_parse("expires", vs_args_text(args, VS_FLAG_EXPIRES), &key->expires_at, error);
+}
+
 static int create_one(const struct doing *doing)
 {
-	const struct vs_args *args = doing->args;
 	char actor[32], secret[VS_KEY_SECRET_LEN + 1];
-	const char *quota = vs_args_text(args, VS_FLAG_QUOTA);
-	struct vs_key key = { .quota = vs_quota_none() };
 	struct vs_audit_event event = vs_local_event("key create", actor);
-	int rc = vs_local_grant(args, &key.grant, doing->error);
-	if (!rc && quota)
-		rc = vs_quota_parse(quota, &key.quota, doing->error);
+	event.ns = doing->key->grant.ns;
+	int rc = vs_keys_append(doing->catalog, doing->key, secret, &event, doing->error);
 	if (!rc)
-		rc = copy_flag(args, VS_FLAG_KEY_NAME, "name", key.name, sizeof key.name, doing->error);
-	if (!rc)
-		rc = vs_when_parse("expires", vs_args_text(args, VS_FLAG_EXPIRES), &key.expires_at, doing->error);
-	event.ns = key.grant.ns;
-	if (!rc)
-		rc = vs_keys_append(doing->catalog, &key, secret, &event, doing->error);
-	if (!rc)
-		print_secret(args, &key, secret);
+		print_secret(doing->args, doing->key, secret);
 	return rc;
 }
 
@@ -187,7 +189,9 @@ static const struct {
 int vs_command_key(struct vs_args *args)
 {
 	struct vs_error error;
-	struct doing doing = { .args = args, .id = args->operand_count > 1 ? args->operands[1] : NULL, .error = &error };
+	struct vs_key key = { .quota = vs_quota_none() };
+	const char *id = args->operand_count > 1 ? args->operands[1] : NULL;
+	struct doing doing = { .args = args, .id = id, .key = &key, .error = &error };
 	for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++) {
 		if (strcmp(actions[i].name, args->operands[0]) != 0)
 			continue;
@@ -197,7 +201,9 @@ int vs_command_key(struct vs_args *args)
 			return 2;
 		}
 		bool creates = actions[i].run == create_one;
-		int rc = vs_catalog_open(vs_args_text(args, VS_FLAG_DATA), creates, &doing.catalog, &error);
+		int rc = creates ? decode(args, &key, &error) : 0; /* before a folder is made for nothing */
+		if (!rc)
+			rc = vs_catalog_open(vs_args_text(args, VS_FLAG_DATA), creates, &doing.catalog, &error);
 		if (!rc)
 			rc = actions[i].run(&doing);
 		vs_catalog_close(doing.catalog);

@@ -18,7 +18,7 @@ struct ns_command {
 	struct vs_args *args;
 	struct vs_store *store;
 	const char *name; /* NULL: none was given */
-	struct vs_quota defaults;
+	struct vs_quota defaults, own; /* own: of --quota */
 	struct vs_buf out; /* with --json */
 	unsigned count;
 };
@@ -75,7 +75,7 @@ static void print_one(struct ns_command *command, const struct vs_namespace_info
 	print_time("created", info->created_at);
 	print_time("updated", info->updated_at);
 	if (info->delete_at != 0)
-		print_time("deleted from", info->delete_at);
+		print_time("removed after", info->delete_at);
 	printf("%-14sns/%s\n", "folder", info->folder);
 	if (strcmp(info->metadata, "{}") != 0)
 		printf("%-14s%s\n", "metadata", info->metadata);
@@ -108,8 +108,6 @@ static int list_one(void *context, const struct vs_namespace_info *info)
 		put_json(command, info);
 		return 0;
 	}
-	if (command->count++ == 0)
-		printf("%-32s %-17s %12s %15s %9s  %s\n", "NAME", "STATUS", "VECTORS", "BYTES", "DIMENSION", "METRIC");
 	if (look(command, info->name, &use))
 		printf("%-32s %-17s %12" PRIu64 " %15" PRIu64 " %9" PRIu32 "  %s\n", info->name, vs_status_name(info->status),
 		       use.vectors, use.storage_bytes, use.dimension, vs_metric_name(info->metric));
@@ -123,6 +121,8 @@ static int list(struct ns_command *command, struct vs_error *error)
 {
 	if (vs_args_switch(command->args, VS_FLAG_JSON))
 		vs_buf_puts(&command->out, "{\"namespaces\":[");
+	else
+		printf("%-32s %-17s %12s %15s %9s  %s\n", "NAME", "STATUS", "VECTORS", "BYTES", "DIMENSION", "METRIC");
 	int rc = vs_store_each(command->store, NULL, list_one, command, error);
 	if (vs_args_switch(command->args, VS_FLAG_JSON))
 		vs_buf_puts(&command->out, "]}\n");
@@ -133,17 +133,13 @@ static int list(struct ns_command *command, struct vs_error *error)
 
 static int create(struct ns_command *command, struct vs_error *error)
 {
-	const char *quota_text = vs_args_text(command->args, VS_FLAG_QUOTA);
 	struct vs_namespace_options options = { 0, vs_args_metric(command->args),
 		                                    (uint32_t)vs_args_count(command->args, VS_FLAG_DIMENSION),
 		                                    vs_args_quantization(command->args), vs_args_tokenizer(command->args) };
 	struct vs_namespace_change change = VS_NAMESPACE_CHANGE;
-	struct vs_quota quota = vs_quota_none();
-	int rc = quota_text ? vs_quota_parse(quota_text, &quota, error) : 0;
 	change.description = vs_args_text(command->args, VS_FLAG_DESCRIPTION);
-	change.quota = &quota;
-	if (!rc)
-		rc = vs_store_create(command->store, command->name, &options, &change, error);
+	change.quota = &command->own;
+	int rc = vs_store_create(command->store, command->name, &options, &change, error);
 	return rc ? rc : show(command, error);
 }
 
@@ -244,7 +240,8 @@ static int find_action(const struct vs_args *args, size_t *action)
 int vs_command_ns(struct vs_args *args)
 {
 	const char *quota = vs_args_text(args, VS_FLAG_DEFAULT_QUOTA);
-	struct ns_command command = { .args = args, .defaults = vs_quota_none() };
+	const char *own = vs_args_text(args, VS_FLAG_QUOTA);
+	struct ns_command command = { .args = args, .defaults = vs_quota_none(), .own = vs_quota_none() };
 	struct vs_error error;
 	size_t action;
 	int status = find_action(args, &action);
@@ -252,6 +249,8 @@ int vs_command_ns(struct vs_args *args)
 		return status;
 	command.name = args->operand_count > 1 ? args->operands[1] : NULL;
 	int rc = quota ? vs_quota_parse(quota, &command.defaults, &error) : 0;
+	if (!rc && own)
+		rc = vs_quota_parse(own, &command.own, &error);
 	if (!rc)
 		rc = vs_store_open(vs_args_text(args, VS_FLAG_DATA), actions[action].run == create ? VS_CREATE : 0, &command.store,
 		                   &error);

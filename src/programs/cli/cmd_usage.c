@@ -4,8 +4,10 @@
 #include <stdio.h>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "engine/vecstore.h"
 #include "programs/cli/args.h"
+#include "service/tenants.h"
 
 static int read_day(const struct vs_args *args, enum vs_flag flag, const char *name, int32_t *day, struct vs_error *error)
 {
@@ -38,6 +40,22 @@ static void print_head(void)
 	fputs(",vector_hours\n", stdout);
 }
 
+/* What a running server has counted since it last brought that into the table, which it does every minute. Whoever may not do that
+ * is told what stands there. */
+static void bring_in(const struct vs_args *args, struct vs_store *store)
+{
+	const char *run_dir = vs_args_text(args, VS_FLAG_RUN_DIR);
+	const char *data = vs_args_text(args, VS_FLAG_DATA);
+	char folder[4096], file[sizeof folder + 16];
+	struct vs_tenants *tenants;
+	int n = run_dir ? snprintf(folder, sizeof folder, "%s", run_dir) : snprintf(folder, sizeof folder, "%s/run", data);
+	snprintf(file, sizeof file, "%s/tenants.shm", folder);
+	if (n < 0 || (size_t)n >= sizeof folder || !vs_file_exists(file) || vs_tenants_open(folder, &tenants, NULL))
+		return;
+	(void)vs_tenants_flush(tenants, store, NULL);
+	vs_tenants_close(tenants);
+}
+
 int vs_command_usage(struct vs_args *args)
 {
 	const char *name = vs_args_text(args, VS_FLAG_ONLY_NAMESPACE);
@@ -52,6 +70,7 @@ int vs_command_usage(struct vs_args *args)
 	if (!rc)
 		rc = vs_store_open(vs_args_text(args, VS_FLAG_DATA), 0, &store, &error);
 	if (!rc) {
+		bring_in(args, store);
 		print_head();
 		rc = vs_store_usage(store, &from, to_day, print_row, NULL, &error);
 	}

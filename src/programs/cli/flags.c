@@ -108,6 +108,15 @@ int vs_flag_check(enum vs_flag flag, const char *value, const char *origin, stru
 
 /* ---- help ------------------------------------------------------------------------------------------------- */
 
+/* What is printed takes so many columns: characters of UTF-8. */
+static int width_of(const char *text, int len)
+{
+	int width = 0;
+	for (int i = 0; i < len; i++)
+		width += ((unsigned char)text[i] & 0xc0) != 0x80;
+	return width;
+}
+
 /* Prints text from the given column on, wrapped and indented. */
 static void print_wrapped(FILE *out, const char *text, int column)
 {
@@ -120,12 +129,14 @@ static void print_wrapped(FILE *out, const char *text, int column)
 	while (*text) {
 		int len = (int)strcspn(text, " ");
 		bool first = column == HELP_INDENT;
-		if (!first && column + 1 + len > HELP_WIDTH) {
+		int width = width_of(text, len);
+		if (!first && column + 1 + width > HELP_WIDTH) {
 			fprintf(out, "\n%*s", HELP_INDENT, "");
 			column = HELP_INDENT;
 			first = true;
 		}
-		column += fprintf(out, "%s%.*s", first ? "" : " ", len, text);
+		fprintf(out, "%s%.*s", first ? "" : " ", len, text);
+		column += width + !first;
 		text += len;
 		text += strspn(text, " ");
 	}
@@ -148,11 +159,12 @@ void vs_args_print_help(FILE *out, const struct vs_command *command)
 	        *command->operands ? " " : "", command->operands, command->summary);
 	for (const enum vs_flag *f = command->flags; *f != VS_FLAGS; f++) {
 		const struct vs_flag_row *row = vs_flag_get(*f);
+		const char *argument = row->argument ? row->argument : "";
 		char help[400];
-		int column =
-		    fprintf(out, "  --%s%s%s", row->name, row->argument ? " " : "", row->argument ? row->argument : "");
+		int bytes = fprintf(out, "  --%s%s%s", row->name, *argument ? " " : "", argument);
+		int len = (int)strlen(argument);
 		snprintf(help, sizeof help, row->fallback ? "%s (default: %s)" : "%s", row->help, row->fallback);
-		print_wrapped(out, help, column);
+		print_wrapped(out, help, bytes - len + width_of(argument, len));
 	}
 	print_wrapped(out, "print this", fprintf(out, "  --help"));
 }

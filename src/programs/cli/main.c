@@ -64,16 +64,23 @@ int main(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	const char *name = argv[1];
-	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || (strcmp(name, "help") == 0 && argc == 2)) {
+	bool help = strcmp(name, "help") == 0;
+	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || (help && argc == 2)) {
 		vs_args_print_commands(stdout);
 		return flush_output(0);
 	}
+	if (help)
+		name = argv[2];
 	if (strcmp(name, "--version") == 0)
 		name = "version";
 	const struct vs_command *command = vs_command_find(name);
 	if (!command) {
 		fprintf(stderr, "vecstore: unknown command '%s'; see: vecstore --help\n", name);
 		return EXIT_USAGE;
+	}
+	if (help) {
+		vs_args_print_help(stdout, command);
+		return flush_output(0);
 	}
 	return flush_output(run(command, argc - 1, argv + 1));
 }

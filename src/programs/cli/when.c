@@ -41,11 +41,14 @@ int vs_when_span(const char *flag, const char *text, int64_t *span_ms, struct vs
 int vs_when_parse(const char *flag, const char *text, int64_t *wall_ms, struct vs_error *error)
 {
 	*wall_ms = 0;
-	if (!text || vs_clock_parse(text, strlen(text), wall_ms))
+	int64_t now = vs_clock_wall_ms();
+	if (!text)
 		return 0;
-	if (vs_when_span(flag, text, wall_ms, NULL))
-		return vs_error_set(error, VS_EINVAL, "--%s: '%.64s' is neither a time such as 2026-01-31T12:00:00Z nor a span such as 30d",
-		                    flag, text);
-	*wall_ms += vs_clock_wall_ms();
-	return 0;
+	if (!vs_clock_parse(text, strlen(text), wall_ms)) {
+		if (vs_when_span(flag, text, wall_ms, NULL))
+			return vs_error_set(error, VS_EINVAL,
+			                    "--%s: '%.64s' is neither a time such as 2026-01-31T12:00:00Z nor a span such as 30d", flag, text);
+		*wall_ms += now;
+	}
+	return *wall_ms > now ? 0 : vs_error_set(error, VS_EINVAL, "--%s: '%.64s' is past", flag, text);
 }

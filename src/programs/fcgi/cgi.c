@@ -43,7 +43,7 @@ static bool wire_write(void *context, const void *data, size_t len)
 
 void vs_cgi_serve(struct vs_worker *worker)
 {
-	struct vs_wire wire = { NULL, environ, wire_read, wire_write, NULL, false };
+	struct vs_wire wire = { NULL, environ, wire_read, wire_write, NULL, false, false };
 	signal(SIGPIPE, SIG_IGN);
 	(void)vs_worker_answer(worker, &wire);
 }

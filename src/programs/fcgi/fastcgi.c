@@ -23,6 +23,7 @@
 #include "base/log.h"
 #include "programs/fcgi/accept.h"
 #include "programs/fcgi/fair.h"
+#include "programs/fcgi/variables.h"
 #include "programs/fcgi/worker.h"
 
 #define STALL_MS 1000                  /* one that takes nothing for longer holds us up */
@@ -152,11 +153,12 @@ static void serve_connection(struct vs_worker *worker, struct vs_fair *fair, FCG
 {
 	request->ipcFd = fd;
 	request->keepConnection = 1;
+	bool cut = worker->trusts_user && !vs_variables_are_text(fd);
 	if (FCGX_Accept_r(request) != 0) /* it has closed fd */
 		return;
 	vs_fair_begin(fair, request->envp);
 	struct peer peer = { request, worker->service, false };
-	struct vs_wire wire = { &peer, request->envp, wire_read, wire_write, wire_finish, true };
+	struct vs_wire wire = { &peer, request->envp, wire_read, wire_write, wire_finish, true, cut };
 	bool whole = request->role == RESPONDER && vs_worker_answer(worker, &wire);
 	request->keepConnection = 1;
 	FCGX_Finish_r(request); /* closes only after a fault */

@@ -22,6 +22,7 @@ int vs_worker_open(struct vs_worker *worker, const struct vs_service_options *op
 {
 	memset(worker, 0, sizeof(*worker));
 	guard_begin();
+	worker->trusts_user = options->users != NULL;
 	return vs_service_open(options, &worker->service, error);
 }
 
@@ -53,7 +54,7 @@ static const char *get_variable(const struct vs_wire *wire, const char *name)
 
 /* Web servers join a header that comes twice. But lighttpd makes one variable of X-API-Key and of X_API_Key, and sends it twice: which
  * of them somebody before us has looked at, nobody knows. */
-static int check_once(const struct vs_wire *wire, struct vs_error *error)
+static int check_variables(const struct vs_wire *wire, struct vs_error *error)
 {
 	static const char *const names[][2] = {
 		{ "HTTP_X_API_KEY", "X-API-Key" },     { "HTTP_AUTHORIZATION", "Authorization" },
@@ -61,6 +62,8 @@ static int check_once(const struct vs_wire *wire, struct vs_error *error)
 		{ "HTTP_ORIGIN", "Origin" },           { "HTTP_IF_MATCH", "If-Match" },
 		{ "REMOTE_USER", "REMOTE_USER" },      { "HTTP_IF_NONE_MATCH", "If-None-Match" },
 	};
+	if (wire->cut)
+		return vs_error_set(error, VS_EINVAL, "the request's variables hold a NUL character, or more than 128 KiB");
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		char **found = find_variable(wire->variables, names[i][0]);
 		if (found && find_variable(found + 1, names[i][0]))
@@ -310,7 +313,7 @@ bool vs_worker_answer(struct vs_worker *worker, const struct vs_wire *wire)
 	struct vs_error error;
 	fill_request(worker, wire, &request);
 	bool whole = read_body(worker, wire, &error) == 0;
-	if (!whole || check_once(wire, &error)) {
+	if (!whole || check_variables(wire, &error)) {
 		vs_service_refuse(worker->service, &request, &error, &worker->response);
 	} else {
 		request.body = worker->body.data;

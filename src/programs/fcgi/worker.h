@@ -17,6 +17,7 @@ struct vs_wire {
 	/* Sends what was written, before the process ends; NULL when writing does. */
 	void (*finish)(void *context);
 	bool has_end; /* read sees where a body ends, whatever its length */
+	bool cut;     /* a variable may be longer than it seems: none can be trusted */
 };
 
 struct vs_worker {
@@ -25,6 +26,7 @@ struct vs_worker {
 	struct vs_buf body;
 	struct vs_buf head;
 	struct vs_response response;
+	bool trusts_user;       /* REMOTE_USER is believed */
 	bool (*stopping)(void); /* as in struct vs_request */
 };
 
