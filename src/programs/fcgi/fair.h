@@ -31,4 +31,5 @@ void vs_fair_close(struct vs_fair *fair);
 int vs_fair_next(struct vs_fair *fair, const sigset_t *waiting);
 /* This worker begins to answer a request with these variables. */
 void vs_fair_begin(struct vs_fair *fair, char *const *variables);
+
 #endif
