@@ -70,9 +70,9 @@ static void put_request(struct bytes *to, char *const *variables, size_t step, b
 	put_record(to, BEGIN, "\0\1\0\0\0\0\0\0", 8, 0);
 	for (size_t at = 0; at < pairs.len; at += step)
 		put_record(to, PARAMS, pairs.data + at, pairs.len - at < step ? pairs.len - at : step, (unsigned char)(at % 256));
-	put_record(to, PARAMS, NULL, 0, 0);
+	put_record(to, PARAMS, "", 0, 0);
 	put_record(to, STDIN, "{}", 2, 6);
-	put_record(to, STDIN, NULL, 0, 0);
+	put_record(to, STDIN, "", 0, 0);
 }
 
 /* Of the first len bytes, in a block of their own, so that a sanitizer sees a look beyond them. */
@@ -121,7 +121,7 @@ static void damage_is_no_flow(void **state)
 	for (size_t i = 0; i < sizeof(streams) / sizeof(streams[0]); i++) {
 		request.len = 0;
 		put_record(&request, PARAMS, streams[i], strlen(streams[i]), 0);
-		put_record(&request, PARAMS, NULL, 0, 0);
+		put_record(&request, PARAMS, "", 0, 0);
 		assert_int_equal(flow_of(&request, request.len), 0);
 	}
 	put_request(&request, many, 50, false);
