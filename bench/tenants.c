@@ -103,7 +103,7 @@ static void admission(struct vs_handles *handles, const char *quota)
 	set_quota(store, "n0", quota);
 	double start = now();
 	for (unsigned i = 0; i < ADMISSIONS; i++) {
-		check(vs_handles_find(handles, "n0", false, &ns, &error), &error);
+		check(vs_handles_find(handles, "n0", &ns, &error), &error);
 		check(vs_admit_enter(&call, ns, "n0", &error), &error);
 		vs_admit_leave(&call, 1000);
 	}
@@ -128,7 +128,7 @@ static void cold(struct vs_handles *handles)
 		for (unsigned i = 0; i < NAMESPACES; i++) {
 			double start = now();
 			name_of(i, name);
-			check(vs_handles_find(handles, name, false, &ns, &error), &error);
+			check(vs_handles_find(handles, name, &ns, &error), &error);
 			check(vs_namespace_search(ns, &query, &results, &error), &error);
 			times[i] = now() - start;
 		}

@@ -180,6 +180,7 @@ int vs_store_create(struct vs_store *store, const char *name, const struct vs_na
 	fresh.dimension = options->dimension;
 	fresh.description = change->description != NULL ? change->description : fresh.description;
 	fresh.metadata = change->metadata != NULL ? change->metadata : fresh.metadata;
+	fresh.event = change->event;
 	return vs_catalog_append(store->catalog, &fresh, make_folder, &making, &entry, error);
 }
 
@@ -233,7 +234,7 @@ int vs_store_change(struct vs_store *store, const char *name, const struct vs_na
 	if (rc == 0)
 		rc = check_change(change, error);
 	if (rc == 0)
-		rc = vs_catalog_update(store->catalog, name, apply, &copy, &entry, error);
+		rc = vs_catalog_update(store->catalog, name, apply, &copy, change->event, &entry, error);
 	if (rc == 0 && (change->status != 0 || change->quota != NULL))
 		rc = await_writer(store, name, error);
 	return rc;

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "math/metric.h"
+#include "store/audit_event.h"
 #include "store/policy.h"
 #include "store/usage.h"
 
@@ -54,22 +55,30 @@ struct vs_namespace_change {
 	const struct vs_quota *quota; /* NULL: stays; so does a kind that is VS_QUOTA_KEEP */
 	enum vs_status status;   /* 0: stays */
 	int64_t delete_at;       /* with VS_PENDING_DELETION: from when on vs_store_reap deletes it */
+	struct vs_audit_event *event; /* goes to the audit trail in the same commit: both are there or neither; NULL: none does */
 };
-#define VS_NAMESPACE_CHANGE { NULL, NULL, NULL, 0, 0 }
+#define VS_NAMESPACE_CHANGE { NULL, NULL, NULL, 0, 0, NULL }
 
-/* Makes a namespace. change (NULL allowed): its description, metadata and quota. VS_ECONFLICT when the name is taken, be it
- * by one that waits to be deleted; VS_EINVAL with the field. */
+/* Makes a namespace. change (NULL allowed): its description, metadata and quota, and the event. VS_ECONFLICT when the name is
+ * taken, be it by one that waits to be deleted; VS_EINVAL with the field. */
 int vs_store_create(struct vs_store *store, const char *name, const struct vs_namespace_options *options,
                     const struct vs_namespace_change *change, struct vs_error *error);
 /* Changes what stands in the catalogue. Once it has returned, no write that the status or the quotas of size forbid is
  * acknowledged any more by any process. A quota below what is there is allowed: nothing goes away, and nothing more
  * comes. VS_ECONFLICT for a namespace whose files are being removed. When it fails by VS_EBUSY or VS_EIO, the change may be
- * made, but not be heeded everywhere yet: try again. */
+ * made (and recorded), but not be heeded everywhere yet: try again. */
 int vs_store_change(struct vs_store *store, const char *name, const struct vs_namespace_change *change,
                     struct vs_error *error);
-/* Removes the namespaces whose time to be deleted has come, rows and files; killed, the next call goes on. *removed (NULL
- * allowed): how many. One that fails is passed over and told in *error when all others are done. */
+/* Removes the namespaces whose time to be deleted has come, rows and files; killed, the next call goes on. Each is an event of
+ * the audit trail. *removed (NULL allowed): how many. One that fails is passed over and told in *error when all others are
+ * done. */
 int vs_store_reap(struct vs_store *store, unsigned *removed, struct vs_error *error);
+
+/* ---- the audit trail ---------------------------------------------------------------------------------------- */
+
+/* Records an event in a commit of its own: of what is no change of the catalogue. Durable when it returns 0. Work on files is
+ * recorded twice, with the result "begun" before it and with what came of it after it: so none is done without an event. */
+int vs_store_record(struct vs_store *store, struct vs_audit_event *event, struct vs_error *error);
 
 /* ---- usage ------------------------------------------------------------------------------------------------ */
 

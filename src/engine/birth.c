@@ -137,7 +137,7 @@ static int adopt(void *context, const struct vs_catalog_entry *entry, struct vs_
 }
 
 static int fill(struct birth *birth, struct vs_namespace *source, struct vs_work *work, struct vs_meta_state *state,
-                struct vs_error *error)
+                struct vs_use *use, struct vs_error *error)
 {
 	struct vs_meta_state as = { .generation = 1 };
 	struct vs_namespace *fresh = NULL;
@@ -145,6 +145,8 @@ static int fill(struct birth *birth, struct vs_namespace *source, struct vs_work
 
 	if (rc == 0)
 		rc = vs_snapshot_settle(fresh, as.seq, 0, state, error);
+	if (rc == 0)
+		rc = vs_snapshot_use(fresh->generation.meta, use, error);
 	vs_namespace_close(fresh);
 	return rc;
 }
@@ -155,13 +157,14 @@ int vs_birth(struct vs_namespace *source, const char *name, struct vs_work *work
 	struct vs_catalog_fresh row = { .name = name, .quota = vs_quota_none(), .description = "", .metadata = "{}" };
 	struct vs_catalog_entry entry;
 	struct vs_meta_state state;
+	struct vs_use use;
 	int rc = begin(&birth, error);
 
 	if (rc == 0)
-		rc = fill(&birth, source, work, &state, error);
+		rc = fill(&birth, source, work, &state, &use, error);
 	VS_POINT("birth-filled");
 	if (rc == 0)
-		rc = vs_store_admit_whole(source->store, state.active + state.deleted, state.dimension, error);
+		rc = vs_store_admit_whole(source->store, &use, error);
 	if (rc == 0) {
 		row.metric = state.metric;
 		row.dimension = state.dimension;
@@ -169,7 +172,7 @@ int vs_birth(struct vs_namespace *source, const char *name, struct vs_work *work
 	}
 	VS_POINT("birth-born");
 	if (rc == 0) {
-		*records = state.active + state.deleted;
+		*records = use.vectors;
 		vs_birth_forget(birth.folder);
 	} else if (!birth.named) {
 		(void)vs_folder_remove(birth.folder, NULL, NULL);

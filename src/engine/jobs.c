@@ -44,8 +44,8 @@ static int find_kind(const char *kind, size_t *index, struct vs_error *error)
 	return vs_error_at(error, VS_EINVAL, "kind", -1, "\"%.40s\" is no kind of job", kind);
 }
 
-int vs_job_create(struct vs_store *store, const char *kind, const char *name, const char *arguments, struct vs_job *job,
-                  struct vs_error *error)
+int vs_job_create(struct vs_store *store, const char *kind, const char *name, const char *arguments,
+                  struct vs_audit_event *event, struct vs_job *job, struct vs_error *error)
 {
 	struct vs_catalog_entry entry;
 	size_t index;
@@ -66,7 +66,7 @@ int vs_job_create(struct vs_store *store, const char *kind, const char *name, co
 	_Static_assert(sizeof(job->folder) == sizeof(entry.folder), "folders have one size");
 	memcpy(job->name, entry.name, sizeof(job->name));
 	memcpy(job->folder, entry.folder, sizeof(job->folder));
-	return vs_jobs_append(store->catalog, job, error);
+	return vs_jobs_append(store->catalog, event, job, error);
 }
 
 int vs_job_get(struct vs_store *store, int64_t id, struct vs_job *job, struct vs_error *error)
@@ -81,9 +81,9 @@ int vs_job_page(struct vs_store *store, const struct vs_job_page *page,
 	return vs_jobs_each(store->catalog, page, each, context, more, error);
 }
 
-int vs_job_cancel(struct vs_store *store, int64_t id, struct vs_job *job, struct vs_error *error)
+int vs_job_cancel(struct vs_store *store, int64_t id, struct vs_audit_event *event, struct vs_job *job, struct vs_error *error)
 {
-	return vs_jobs_cancel(store->catalog, id, job, error);
+	return vs_jobs_cancel(store->catalog, id, event, job, error);
 }
 
 /* ---- for whoever works them off ------------------------------------------------------------------------- */

@@ -3,7 +3,7 @@
 # libvecstore.so: the core rooms, of which the installed headers' functions alone are exported.
 
 public_headers = src/engine/vecstore.h src/engine/admin.h src/engine/snapshots.h src/base/error.h src/math/metric.h \
-	src/math/quantization.h src/store/job.h src/store/policy.h src/store/tokenizer.h src/store/usage.h
+	src/math/quantization.h src/store/audit_event.h src/store/job.h src/store/policy.h src/store/tokenizer.h src/store/usage.h
 
 pkginclude_HEADERS = src/engine/vecstore.h
 publicenginedir = $(pkgincludedir)/engine
@@ -13,7 +13,7 @@ publicbase_HEADERS = src/base/error.h src/base/error.tbl
 publicmathdir = $(pkgincludedir)/math
 publicmath_HEADERS = src/math/metric.h src/math/quantization.h
 publicstoredir = $(pkgincludedir)/store
-publicstore_HEADERS = src/store/job.h src/store/policy.h src/store/quota.tbl src/store/tokenizer.h src/store/usage.h src/store/usage.tbl
+publicstore_HEADERS = src/store/audit_event.h src/store/job.h src/store/policy.h src/store/quota.tbl src/store/tokenizer.h src/store/usage.h src/store/usage.tbl
 
 lib_LTLIBRARIES += libvecstore.la
 libvecstore_la_SOURCES =

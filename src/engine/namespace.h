@@ -62,11 +62,15 @@ int vs_namespace_check_vector(enum vs_metric metric, const char *field, const fl
 /* VS_EINVAL with field unless it is an id: 1 to 512 bytes of UTF-8 without NUL. */
 int vs_namespace_check_id(const char *field, const char *id, size_t len, struct vs_error *error);
 
+/* What quotas of size are compared with, of any meta.db, inside a transaction whose state it is. */
+int vs_namespace_measure(struct vs_meta *meta, const struct vs_meta_state *state, struct vs_use *use, struct vs_error *error);
 /* Whether all its records may be replaced by so many: VS_EFROZEN, VS_EQUOTA. Asked under the writer lock it holds until the end of
  * that. */
-int vs_namespace_admit_whole(struct vs_namespace *ns, uint64_t records, uint32_t dimension, struct vs_error *error);
+int vs_namespace_admit_whole(struct vs_namespace *ns, const struct vs_use *use, struct vs_error *error);
 /* Whether a new namespace may begin with so many. */
-int vs_store_admit_whole(const struct vs_store *store, uint64_t records, uint32_t dimension, struct vs_error *error);
+int vs_store_admit_whole(const struct vs_store *store, const struct vs_use *use, struct vs_error *error);
+/* Whether a snapshot of so many bytes (as above) may be there beside those that are kept: VS_EQUOTA. */
+int vs_namespace_admit_snapshot(struct vs_namespace *ns, uint64_t kept, uint64_t bytes, struct vs_error *error);
 
 /* The same for a text: at most VS_RECORD_TEXT_MAX bytes of UTF-8 without NUL; VS_ETOOBIG. */
 int vs_namespace_check_text(const char *field, const char *text, size_t len, struct vs_error *error);

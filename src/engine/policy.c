@@ -78,6 +78,13 @@ static int measure(struct vs_meta *meta, const struct vs_meta_state *state, uint
 	return rc;
 }
 
+int vs_namespace_measure(struct vs_meta *meta, const struct vs_meta_state *state, struct vs_use *use, struct vs_error *error)
+{
+	use->vectors = state->active + state->deleted;
+	use->dimension = state->dimension;
+	return measure(meta, state, state->next_slot, &use->storage_bytes, error);
+}
+
 int vs_namespace_use(struct vs_namespace *ns, struct vs_use *use, struct vs_error *error)
 {
 	struct vs_meta_state state;
@@ -85,9 +92,7 @@ int vs_namespace_use(struct vs_namespace *ns, struct vs_use *use, struct vs_erro
 
 	if (rc < 0)
 		return rc;
-	use->vectors = state.active + state.deleted;
-	use->dimension = state.dimension;
-	rc = measure(ns->generation.meta, &state, state.next_slot, &use->storage_bytes, error);
+	rc = vs_namespace_measure(ns->generation.meta, &state, use, error);
 	vs_namespace_end(ns);
 	return rc;
 }
@@ -107,35 +112,55 @@ static int check_status(const struct vs_namespace *ns, struct vs_error *error)
 	}
 }
 
-static int admit_whole(const struct vs_quota *quota, const struct vs_store *store, uint64_t records, uint32_t dimension,
+static int admit_whole(const struct vs_quota *quota, const struct vs_store *store, const struct vs_use *use,
                        struct vs_error *error)
 {
 	uint64_t vectors = (uint64_t)vs_quota_most(quota, &store->quota, VS_QUOTA_VECTORS);
+	uint64_t bytes = (uint64_t)vs_quota_most(quota, &store->quota, VS_QUOTA_STORAGE);
 	uint64_t numbers = (uint64_t)vs_quota_most(quota, &store->quota, VS_QUOTA_DIMENSION);
 
-	if (vectors != 0 && records > vectors)
+	if (vectors != 0 && use->vectors > vectors)
 		return vs_error_set(error, VS_EQUOTA, "there are %llu records; the namespace may have %llu (max_vectors)",
-		                    (unsigned long long)records, (unsigned long long)vectors);
-	if (numbers != 0 && dimension > numbers)
+		                    (unsigned long long)use->vectors, (unsigned long long)vectors);
+	if (bytes != 0 && use->storage_bytes > bytes)
+		return vs_error_set(error, VS_EQUOTA,
+		                    "there are %llu bytes of records and vectors; the namespace may have %llu (max_storage_bytes)",
+		                    (unsigned long long)use->storage_bytes, (unsigned long long)bytes);
+	if (numbers != 0 && use->dimension > numbers)
 		return vs_error_set(error, VS_EQUOTA, "vectors have %u numbers; those of the namespace may have %llu (max_dimension)",
-		                    dimension, (unsigned long long)numbers);
+		                    use->dimension, (unsigned long long)numbers);
 	return 0;
 }
 
-int vs_namespace_admit_whole(struct vs_namespace *ns, uint64_t records, uint32_t dimension, struct vs_error *error)
+int vs_namespace_admit_whole(struct vs_namespace *ns, const struct vs_use *use, struct vs_error *error)
 {
 	int rc = vs_namespace_refresh(ns, error);
 
 	if (rc == 0)
 		rc = check_status(ns, error);
-	return rc == 0 ? admit_whole(&ns->entry.quota, ns->store, records, dimension, error) : rc;
+	return rc == 0 ? admit_whole(&ns->entry.quota, ns->store, use, error) : rc;
 }
 
-int vs_store_admit_whole(const struct vs_store *store, uint64_t records, uint32_t dimension, struct vs_error *error)
+int vs_store_admit_whole(const struct vs_store *store, const struct vs_use *use, struct vs_error *error)
 {
 	struct vs_quota none = vs_quota_none();
 
-	return admit_whole(&none, store, records, dimension, error);
+	return admit_whole(&none, store, use, error);
+}
+
+int vs_namespace_admit_snapshot(struct vs_namespace *ns, uint64_t kept, uint64_t bytes, struct vs_error *error)
+{
+	int rc = vs_namespace_refresh(ns, error);
+	uint64_t most = rc == 0 ? vs_namespace_most(ns, VS_QUOTA_SNAPSHOTS) : 0;
+
+	if (rc == 0 && most == 0)
+		most = vs_namespace_most(ns, VS_QUOTA_STORAGE);
+	if (most == 0 || kept + bytes <= most)
+		return rc;
+	return vs_error_set(error, VS_EQUOTA,
+	                    "the namespace's snapshots have %llu bytes of records and vectors, and this one %llu; together they "
+	                    "may have %llu (max_snapshot_bytes, or else max_storage_bytes)",
+	                    (unsigned long long)kept, (unsigned long long)bytes, (unsigned long long)most);
 }
 
 int vs_write_begin_allowed(struct vs_write *write, struct vs_namespace *ns, size_t cap, struct vs_error *error)

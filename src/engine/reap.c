@@ -10,6 +10,7 @@
 #include "base/folder.h"
 #include "engine/namespace.h"
 #include "engine/snapshot.h"
+#include "store/audit_event.h"
 
 #define AT_ONCE 64 /* deleted by one call; the next goes on */
 
@@ -56,12 +57,14 @@ static int sync_parent(const struct vs_store *store, struct vs_error *error)
 
 static int reap(struct vs_store *store, struct vs_catalog_entry *due, struct vs_error *error)
 {
+	/* Nobody's doing now: who wished it, the event of the deletion says. */
+	struct vs_audit_event event = { .actor = "vecstore", .action = "namespace removal", .ns = due->name, .result = "ok" };
 	struct vs_catalog_entry entry;
 	char path[VS_GENERATION_PATH];
 	int rc = vs_namespace_path(store, due->folder, path, error);
 
 	if (rc == 0 && due->status != VS_DELETING)
-		rc = vs_catalog_update(store->catalog, due->name, doom, due, &entry, error);
+		rc = vs_catalog_update(store->catalog, due->name, doom, due, NULL, &entry, error);
 	VS_POINT("reap-doomed");
 	if (rc == 0)
 		rc = vs_folder_remove(path, "CURRENT", error);
@@ -71,7 +74,7 @@ static int reap(struct vs_store *store, struct vs_catalog_entry *due, struct vs_
 		rc = vs_snapshots_destroy(store, due->folder, error);
 	VS_POINT("reap-removed");
 	if (rc == 0)
-		rc = vs_catalog_remove(store->catalog, due, error);
+		rc = vs_catalog_remove(store->catalog, due, &event, error);
 	return rc;
 }
 

@@ -173,6 +173,54 @@ void vs_snapshots_end(struct vs_snapshots *snapshots)
 	vs_file_close(&snapshots->lock);
 }
 
+/* ---- how much they may be ------------------------------------------------------------------------------- */
+
+int vs_snapshot_use(struct vs_meta *meta, struct vs_use *use, struct vs_error *error)
+{
+	struct vs_meta_state state;
+	int rc = vs_meta_begin(meta, &state, error);
+
+	if (rc < 0)
+		return rc;
+	rc = vs_namespace_measure(meta, &state, use, error);
+	vs_meta_end(meta);
+	return rc;
+}
+
+struct keeping {
+	const char *dir;
+	uint64_t bytes;
+};
+
+/* One whose manifest cannot be read counts with all that lies there. */
+static int add_kept(void *context, const char *name)
+{
+	struct keeping *keeping = context;
+	struct vs_manifest manifest;
+	char path[VS_GENERATION_PATH];
+	uint64_t bytes = 0;
+
+	if (vs_manifest_check_name(name, NULL) < 0 || vs_snapshot_path(path, keeping->dir, name, NULL) < 0)
+		return 0;
+	if (vs_manifest_load(path, &manifest, NULL) == 0)
+		bytes = manifest.files[VS_MANIFEST_META].len + manifest.files[VS_MANIFEST_VECTORS].len;
+	else
+		(void)vs_folder_bytes(path, &bytes, NULL);
+	keeping->bytes += bytes;
+	return 0;
+}
+
+int vs_snapshots_admit(const struct vs_snapshots *snapshots, struct vs_namespace *source, struct vs_error *error)
+{
+	struct keeping keeping = { snapshots->dir, 0 };
+	struct vs_use use;
+	int rc = vs_snapshot_use(source->generation.meta, &use, error);
+
+	if (rc == 0)
+		rc = vs_folder_each(snapshots->dir, add_kept, &keeping, error);
+	return rc == 0 ? vs_namespace_admit_snapshot(snapshots->ns, keeping.bytes, use.storage_bytes, error) : rc;
+}
+
 /* ---- which there are ------------------------------------------------------------------------------------ */
 
 void vs_snapshot_describe(const struct vs_manifest *manifest, struct vs_snapshot *snapshot)

@@ -50,6 +50,11 @@ void vs_snapshot_describe(const struct vs_manifest *manifest, struct vs_snapshot
 int vs_snapshot_capture(struct vs_snapshots *snapshots, struct vs_namespace *source, struct vs_manifest *manifest,
                         struct vs_work *work, double end, struct vs_error *error);
 
+/* The same as vs_namespace_measure, in a transaction of its own. */
+int vs_snapshot_use(struct vs_meta *meta, struct vs_use *use, struct vs_error *error);
+/* VS_EQUOTA when a snapshot of `source` may not be there beside those that are. Under the lock. */
+int vs_snapshots_admit(const struct vs_snapshots *snapshots, struct vs_namespace *source, struct vs_error *error);
+
 /* Compares the sums of all files. VS_ECORRUPT, naming the file, at the first that differs. report NULL; else each is told, and
  * counted in *problems, instead. */
 int vs_snapshot_sums(const char *dir, const struct vs_manifest *manifest, struct vs_work *work, double end,

@@ -158,6 +158,9 @@ int vs_snapshot_capture(struct vs_snapshots *snapshots, struct vs_namespace *sou
 	if (vs_file_exists(path))
 		return vs_error_set(error, VS_ECONFLICT, "namespace %s has a snapshot %s already", snapshots->ns->entry.name,
 		                    manifest->name);
+	rc = vs_snapshots_admit(snapshots, source, error);
+	if (rc < 0)
+		return rc;
 	memset(manifest->files, 0, sizeof(manifest->files));
 	rc = fill(dir, source, manifest, work, end, error);
 	VS_POINT("snapshot-complete");

@@ -38,6 +38,7 @@ static int check_fit(struct vs_namespace *ns, struct vs_namespace *frozen, const
 {
 	const struct vs_meta_state *said = &manifest->state;
 	struct vs_meta_state state;
+	struct vs_use use;
 	int rc = vs_meta_begin(frozen->generation.meta, &state, error);
 
 	if (rc < 0)
@@ -50,7 +51,9 @@ static int check_fit(struct vs_namespace *ns, struct vs_namespace *frozen, const
 		                    manifest->name);
 	if (!same)
 		return 0;
-	rc = vs_namespace_admit_whole(ns, state.active + state.deleted, state.dimension, error);
+	rc = vs_snapshot_use(frozen->generation.meta, &use, error);
+	if (rc == 0)
+		rc = vs_namespace_admit_whole(ns, &use, error);
 	if (rc < 0)
 		return rc;
 	if (state.metric != ns->entry.metric)
@@ -68,19 +71,22 @@ static int switch_over(struct vs_namespace *ns, struct vs_namespace *fresh, cons
                        struct vs_error *error)
 {
 	struct vs_meta_state old, state;
+	struct vs_use use = { .vectors = 0 };
 	int rc = vs_generation_begin_write(&ns->generation, &old, error);
 
 	if (rc < 0)
 		return rc;
 	rc = vs_snapshot_settle(fresh, old.seq + 1, old.past_version, &state, error);
 	if (rc == 0)
-		rc = vs_namespace_admit_whole(ns, state.active + state.deleted, state.dimension, error);
+		rc = vs_snapshot_use(fresh->generation.meta, &use, error);
+	if (rc == 0)
+		rc = vs_namespace_admit_whole(ns, &use, error);
 	VS_POINT("restore-complete");
 	if (rc == 0)
 		rc = vs_generation_switch(ns->folder, name, error);
 	VS_POINT("restore-switched");
 	vs_meta_rollback(ns->generation.meta); /* nothing was changed in it */
-	*records = state.active + state.deleted;
+	*records = use.vectors;
 	return rc;
 }
 

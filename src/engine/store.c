@@ -5,6 +5,7 @@
 
 #include "engine/namespace.h"
 #include "math/kernels.h"
+#include "store/audit.h"
 
 const char *vs_version(void)
 {
@@ -45,6 +46,11 @@ void vs_store_close(struct vs_store *store)
 		return;
 	vs_catalog_close(store->catalog);
 	free(store);
+}
+
+int vs_store_record(struct vs_store *store, struct vs_audit_event *event, struct vs_error *error)
+{
+	return vs_audit_append(store->catalog, VS_AUDIT_DONE, event, error);
 }
 
 int vs_store_add_usage(struct vs_store *store, const struct vs_usage_row *rows, size_t count, struct vs_error *error)

@@ -20,6 +20,7 @@
 #include "base/error.h"
 #include "math/metric.h"
 #include "math/quantization.h"
+#include "store/audit_event.h"
 #include "store/job.h"
 #include "store/tokenizer.h"
 
@@ -654,10 +655,10 @@ int vs_store_index(struct vs_store *store, bool *worked, struct vs_error *error)
 /* Work that outlasts a request: a row in the catalogue that some process works off, the indexer mostly, and that tells how far
  * it is. A job whose process was killed is begun again, three times in all. One at a time per namespace. See store/job.h. */
 /* Queues a job on a namespace: a kind (those of engine/jobs.tbl) and its arguments, a JSON object (NULL: {}). It is durable when
- * this returns. VS_EINVAL for an unknown kind and for other arguments, VS_ENOTFOUND without such a namespace, VS_EBUSY when
- * 100 of its jobs wait. */
-int vs_job_create(struct vs_store *store, const char *kind, const char *name, const char *arguments, struct vs_job *job,
-                  struct vs_error *error);
+ * this returns, and so is the event (NULL: none), which goes to the audit trail in the same commit. VS_EINVAL for an unknown
+ * kind and for other arguments, VS_ENOTFOUND without such a namespace, VS_EBUSY when 100 of its jobs wait. */
+int vs_job_create(struct vs_store *store, const char *kind, const char *name, const char *arguments,
+                  struct vs_audit_event *event, struct vs_job *job, struct vs_error *error);
 /* VS_ENOTFOUND when there is none, or none any more: finished ones are kept for seven days, 1,000 of a namespace. */
 int vs_job_get(struct vs_store *store, int64_t id, struct vs_job *job, struct vs_error *error);
 
@@ -666,8 +667,8 @@ int vs_job_page(struct vs_store *store, const struct vs_job_page *options,
                 void (*each)(void *context, const struct vs_job *job), void *context, bool *more,
                 struct vs_error *error);
 /* A queued job is cancelled when this returns; one that runs hears of it soon, and becomes cancelled unless it is done before; a
- * finished one stays what it is. *job is what it is now. */
-int vs_job_cancel(struct vs_store *store, int64_t id, struct vs_job *job, struct vs_error *error);
+ * finished one stays what it is, and nothing is recorded. *job is what it is now. event as above. */
+int vs_job_cancel(struct vs_store *store, int64_t id, struct vs_audit_event *event, struct vs_job *job, struct vs_error *error);
 
 struct vs_job_options {
 	unsigned threads; /* that a job may use; 0: one per core */

@@ -26,7 +26,7 @@ static bool pass(struct vs_audit_gate *gate)
 	return true;
 }
 
-static void append(struct vs_auth *auth, enum vs_audit_chain chain, struct vs_audit_event *event, struct vs_error *error)
+static int append(struct vs_auth *auth, enum vs_audit_chain chain, struct vs_audit_event *event, struct vs_error *error)
 {
 	struct vs_catalog *catalog;
 	int rc = vs_auth_catalog(auth, &catalog, error);
@@ -34,6 +34,7 @@ static void append(struct vs_auth *auth, enum vs_audit_chain chain, struct vs_au
 		rc = vs_audit_append(catalog, chain, event, error);
 	if (rc)
 		vs_auth_reset(auth);
+	return rc;
 }
 
 void vs_audit_flush(struct vs_auth *auth, struct vs_audit_gate *gate, bool last)
@@ -45,7 +46,7 @@ void vs_audit_flush(struct vs_auth *auth, struct vs_audit_gate *gate, bool last)
 	event.at = gate->since;
 	event.count = gate->held;
 	gate->held = 0;
-	append(auth, VS_AUDIT_DENIED, &event, &error);
+	(void)append(auth, VS_AUDIT_DENIED, &event, &error);
 }
 
 /* ---- events --------------------------------------------------------------------------------------------- */
@@ -58,7 +59,7 @@ struct vs_audit_event vs_audit_event_of(const struct vs_call *call, char *action
 		.actor = call->principal.actor,
 		.action = action,
 		.ns = about_namespace ? call->id.data : call->ns,
-		.object = about_namespace ? NULL : call->id.data,
+		.object = (call->object || about_namespace) ? call->object : call->id.data,
 		.origin = call->request->peer,
 		.result = "ok",
 		.request_id = call->response->request_id,
@@ -72,14 +73,13 @@ static const char *or_dash(const char *text)
 
 /* What a log makes of control characters is its own matter (base/log). The id of a record is its tenant's: it stands in the
  * trail alone. */
-static void write_line(const struct vs_call *call, const struct vs_audit_event *event)
+static void write_line(const struct vs_call *call, const struct vs_audit_event *event, char line[VS_AUDIT_LINE])
 {
-	struct vs_response *response = call->response;
 	bool about_record = call->operation->right == VS_RIGHT_READ || call->operation->right == VS_RIGHT_WRITE;
 	char hash[17];
 	for (int i = 0; i < 8; i++)
 		snprintf(hash + 2 * i, 3, "%02x", event->hash[i]);
-	snprintf(response->audit, sizeof(response->audit),
+	snprintf(line, VS_AUDIT_LINE,
 	         "audit %" PRId64 " %s: %s by %.80s from %.46s, namespace %.63s, object %.64s: %s%s%s", event->seq, hash,
 	         event->action, or_dash(event->actor), or_dash(event->origin), or_dash(event->ns),
 	         about_record ? "-" : or_dash(event->object), event->result, event->reason ? ", " : "",
@@ -88,8 +88,27 @@ static void write_line(const struct vs_call *call, const struct vs_audit_event *
 
 void vs_audit_recorded(struct vs_call *call, const struct vs_audit_event *event)
 {
+	if (event->seq == 0)
+		return;
 	call->recorded = true;
-	write_line(call, event);
+	write_line(call, event, call->response->audit);
+}
+
+void vs_audit_begun(struct vs_call *call, const struct vs_audit_event *event)
+{
+	if (event->seq != 0)
+		write_line(call, event, call->response->begun);
+}
+
+int vs_audit_begin(struct vs_call *call, struct vs_error *error)
+{
+	char action[96];
+	struct vs_audit_event event = vs_audit_event_of(call, action);
+	event.result = "begun";
+	int rc = append(call->auth, VS_AUDIT_DONE, &event, error);
+	if (!rc)
+		vs_audit_begun(call, &event);
+	return rc;
 }
 
 static const char *reason_of(const struct vs_call *call, int rc)
@@ -110,9 +129,8 @@ static void record(struct vs_call *call, enum vs_audit_chain chain, struct vs_au
 {
 	struct vs_response *response = call->response;
 	struct vs_error why = { .position = -1 };
-	append(call->auth, chain, event, &why);
-	if (!why.code)
-		write_line(call, event);
+	if (!append(call->auth, chain, event, &why))
+		write_line(call, event, response->audit);
 	else
 		snprintf(response->audit, sizeof(response->audit), "audit: %s by %.80s could not be recorded: %.200s", event->action,
 		         or_dash(event->actor), why.text);

@@ -28,8 +28,12 @@ struct vs_audit_gate {
 void vs_audit_encode(struct vs_buf *out, const struct vs_audit_event *event);
 /* The event that a call is, without its result; strings live as long as the call. action[96] is its memory. */
 struct vs_audit_event vs_audit_event_of(const struct vs_call *call, char *action);
-/* The handler has recorded the event itself. */
+/* The event, if it was recorded (its seq tells), was the call's own: it is not recorded again. */
 void vs_audit_recorded(struct vs_call *call, const struct vs_audit_event *event);
+/* The event, if it was recorded, goes before the call's own. */
+void vs_audit_begun(struct vs_call *call, const struct vs_audit_event *event);
+/* Records that work on files begins, which no commit of the catalogue can hold. It is not to begin when this fails. */
+int vs_audit_begin(struct vs_call *call, struct vs_error *error);
 /* A part of the call failed, and the rest went on. */
 static inline void vs_audit_refused(struct vs_call *call, const struct vs_error *error)
 {

@@ -31,9 +31,10 @@ enum vs_right {
 	VS_RIGHT_WRITE = 2,
 	VS_RIGHT_METRICS = 4,
 	VS_RIGHT_ADMIN = 8,   /* of the whole server */
-	VS_RIGHT_MANAGE = 16, /* of a namespace: compact, snapshots, jobs */
+	VS_RIGHT_MANAGE = 16, /* of a namespace: compact, jobs */
 	VS_RIGHT_WHOLE = 32,  /* to see a namespace whole, where a filter cannot narrow what is told */
 	VS_RIGHT_READ_WHOLE = VS_RIGHT_READ | VS_RIGHT_WHOLE,
+	VS_RIGHT_MANAGE_WHOLE = VS_RIGHT_MANAGE | VS_RIGHT_READ_WHOLE, /* of its snapshots; counts as a request to its records */
 };
 
 #define VS_ACTOR_MAX 96

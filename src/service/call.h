@@ -32,6 +32,7 @@ struct vs_call {
 	struct vs_auth *auth;
 	struct vs_principal principal;
 	const char *ns;      /* the namespace that was asked for, once it was; NULL: none yet */
+	const char *object;  /* what is acted on there, for the audit trail; NULL: the id of the path, if that is no namespace's */
 	const char *refused; /* why something was withheld, for the audit trail, though the answer may not say so; NULL: nothing was */
 	bool recorded;       /* the handler has told the audit trail itself */
 	struct vs_audit_gate *gate;
@@ -49,10 +50,10 @@ struct vs_call {
 };
 
 /* A file was replaced, or looks wrong through maps that may be old: a handler that returns such a code is called once
- * more, with fresh handles. */
+ * more, with fresh handles, unless what it was to change is changed and recorded. */
 static inline bool vs_call_may_retry(const struct vs_call *call, int rc)
 {
-	return !call->retried && (rc == VS_ESTALE || rc == VS_ECORRUPT);
+	return !call->retried && !call->recorded && (rc == VS_ESTALE || rc == VS_ECORRUPT);
 }
 
 /* Handlers of operations.tbl. They write response->body, and return 0 or the code of *error, which is never NULL. */

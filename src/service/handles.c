@@ -90,18 +90,15 @@ static int find_open(struct vs_handles *handles, const char *name, struct vs_nam
 	return 0;
 }
 
-int vs_handles_find(struct vs_handles *handles, const char *name, bool create, struct vs_namespace **ns,
-                    struct vs_error *error)
+int vs_handles_find(struct vs_handles *handles, const char *name, struct vs_namespace **ns, struct vs_error *error)
 {
-	struct vs_namespace_options options = handles->fresh;
 	struct vs_store *store;
 	int rc = find_open(handles, name, ns, error);
 	if (rc || *ns)
 		return rc;
-	options.flags = create ? VS_CREATE : 0;
 	rc = vs_handles_store(handles, &store, error);
 	if (!rc)
-		rc = vs_namespace_open(store, name, &options, ns, error);
+		rc = vs_namespace_open(store, name, NULL, ns, error);
 	if (rc)
 		return rc;
 	struct vs_handle *handle = take_place(handles);

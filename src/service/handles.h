@@ -36,9 +36,8 @@ void vs_handles_release(struct vs_handles *handles);
 
 /* Makes the data folder when it is missing. Errors, which must have a place, are those of the server (5xx). */
 int vs_handles_store(struct vs_handles *handles, struct vs_store **store, struct vs_error *error);
-/* Valid until the next call; its status and quotas are those of now. VS_ENOTFOUND unless create. */
-int vs_handles_find(struct vs_handles *handles, const char *name, bool create, struct vs_namespace **ns,
-                    struct vs_error *error);
+/* Valid until the next call; its status and quotas are those of now. VS_ENOTFOUND. */
+int vs_handles_find(struct vs_handles *handles, const char *name, struct vs_namespace **ns, struct vs_error *error);
 /* Closes it, if it is open. */
 void vs_handles_forget(struct vs_handles *handles, const char *name);
 

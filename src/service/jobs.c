@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "service/audit.h"
 #include "service/json_out.h"
 
 #define MS UINT64_C(1000000)
@@ -126,14 +127,16 @@ int vs_call_job(struct vs_call *call, const char *kind, const char *name, const 
 	unsigned long seconds = VS_WAIT_DEFAULT;
 	struct vs_store *store;
 	struct vs_job job;
+	char action[96];
+	struct vs_audit_event event = vs_audit_event_of(call, action);
 	int rc = vs_target_number(&call->target, "wait", 0, VS_WAIT_MAX, &seconds, error);
 	if (!rc)
 		rc = vs_call_store(call, &store, error);
 	if (!rc)
-		rc = vs_job_create(store, kind, name, arguments, &job, error);
+		rc = vs_job_create(store, kind, name, arguments, &event, &job, error);
 	if (rc)
 		return rc;
-	call->retried = true; /* one request makes one job */
+	vs_audit_recorded(call, &event);
 	rc = wait_for(call, store, seconds, &job, error);
 	if (rc)
 		return rc;
@@ -266,9 +269,12 @@ int vs_handle_job_cancel(struct vs_call *call, struct vs_error *error)
 {
 	struct vs_store *store;
 	struct vs_job job;
+	char action[96];
 	int rc = find_job(call, &store, &job, error);
+	struct vs_audit_event event = vs_audit_event_of(call, action);
 	if (!rc)
-		rc = vs_job_cancel(store, job.id, &job, error);
+		rc = vs_job_cancel(store, job.id, &event, &job, error);
+	vs_audit_recorded(call, &event);
 	if (!rc && (job.state == VS_JOB_SUCCEEDED || job.state == VS_JOB_FAILED))
 		rc = vs_error_set(error, VS_ECONFLICT, "job %" PRId64 " has %s already", job.id, vs_job_state_name(job.state));
 	return rc ? rc : answer(call, &job);

@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "service/audit.h"
 #include "service/base64.h"
 #include "service/handles.h"
 #include "service/json_out.h"
@@ -28,7 +29,7 @@ static int put_one(struct vs_call *call, const struct vs_namespace_info *info, s
 	struct vs_namespace_now now = { .defaults = &handles->quota };
 	struct vs_namespace *ns = NULL;
 	struct vs_use use;
-	int rc = vs_handles_find(handles, info->name, false, &ns, error);
+	int rc = vs_handles_find(handles, info->name, &ns, error);
 	if (!rc)
 		rc = vs_namespace_use(ns, &use, error);
 	if (rc == VS_ENOMEM)
@@ -81,31 +82,46 @@ int vs_handle_namespace_create(struct vs_call *call, struct vs_error *error)
 {
 	struct vs_setup setup = { .options = *vs_call_fresh(call) };
 	struct vs_store *store;
+	char action[96];
 	int rc = vs_target_check(&call->target, no_parameters, error);
 	if (!rc)
 		rc = vs_setup_decode(call, &setup, error);
 	call->ns = setup.name.data;
 	if (!rc)
 		rc = vs_call_store(call, &store, error);
+	struct vs_audit_event event = vs_audit_event_of(call, action);
+	setup.change.event = &event;
 	if (!rc)
 		rc = vs_store_create(store, setup.name.data, &setup.options, &setup.change, error);
+	vs_audit_recorded(call, &event);
 	return rc ? rc : show(call, setup.name.data, error);
+}
+
+static int apply(struct vs_call *call, struct vs_namespace_change *change, struct vs_error *error)
+{
+	char action[96];
+	struct vs_store *store;
+	call->object = change->status ? vs_status_name(change->status) : NULL;
+	struct vs_audit_event event = vs_audit_event_of(call, action);
+	change->event = &event;
+	int rc = vs_call_store(call, &store, error);
+	if (!rc)
+		rc = vs_store_change(store, call->id.data, change, error);
+	vs_audit_recorded(call, &event);
+	return rc;
 }
 
 static int change(struct vs_call *call, int (*decode)(struct vs_call *, struct vs_setup *, struct vs_error *),
                   struct vs_error *error)
 {
 	struct vs_setup setup = { .name = { NULL, 0 } };
-	struct vs_store *store;
 	int rc = vs_target_check(&call->target, no_parameters, error);
 	if (!rc)
 		rc = decode(call, &setup, error);
 	if (setup.change.status == VS_PENDING_DELETION)
 		setup.change.delete_at = vs_clock_wall_ms() + vs_call_grace(call);
 	if (!rc)
-		rc = vs_call_store(call, &store, error);
-	if (!rc)
-		rc = vs_store_change(store, call->id.data, &setup.change, error);
+		rc = apply(call, &setup.change, error);
 	return rc ? rc : show(call, call->id.data, error);
 }
 
@@ -127,12 +143,16 @@ int vs_handle_namespace_status(struct vs_call *call, struct vs_error *error)
 /* ---- delete ----------------------------------------------------------------------------------------------- */
 
 /* What is left to do when this fails, the indexer does. */
-static int delete_now(struct vs_call *call, struct vs_store *store, struct vs_error *error)
+static int delete_now(struct vs_call *call, struct vs_error *error)
 {
 	struct vs_namespace_info info;
+	struct vs_store *store;
 	vs_handles_forget(vs_call_handles(call), call->id.data);
+	int rc = vs_call_store(call, &store, error);
+	if (rc)
+		return rc;
 	(void)vs_store_reap(store, NULL, NULL);
-	int rc = vs_store_find(store, call->id.data, &info, error);
+	rc = vs_store_find(store, call->id.data, &info, error);
 	if (rc == 0)
 		return show(call, call->id.data, error);
 	if (rc != VS_ENOTFOUND)
@@ -147,22 +167,19 @@ int vs_handle_namespace_delete(struct vs_call *call, struct vs_error *error)
 {
 	static const char *const parameters[] = { "now", NULL };
 	struct vs_namespace_change change = VS_NAMESPACE_CHANGE;
-	struct vs_store *store;
 	bool now = false;
 	int rc = vs_target_check(&call->target, parameters, error);
 	if (!rc)
 		rc = vs_target_bool(&call->target, "now", &now, error);
-	if (!rc)
-		rc = vs_call_store(call, &store, error);
 	change.status = VS_PENDING_DELETION;
 	change.delete_at = vs_clock_wall_ms() + (now ? 0 : vs_call_grace(call));
 	if (!rc)
-		rc = vs_store_change(store, call->id.data, &change, error);
+		rc = apply(call, &change, error);
 	if (rc == VS_ECONFLICT) /* its files are being removed already */
 		return vs_error_set(error, VS_ENOTFOUND, "there is no namespace \"%.63s\" any more", call->id.data);
 	if (rc)
 		return rc;
-	return now ? delete_now(call, store, error) : show(call, call->id.data, error);
+	return now ? delete_now(call, error) : show(call, call->id.data, error);
 }
 
 /* ---- list ------------------------------------------------------------------------------------------------- */

@@ -210,6 +210,25 @@ int vs_call_store(struct vs_call *call, struct vs_store **store, struct vs_error
 	return vs_handles_store(&call->service->handles, store, error);
 }
 
+/* Nobody has asked for it by its name: that it is there now is an event besides that of the call. */
+static int make_default(struct vs_call *call, struct vs_namespace **out, struct vs_error *error)
+{
+	char action[96];
+	struct vs_audit_event event = vs_audit_event_of(call, action);
+	struct vs_namespace_change change = VS_NAMESPACE_CHANGE;
+	struct vs_handles *handles = &call->service->handles;
+	struct vs_store *store;
+	event.object = NULL;
+	event.reason = "made on first use";
+	change.event = &event;
+	int rc = vs_handles_store(handles, &store, error);
+	if (!rc)
+		rc = vs_store_create(store, VS_DEFAULT_NAMESPACE, &handles->fresh, &change, error);
+	vs_audit_begun(call, &event);
+	/* Another process was faster. */
+	return !rc || rc == VS_ECONFLICT ? vs_handles_find(handles, VS_DEFAULT_NAMESPACE, out, error) : rc;
+}
+
 int vs_call_namespace(struct vs_call *call, const struct vs_text *ns, bool create, struct vs_namespace **out,
                       struct vs_error *error)
 {
@@ -220,7 +239,9 @@ int vs_call_namespace(struct vs_call *call, const struct vs_text *ns, bool creat
 	if (rc)
 		return rc;
 	bool is_default = strcmp(name, VS_DEFAULT_NAMESPACE) == 0;
-	rc = vs_handles_find(&call->service->handles, name, create && is_default, out, &why);
+	rc = vs_handles_find(&call->service->handles, name, out, &why);
+	if (rc == VS_ENOTFOUND && is_default && create)
+		rc = make_default(call, out, &why);
 	if (rc == VS_ENOTFOUND && is_default && !create)
 		return 0;
 	if (!rc)
@@ -240,7 +261,7 @@ int vs_call_admit(struct vs_call *call, const struct vs_text *ns, struct vs_erro
 	struct vs_error why;
 	const char *name = vs_call_namespace_name(call, ns);
 	/* What is wrong with the name is told in its turn, after what is wrong with the body. */
-	if (!may_use(call, name) || vs_handles_find(&call->service->handles, name, false, &found, &why))
+	if (!may_use(call, name) || vs_handles_find(&call->service->handles, name, &found, &why))
 		return 0;
 	int rc = vs_admit_enter(call, found, name, error);
 	return rc ? rc : vs_namespace_admit(found, error);
@@ -325,6 +346,7 @@ static int run(struct vs_call *call, struct vs_error *error)
 		vs_handles_reset(&call->service->handles);
 		vs_buf_reset(&call->response->body);
 		*error = (struct vs_error){ .position = -1 };
+		call->ns = call->object = NULL; /* of the body, which is parsed anew */
 		call->retried = true;
 		rc = call->operation->handler(call, error);
 	}

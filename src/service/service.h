@@ -20,6 +20,7 @@
 struct vs_service;
 struct vs_stream;
 
+#define VS_AUDIT_LINE 512        /* bytes that tell of an event */
 #define VS_BODY_MAX (64u << 20) /* bytes of a request's body */
 #define VS_BATCH_MAX 10000      /* records of a batch-upsert, ids of a delete */
 
@@ -74,7 +75,8 @@ struct vs_response {
 	char etag[32];         /* ETag header; "": none */
 	char location[128];    /* Location header of a 202; "": none */
 	char request_id[33];   /* also sent as X-Request-Id */
-	char audit[512];       /* what the audit trail now says of this request, for the program's log; "": nothing */
+	char begun[VS_AUDIT_LINE];       /* as audit, of what went before it */
+	char audit[VS_AUDIT_LINE];       /* what the audit trail now says of this request, for the program's log; "": nothing */
 	struct vs_error error; /* what the body says, for the program's log; code VS_OK when all went well */
 	struct vs_buf body;    /* reused: reset before each request by vs_service_handle */
 	struct vs_stream *stream; /* not NULL: body is only the first piece of it, see vs_service_more */

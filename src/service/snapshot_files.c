@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "service/audit.h"
 #include "service/snapshots.h"
 #include "service/stream.h"
 
@@ -87,6 +88,8 @@ int vs_handle_snapshot_upload(struct vs_call *call, struct vs_error *error)
 		rc = vs_error_at(error, VS_EINVAL, "body", -1, "is empty; a snapshot as it was downloaded is expected");
 	if (!rc)
 		rc = vs_call_namespace(call, NULL, true, &ns, error);
+	if (!rc)
+		rc = vs_audit_begin(call, error);
 	if (!rc)
 		rc = blame(vs_call_worked(vs_snapshot_import(ns, call->id.data, read_body, &body, &work, &snapshot, error), error), error);
 	if (rc)

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/arena.h"
+#include "service/audit.h"
 #include "service/json_in.h"
 #include "service/jobs.h"
 #include "service/json_out.h"
@@ -74,6 +76,7 @@ int vs_handle_snapshot_create(struct vs_call *call, struct vs_error *error)
 		rc = vs_call_namespace(call, &of, true, &ns, error);
 	if (!rc && name.data)
 		snprintf(arguments, sizeof(arguments), "{\"name\":\"%s\"}", name.data);
+	call->object = name.data;
 	if (!rc)
 		rc = vs_call_job(call, "snapshot", vs_call_namespace_name(call, &of), arguments, error);
 	if (!rc)
@@ -111,12 +114,24 @@ int vs_handle_snapshots(struct vs_call *call, struct vs_error *error)
 	return rc;
 }
 
+/* What an administrator has frozen, those whom that is to hold cannot take away. */
+static int check_frozen(const struct vs_call *call, const struct vs_namespace *ns, struct vs_error *error)
+{
+	if (vs_namespace_status(ns) != VS_READ_ONLY || vs_auth_check(&call->principal, VS_RIGHT_ADMIN, NULL) == 0)
+		return 0;
+	return vs_error_set(error, VS_EFROZEN, "the namespace is read-only, and so are its snapshots");
+}
+
 int vs_handle_snapshot_delete(struct vs_call *call, struct vs_error *error)
 {
 	struct vs_namespace *ns;
 	int rc = vs_target_check(&call->target, namespace_parameter, error);
 	if (!rc)
 		rc = find_namespace(call, NULL, &ns, error);
+	if (!rc)
+		rc = check_frozen(call, ns, error);
+	if (!rc)
+		rc = vs_audit_begin(call, error);
 	if (!rc)
 		rc = vs_snapshot_remove(ns, call->id.data, error);
 	if (!rc)
@@ -163,6 +178,24 @@ int vs_handle_snapshot_verify(struct vs_call *call, struct vs_error *error)
 	return rc;
 }
 
+/* What is made of it is another namespace, and that an administrator's alone to make. */
+static int check_into(struct vs_call *call, struct vs_error *error)
+{
+	int rc = vs_auth_check(&call->principal, VS_RIGHT_ADMIN, error);
+	if (rc)
+		call->refused = "another namespace";
+	return rc;
+}
+
+/* For the audit trail. */
+static int name_both(struct vs_call *call, const struct vs_text *into, struct vs_error *error)
+{
+	char text[2 * 64 + 8];
+	int len = snprintf(text, sizeof(text), "%.63s into %.63s", call->id.data, into->data);
+	call->object = vs_arena_dup(call->request->arena, text, (size_t)len);
+	return call->object ? 0 : vs_error_set(error, VS_ENOMEM, "no memory for a name");
+}
+
 int vs_handle_snapshot_restore(struct vs_call *call, struct vs_error *error)
 {
 	struct vs_text into = { NULL, 0 }, of = { NULL, 0 };
@@ -173,6 +206,10 @@ int vs_handle_snapshot_restore(struct vs_call *call, struct vs_error *error)
 	int rc = decode(call, "into", &into, &of, error);
 	if (!rc && into.data)
 		rc = vs_namespace_check_name("into", into.data, error);
+	if (!rc && into.data)
+		rc = name_both(call, &into, error);
+	if (!rc && into.data)
+		rc = check_into(call, error);
 	if (!rc)
 		rc = find_namespace(call, &of, &ns, error);
 	if (!rc)
@@ -218,6 +255,7 @@ int vs_handle_namespace_clone(struct vs_call *call, struct vs_error *error)
 		rc = find_namespace(call, &call->id, &ns, error);
 	if (rc)
 		return rc;
+	call->object = to.data;
 	snprintf(arguments, sizeof(arguments), "{\"to\":\"%s\"}", to.data);
 	return vs_call_job(call, "clone", call->id.data, arguments, error);
 }

@@ -124,7 +124,7 @@ int vs_handle_namespace_stats(struct vs_call *call, struct vs_error *error)
 	uint64_t sums[VS_USAGES] = { 0 };
 	int rc = vs_target_check(&call->target, parameters, error);
 	if (rc || (rc = open_usage(call, &store, error)) || (rc = vs_store_find(store, call->id.data, &info, error)) ||
-	    (rc = vs_handles_find(handles, call->id.data, false, &ns, error)) ||
+	    (rc = vs_handles_find(handles, call->id.data, &ns, error)) ||
 	    (rc = vs_namespace_stats(ns, &stats, error)) || (rc = vs_namespace_use(ns, &use, error)))
 		return rc;
 	memcpy(from.folder, info.folder, sizeof(from.folder));

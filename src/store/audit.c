@@ -205,6 +205,24 @@ int vs_audit_put(struct vs_catalog *catalog, enum vs_audit_chain number, struct 
 	return rc < 0 ? rc : write_chain(catalog, statements[MOVE], (int)number, &chain, error);
 }
 
+int vs_audit_end(struct vs_catalog *catalog, int rc, struct vs_audit_event *event, struct vs_error *error)
+{
+	if (rc >= 0 && event != NULL && !VS_PLANTED("event-apart")) {
+		int put = vs_audit_put(catalog, VS_AUDIT_DONE, event, error);
+		rc = put < 0 ? put : rc;
+		VS_POINT("event-before-commit");
+	}
+	rc = vs_catalog_end(catalog, rc, error);
+	if (event == NULL)
+		return rc;
+	VS_POINT("event-committed");
+	if (rc < 0)
+		event->seq = 0;
+	else if (VS_PLANTED("event-apart"))
+		rc = vs_audit_append(catalog, VS_AUDIT_DONE, event, error);
+	return rc;
+}
+
 int vs_audit_append(struct vs_catalog *catalog, enum vs_audit_chain chain, struct vs_audit_event *event,
                     struct vs_error *error)
 {

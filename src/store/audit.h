@@ -14,30 +14,13 @@
 
 #include <stdint.h>
 
+#include "store/audit_event.h"
 #include "store/catalog.h"
 
 /* Values are stored: never renumber. */
 enum vs_audit_chain { VS_AUDIT_DONE = 1, VS_AUDIT_DENIED = 2 };
 #define VS_AUDIT_DONE_MAX 100000  /* events kept */
 #define VS_AUDIT_DENIED_MAX 20000 /* so */
-#define VS_AUDIT_HASH 32          /* bytes of SHA-256 */
-
-/* Strings: NULL is "". Longer ones than VS_AUDIT_TEXT_MAX bytes are cut. */
-#define VS_AUDIT_TEXT_MAX 512
-struct vs_audit_event {
-	int64_t seq;        /* given by append */
-	int64_t at;         /* milliseconds since 1970; given by append when 0 */
-	const char *actor;  /* "key:…", "token:…", "user:…", "local:0" (the command line, of that user), "anonymous" */
-	const char *action; /* "POST /admin/keys", "key create" */
-	const char *ns;
-	const char *object; /* what was acted on, besides: a key's id, a record's */
-	const char *origin; /* the peer's address */
-	const char *result; /* "ok", or the word of an error code */
-	const char *reason; /* of a denial, more exactly than its answer says */
-	const char *request_id;
-	int64_t count; /* of denials that this one stands for; 1 otherwise */
-	unsigned char hash[VS_AUDIT_HASH]; /* given by append */
-};
 
 /* In a commit of its own; durable when it returns 0. Fills in what is given. */
 int vs_audit_append(struct vs_catalog *catalog, enum vs_audit_chain chain, struct vs_audit_event *event,
@@ -45,6 +28,9 @@ int vs_audit_append(struct vs_catalog *catalog, enum vs_audit_chain chain, struc
 /* As part of a transaction that vs_catalog_begin began. */
 int vs_audit_put(struct vs_catalog *catalog, enum vs_audit_chain chain, struct vs_audit_event *event,
                  struct vs_error *error);
+/* Ends the transaction of a change, with its event (NULL: none) in it if rc is not negative: as vs_catalog_end. event->seq is 0
+ * then unless it was recorded. */
+int vs_audit_end(struct vs_catalog *catalog, int rc, struct vs_audit_event *event, struct vs_error *error);
 
 struct vs_audit_query {
 	int64_t after;     /* number: later ones */

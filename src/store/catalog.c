@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/fault.h"
 #include "base/file.h"
+#include "store/audit.h"
 #include "store/catalog_impl.h"
 
 #define BUSY_MS 5000
@@ -346,14 +347,11 @@ int vs_catalog_append(struct vs_catalog *catalog, const struct vs_catalog_fresh 
 	if (rc == 0 && make != NULL && !VS_PLANTED("folder-after-commit"))
 		rc = make(context, &fresh, error);
 	VS_POINT("catalog-before-commit");
-	if (rc == 0)
-		rc = vs_catalog_commit(catalog, error);
+	rc = vs_audit_end(catalog, rc, options->event, error);
 	if (rc == 0 && make != NULL && VS_PLANTED("folder-after-commit"))
 		rc = make(context, &fresh, error);
 	if (rc == 0)
 		*entry = fresh;
-	else
-		vs_catalog_rollback(catalog);
 	return rc;
 }
 

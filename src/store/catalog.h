@@ -14,6 +14,7 @@
 #include "store/policy.h"
 #include "store/usage.h"
 
+struct vs_audit_event;
 struct vs_catalog;
 struct vs_error;
 
@@ -63,6 +64,7 @@ struct vs_catalog_fresh {
 	struct vs_quota quota;
 	const char *description;
 	const char *metadata;
+	struct vs_audit_event *event; /* recorded with it; NULL: none is */
 };
 
 /* Adds a row under a fresh random folder id and returns it in *entry. VS_ECONFLICT when the name is taken, VS_EINVAL
@@ -72,13 +74,16 @@ int vs_catalog_append(struct vs_catalog *catalog, const struct vs_catalog_fresh 
                       int (*make)(void *context, const struct vs_catalog_entry *entry, struct vs_error *error),
                       void *context, struct vs_catalog_entry *entry, struct vs_error *error);
 
-/* Changes status, delete_at, quota and texts of a row, in one transaction: change gets the row as it is (with texts) and
- * writes into it; its failure leaves all as it was. *entry is what was stored, with its texts. VS_ENOTFOUND. */
+/* Changes status, delete_at, quota and texts of a row, and records the event (NULL: none), in one transaction: change gets the
+ * row as it is (with texts) and writes into it; its failure leaves all as it was. *entry is what was stored, with its texts.
+ * VS_ENOTFOUND. */
 int vs_catalog_update(struct vs_catalog *catalog, const char *name,
                       int (*change)(void *context, struct vs_catalog_entry *entry, struct vs_error *error),
-                      void *context, struct vs_catalog_entry *entry, struct vs_error *error);
-/* Removes the row of exactly this folder, if it is there, and revokes the keys that are good for the namespace. */
-int vs_catalog_remove(struct vs_catalog *catalog, const struct vs_catalog_entry *entry, struct vs_error *error);
+                      void *context, struct vs_audit_event *event, struct vs_catalog_entry *entry, struct vs_error *error);
+/* Removes the row of exactly this folder, if it is there, with the event, and revokes the keys that are good for the
+ * namespace. */
+int vs_catalog_remove(struct vs_catalog *catalog, const struct vs_catalog_entry *entry, struct vs_audit_event *event,
+                      struct vs_error *error);
 
 /* Calls each, with texts, for every namespace in order of names, or for those after a name (NULL: all); stops with its
  * first non-zero return, which it returns. */

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/fault.h"
+#include "store/audit.h"
 #include "store/catalog_impl.h"
 
 enum statement { SHOW, UPDATE, REMOVE, REVOKE, VERSION, STATEMENTS };
@@ -109,7 +110,7 @@ static int begin(struct vs_catalog *catalog, sqlite3_stmt ***statements, struct 
 
 int vs_catalog_update(struct vs_catalog *catalog, const char *name,
                       int (*change)(void *context, struct vs_catalog_entry *entry, struct vs_error *error),
-                      void *context, struct vs_catalog_entry *entry, struct vs_error *error)
+                      void *context, struct vs_audit_event *event, struct vs_catalog_entry *entry, struct vs_error *error)
 {
 	sqlite3_stmt **statements;
 	int rc = begin(catalog, &statements, error);
@@ -124,13 +125,15 @@ int vs_catalog_update(struct vs_catalog *catalog, const char *name,
 	if (rc == 0)
 		rc = store(catalog, entry, statements[UPDATE], error);
 	VS_POINT("catalog-changed");
-	rc = vs_catalog_end(catalog, rc, error);
+	rc = vs_audit_end(catalog, rc, event, error);
 	return rc < 0 ? rc : keep_texts(catalog, entry, error);
 }
 
-int vs_catalog_remove(struct vs_catalog *catalog, const struct vs_catalog_entry *entry, struct vs_error *error)
+int vs_catalog_remove(struct vs_catalog *catalog, const struct vs_catalog_entry *entry, struct vs_audit_event *event,
+                      struct vs_error *error)
 {
 	sqlite3_stmt **statements;
+	bool there = false;
 	int rc = begin(catalog, &statements, error);
 
 	if (rc < 0)
@@ -140,11 +143,12 @@ int vs_catalog_remove(struct vs_catalog *catalog, const struct vs_catalog_entry 
 		rc = vs_sql_bind_text(&catalog->sql, statements[REMOVE], 2, entry->folder, VS_FOLDER_LEN, error);
 	if (rc == 0)
 		rc = vs_sql_run(&catalog->sql, statements[REMOVE], error);
+	there = rc == 0 && sqlite3_changes(catalog->sql.db) > 0;
 	/* Another namespace of that name is not theirs. */
 	if (rc == 0)
 		rc = vs_sql_bind_text(&catalog->sql, statements[REVOKE], 1, entry->name, strlen(entry->name), error);
 	sqlite3_bind_int64(statements[REVOKE], 2, vs_clock_wall_ms());
 	if (rc == 0)
 		rc = vs_sql_run(&catalog->sql, statements[REVOKE], error);
-	return vs_catalog_end(catalog, rc, error);
+	return vs_audit_end(catalog, rc, there ? event : NULL, error);
 }

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/fault.h"
+#include "store/audit.h"
 #include "store/catalog_impl.h"
 
 #define IS_OBJECT(text) "CASE WHEN json_valid(" text ") THEN json_type(" text ") = 'object' ELSE 0 END"
@@ -202,14 +203,14 @@ static int insert(struct vs_catalog *catalog, sqlite3_stmt **statements, struct 
 	return rc;
 }
 
-int vs_jobs_append(struct vs_catalog *catalog, struct vs_job *job, struct vs_error *error)
+int vs_jobs_append(struct vs_catalog *catalog, struct vs_audit_event *event, struct vs_job *job, struct vs_error *error)
 {
 	sqlite3_stmt **statements;
 	int rc = begin(catalog, &statements, error);
 
 	if (rc < 0)
 		return rc;
-	return vs_catalog_end(catalog, insert(catalog, statements, job, error), error);
+	return vs_audit_end(catalog, insert(catalog, statements, job, error), event, error);
 }
 
 int vs_jobs_find(struct vs_catalog *catalog, int64_t id, struct vs_job *job, struct vs_error *error)
@@ -273,9 +274,11 @@ int vs_jobs_waiting(struct vs_catalog *catalog, uint32_t *count, struct vs_error
 	return rc < 0 ? rc : 0;
 }
 
-int vs_jobs_cancel(struct vs_catalog *catalog, int64_t id, struct vs_job *job, struct vs_error *error)
+int vs_jobs_cancel(struct vs_catalog *catalog, int64_t id, struct vs_audit_event *event, struct vs_job *job,
+                   struct vs_error *error)
 {
 	sqlite3_stmt **statements;
+	int changed = 0;
 	int rc = begin(catalog, &statements, error);
 
 	if (rc < 0)
@@ -284,11 +287,13 @@ int vs_jobs_cancel(struct vs_catalog *catalog, int64_t id, struct vs_job *job, s
 	sqlite3_bind_int64(statements[GIVE_UP], 1, id);
 	sqlite3_bind_int64(statements[GIVE_UP], 2, vs_clock_wall_ms());
 	rc = vs_sql_run(&catalog->sql, statements[CANCEL], error);
+	changed = sqlite3_changes(catalog->sql.db);
 	if (rc == 0)
 		rc = vs_sql_run(&catalog->sql, statements[GIVE_UP], error);
+	changed += sqlite3_changes(catalog->sql.db);
 	if (rc == 0)
 		rc = vs_jobs_find(catalog, id, job, error);
-	return vs_catalog_end(catalog, rc, error);
+	return vs_audit_end(catalog, rc, changed > 0 ? event : NULL, error);
 }
 
 /* ---- for whoever holds jobs.lock ------------------------------------------------------------------------ */

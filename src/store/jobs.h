@@ -24,10 +24,10 @@
 #define VS_JOBS_KEPT_MS (INT64_C(7) * 24 * 3600 * 1000)
 #define VS_JOB_ATTEMPTS 3
 
-/* Adds a queued job on a namespace. job->kind, name, folder and arguments are given, the rest is filled in. VS_EINVAL
- * unless the arguments are a JSON object; VS_EBUSY when
- * VS_JOBS_WAITING of the namespace wait already. */
-int vs_jobs_append(struct vs_catalog *catalog, struct vs_job *job, struct vs_error *error);
+/* Adds a queued job on a namespace, with an event of the audit trail (NULL: none). job->kind, name, folder and arguments are
+ * given, the rest is filled in. VS_EINVAL unless the arguments are a JSON object; VS_EBUSY when VS_JOBS_WAITING of the
+ * namespace wait already. */
+int vs_jobs_append(struct vs_catalog *catalog, struct vs_audit_event *event, struct vs_job *job, struct vs_error *error);
 /* VS_ENOTFOUND when there is none (any more). */
 int vs_jobs_find(struct vs_catalog *catalog, int64_t id, struct vs_job *job, struct vs_error *error);
 
@@ -38,8 +38,10 @@ int vs_jobs_each(struct vs_catalog *catalog, const struct vs_job_page *page,
 /* How many could be taken now: one per namespace that has a queued job and no running one. */
 int vs_jobs_waiting(struct vs_catalog *catalog, uint32_t *count, struct vs_error *error);
 
-/* A queued one becomes cancelled at once, of a running one it is wished, a finished one stays as it is. */
-int vs_jobs_cancel(struct vs_catalog *catalog, int64_t id, struct vs_job *job, struct vs_error *error);
+/* A queued one becomes cancelled at once, of a running one it is wished, with the event (NULL: none); a finished one stays as it
+ * is, without. */
+int vs_jobs_cancel(struct vs_catalog *catalog, int64_t id, struct vs_audit_event *event, struct vs_job *job,
+                   struct vs_error *error);
 
 /* ---- for whoever holds jobs.lock ---- */
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 libvecstore_core_la_SOURCES += \
-	src/store/audit.c src/store/audit.h \
+	src/store/audit.c src/store/audit.h src/store/audit_event.h \
 	src/store/catalog.c src/store/catalog.h src/store/catalog_impl.h src/store/catalog_admin.c \
 	src/store/catalog_usage.c src/store/usage.c src/store/usage.h src/store/usage.tbl \
 	src/store/columns.h src/store/columns_impl.h \

@@ -93,6 +93,7 @@ def points():
     names -= {"vectors-grown", "graph-grown", "graph-level", "file-renamed", "columns-written", "repair-columns",
               "repair-graph"}
     names -= {"key-before-commit", "audit-before-commit"}  # of keys and denials, which this load has none of: in test_keys
+    names -= {"event-before-commit", "event-committed"}  # of administration: test_audit.py
     names = {name for name in names if not name.startswith(("snapshot-", "restore-", "birth-"))}  # test_snapshots.py
     names -= {"catalog-changed", "reap-doomed", "reap-removed"}  # of administration: test_namespaces.py
     names -= {"job-taken", "job-progress", "job-done"}  # of jobs, which this load does not make: in test_jobs

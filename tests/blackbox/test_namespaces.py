@@ -22,7 +22,7 @@ from harness import run, wait_for
 STORM = float(os.environ.get("VECSTORE_STORM", 0))
 STORM_CLIENTS = int(os.environ.get("VECSTORE_STORM_CLIENTS", 16))
 MANY = int(os.environ.get("VECSTORE_NAMESPACES", 40))
-OWN = {"max_vectors", "max_storage_bytes", "max_requests_per_second", "max_concurrent_queries", "max_dimension"}
+OWN = {"max_vectors", "max_storage_bytes", "max_snapshot_bytes", "max_requests_per_second", "max_concurrent_queries", "max_dimension"}
 OWN |= {"max_results_per_query", "max_batch_size"}
 # What can be asked of one, after its name.
 ABOUT_ONE = [("GET", "", None), ("PATCH", "", {}), ("DELETE", "", None), ("GET", "/stats", None),
@@ -543,6 +543,13 @@ def test_defaults_and_own(make_server):
         statuses = [put(client, ns, str(i)).status for i in range(5)]
         assert statuses == [200] * most + [403] * (5 - most), ns
     assert client.ok("GET", "/admin/namespaces/plain")["utilisation"]["max_vectors"] == {"used": 2, "most": 2, "ratio": 1}
+    # They bind what jobs and commands make of others, too.
+    reply = client.post("/admin/namespaces/free/clone?wait=60", {"to": "copy"})
+    assert reply.status == 403 and reply.json()["code"] == "quota_exceeded", reply
+    made = ["--data", server.data, "--default-quota", "max_vectors=2"]
+    assert "max_vectors" in run("clone", "free", "copy", *made, check=1).stderr
+    assert client.get("/admin/namespaces/copy").status == 404
+    run("clone", "plain", "copy", *made, check=0)
     done = run("serve", "--default-quota", "max_vectors=x", "--data", server.folder / "other", check=1)
     assert "max_vectors" in done.stderr
 

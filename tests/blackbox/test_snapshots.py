@@ -13,6 +13,7 @@ import zlib
 import pytest
 
 import harness
+from client import Client
 from harness import run, wait_for
 
 DIM = 8
@@ -44,6 +45,62 @@ def folder(data, name=""):
 
 
 # ---- what they do -----------------------------------------------------------------------------------------------
+
+
+def test_of_a_namespace_admin(make_server):
+    """Keeps and restores what is its own, no more than may be, and makes no other namespace of it."""
+    server = make_server(workers=2).start()
+    root = server.client.ok("POST", "/admin/keys", {"role": "admin"})["key"]
+    admin = Client(server.port)
+    admin.headers = {"X-API-Key": root}
+    admin.ok("POST", "/admin/namespaces", {"name": "acme"})
+    owner, writer = Client(server.port), Client(server.port)
+    for client, role in ((owner, "namespace_admin"), (writer, "writer")):
+        client.headers = {"X-API-Key": admin.ok("POST", "/admin/keys", {"role": role, "namespace": "acme"})["key"]}
+    fill(owner, 300)
+    before = everything(owner)
+    used = admin.ok("GET", "/admin/namespaces/acme")["utilisation"]["max_storage_bytes"]["used"]
+    quotas = "/admin/namespaces/acme/quotas"
+    admin.ok("PUT", quotas, {"max_storage_bytes": used})
+    assert owner.ok("POST", "/v1/snapshots?wait=60", {"name": "one"})["records"] == 300
+    assert owner.ok("POST", "/v1/snapshots/one/verify")["sound"] and snapshots(owner) == ["one"]
+    tar = owner.get("/v1/snapshots/one").body
+    for target, body in (("/v1/snapshots", {"name": "w"}), ("/v1/snapshots/one/verify", None), ("/v1/snapshots/one/restore", None)):
+        assert writer.post(target, body).status == 403
+    assert writer.get("/v1/snapshots/one").status == writer.request("DELETE", "/v1/snapshots/one").status == 403
+    # One more would be too much, taken or sent.
+    upload = {"content_type": "application/x-tar"}
+    for reply in (owner.post("/v1/snapshots?wait=60", {"name": "two"}), owner.request("PUT", "/v1/snapshots/two", tar, **upload)):
+        assert (reply.status, reply.json()["code"]) == (403, "quota_exceeded"), reply
+    assert snapshots(owner) == ["one"]
+    admin.ok("PUT", quotas, {"max_storage_bytes": used, "max_snapshot_bytes": 3 * used})
+    assert owner.request("PUT", "/v1/snapshots/two", tar, **upload).status == 200
+    # It goes back, within its quotas.
+    owner.ok("POST", "/v1/delete", {"filter": "i < 100"})
+    assert owner.ok("POST", "/v1/snapshots/two/restore?wait=60")["vectors_restored"] == 300
+    assert everything(owner) == before
+    owner.ok("POST", "/v1/delete", {"filter": "i < 100"})
+    owner.ok("POST", "/v1/compact?wait=60")
+    for quota in ({"max_vectors": 299}, {"max_storage_bytes": used // 2}, {"max_dimension": DIM - 1}):
+        admin.ok("PUT", quotas, quota)
+        reply = owner.post("/v1/snapshots/two/restore?wait=60")
+        assert (reply.status, reply.json()["code"]) == (403, "quota_exceeded"), (quota, reply)
+        admin.ok("PUT", quotas, {name: 0 for name in quota})
+    # Nothing but its own.
+    for into in ("other", "acme", "default"):
+        reply = owner.post("/v1/snapshots/one/restore?wait=60", {"into": into})
+        assert (reply.status, reply.json()["code"]) == (403, "forbidden"), reply
+    assert owner.post("/admin/namespaces/acme/clone", {"to": "other"}).status == 403
+    assert owner.post("/v1/snapshots?namespace=default", {"name": "x"}).status == 404
+    assert len(admin.ok("GET", "/admin/namespaces")["namespaces"]) == 1
+    # These requests count.
+    admin.ok("PUT", quotas, {"max_requests_per_second": 1})
+    assert 429 in [owner.post("/v1/snapshots/one/verify").status for _ in range(3)]
+    admin.ok("PUT", quotas, {"max_requests_per_second": 0})
+    owner.ok("DELETE", "/v1/snapshots/one")
+    assert snapshots(admin) == [] and snapshots(owner) == ["two"]
+    server.stop()
+    harness.check_store(server.data)
 
 
 def test_take_and_restore(fresh):

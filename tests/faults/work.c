@@ -341,7 +341,7 @@ static int work_off(struct work *work, struct vs_error *error)
 	static struct vs_job job;
 	struct vs_job_worker *worker;
 	int64_t id;
-	int rc = vs_job_create(work->store, "compact", work->name, NULL, &job, error);
+	int rc = vs_job_create(work->store, "compact", work->name, NULL, NULL, &job, error);
 
 	if (rc != 0)
 		return rc;
@@ -653,7 +653,7 @@ static bool verify_open(struct work *work, const struct work_model *models, unsi
 		same = work_compare(work, &models[i], why);
 		*model = models[i];
 	}
-	good = same == 1 && check_clean(work, false, why);
+	good = same == 1 && work_trail_tells(work, why) && check_clean(work, false, why);
 	if (good && work_perform(work, &after, &error) != 0)
 		good = fail(why, "no write after it: %s", error.text);
 	work_apply(model, &after);

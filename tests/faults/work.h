@@ -99,6 +99,8 @@ int work_again(struct work *work, const struct work_op *op, struct vs_error *err
  * must. False with a reason. */
 bool work_verify(const char *data, const char *name, unsigned dim, const struct work_model *models, unsigned count,
                  char why[WORK_WHY]);
+/* Whether each change of a namespace has its event in the audit trail, and each event its change. */
+bool work_trail_tells(struct work *work, char why[WORK_WHY]);
 /* Whether it holds what the model says: 1 or 0; negative when that cannot be read. */
 int work_compare(struct work *work, const struct work_model *model, char why[WORK_WHY]);
 /* Whether exact search offers each live record once and nothing else, and the walk finds most of what it finds. */

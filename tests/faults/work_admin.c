@@ -2,6 +2,7 @@
 /* Operations of administration. */
 #include "work.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "store/audit.h"
@@ -61,6 +62,7 @@ static int change_keys(struct work *work, struct vs_error *error)
 
 static int bound(struct work *work, struct vs_error *error)
 {
+	struct vs_audit_event event = { .action = "bound" };
 	struct vs_namespace_change change = VS_NAMESPACE_CHANGE;
 	struct vs_quota quota = vs_quota_none();
 
@@ -68,6 +70,7 @@ static int bound(struct work *work, struct vs_error *error)
 	quota.most[VS_QUOTA_STORAGE] = 1 << 30;
 	change.quota = &quota;
 	change.description = "bounded";
+	change.event = &event;
 	return vs_store_change(work->store, work->name, &change, error);
 }
 
@@ -93,11 +96,15 @@ static int fill(struct work *work, const struct work_op *op, struct vs_error *er
 
 static int make_aside(struct work *work, struct vs_error *error)
 {
+	struct vs_audit_event made = { .action = "make", .ns = "aside" }, doomed = { .action = "doom", .ns = "aside" };
 	struct vs_namespace_change change = VS_NAMESPACE_CHANGE;
-	int rc = vs_store_create(work->store, "aside", NULL, NULL, error);
+	int rc;
 
+	change.event = &made;
+	rc = vs_store_create(work->store, "aside", NULL, &change, error);
 	change.status = VS_PENDING_DELETION;
 	change.delete_at = 1;
+	change.event = &doomed;
 	if (rc == 0)
 		rc = vs_store_change(work->store, "aside", &change, error);
 	return rc == 0 ? vs_store_reap(work->store, NULL, error) : rc;
@@ -115,4 +122,54 @@ int work_administer(struct work *work, const struct work_op *op, struct vs_error
 	default:
 		return make_aside(work, error);
 	}
+}
+
+/* ---- the trail ------------------------------------------------------------------------------------------ */
+
+struct told {
+	int bound, made, doomed, removed;
+};
+
+static int hear(void *context, const struct vs_audit_event *event)
+{
+	struct told *told = context;
+
+	told->bound += strcmp(event->action, "bound") == 0;
+	told->made += strcmp(event->action, "make") == 0;
+	told->doomed += strcmp(event->action, "doom") == 0;
+	told->removed += strcmp(event->action, "namespace removal") == 0;
+	return 0;
+}
+
+static int read_trail(struct work *work, struct told *told, struct vs_error *error)
+{
+	struct vs_audit_query all = { .limit = VS_AUDIT_DONE_MAX };
+	struct vs_catalog *catalog;
+	int rc = vs_catalog_open(work->data, false, &catalog, error);
+
+	if (rc == 0)
+		rc = vs_audit_each(catalog, &all, hear, told, error);
+	vs_catalog_close(catalog);
+	return rc;
+}
+
+bool work_trail_tells(struct work *work, char why[WORK_WHY])
+{
+	struct told told = { 0 };
+	struct vs_namespace_info info;
+	struct vs_error error;
+	bool bounded, aside, doomed;
+
+	if (read_trail(work, &told, &error) != 0 || vs_store_find(work->store, work->name, &info, &error) != 0) {
+		snprintf(why, WORK_WHY, "the trail cannot be compared: %s", error.text);
+		return false;
+	}
+	bounded = strcmp(info.description, "bounded") == 0;
+	aside = vs_store_find(work->store, "aside", &info, NULL) == 0;
+	doomed = aside && info.status != VS_ACTIVE;
+	if ((told.bound > 0) == bounded && told.made - told.removed == aside && told.doomed - told.removed == doomed)
+		return true;
+	snprintf(why, WORK_WHY, "the trail tells of %d bounds, and %d made, %d doomed, %d removed; bounded is %d, one aside %d",
+	         told.bound, told.made, told.doomed, told.removed, bounded, aside);
+	return false;
 }

@@ -6,6 +6,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "engine/namespace.h"
+#include "store/audit.h"
+
 #define DIM 16
 #define NOBODY "00000000000000aa" /* a folder's name that no namespace has */
 
@@ -354,6 +357,142 @@ static void deletions_that_were_cut_off_are_ended(void **state)
 	assert_int_equal(namespaces_of(fixture, NULL), 1);
 }
 
+/* ---- snapshots ------------------------------------------------------------------------------------------ */
+
+static void set_quota(struct fixture *fixture, enum vs_quota_kind kind, uint64_t most)
+{
+	struct vs_namespace_change change = no_change;
+	struct vs_quota quota = vs_quota_none();
+	struct vs_error error;
+
+	quota.most[kind] = (int64_t)most;
+	change.quota = &quota;
+	assert_ok(vs_store_change(fixture->store, "default", &change, &error), error);
+}
+
+static uint64_t bytes_of(struct fixture *fixture)
+{
+	struct vs_error error;
+	struct vs_use use;
+
+	assert_ok(vs_namespace_use(fixture->ns, &use, &error), error);
+	return use.storage_bytes;
+}
+
+static int keep(struct fixture *fixture, const char *name)
+{
+	struct vs_snapshot snapshot;
+	struct vs_error error;
+	int rc = vs_snapshot_create(fixture->ns, name, NULL, &snapshot, &error);
+
+	if (rc != 0)
+		assert_int_equal(vs_snapshot_find(fixture->ns, name, &snapshot, &error), VS_ENOTFOUND);
+	return rc;
+}
+
+/* A namespace that is full has room for one snapshot, and can go back to it. */
+static void snapshots_are_bounded(void **state)
+{
+	struct fixture *fixture = *state;
+	struct vs_quota defaults = vs_quota_none();
+	struct vs_error error;
+	char path[512];
+	uint64_t full;
+
+	put_many(fixture, 0, 100, DIM);
+	full = bytes_of(fixture);
+	set_quota(fixture, VS_QUOTA_STORAGE, full);
+	assert_int_equal(keep(fixture, "one"), 0);
+	assert_int_equal(keep(fixture, "two"), VS_EQUOTA);
+	assert_ok(vs_snapshot_restore(fixture->ns, "one", NULL, NULL, NULL, &error), error);
+	assert_true(bytes_of(fixture) <= full);
+	full = bytes_of(fixture);
+	set_quota(fixture, VS_QUOTA_STORAGE, full - 1);
+	assert_int_equal(vs_snapshot_restore(fixture->ns, "one", NULL, NULL, NULL, &error), VS_EQUOTA);
+	/* A bound of their own goes before that; and one that cannot be read takes its place as before. */
+	set_quota(fixture, VS_QUOTA_SNAPSHOTS, 2 * full + full / 2);
+	assert_int_equal(keep(fixture, "two"), 0);
+	snprintf(path, sizeof(path), "%s/snapshots/%s/two/manifest", fixture->data, fixture->ns->entry.folder);
+	assert_int_equal(truncate(path, 100), 0);
+	assert_int_equal(keep(fixture, "three"), VS_EQUOTA);
+	assert_ok(vs_snapshot_remove(fixture->ns, "two", &error), error);
+	assert_int_equal(keep(fixture, "three"), 0);
+	/* What is made of one, or of the namespace, has the quotas of all. */
+	defaults.most[VS_QUOTA_STORAGE] = (int64_t)full - 1;
+	vs_store_set_quota(fixture->store, &defaults);
+	assert_int_equal(vs_snapshot_restore(fixture->ns, "three", "made", NULL, NULL, &error), VS_EQUOTA);
+	assert_int_equal(vs_namespace_clone(fixture->ns, "made", NULL, NULL, &error), VS_EQUOTA);
+	assert_int_equal(namespaces_of(fixture, NULL), 1);
+}
+
+/* ---- the audit trail ------------------------------------------------------------------------------------ */
+
+static int note_event(void *context, const struct vs_audit_event *event)
+{
+	char *list = context;
+
+	sprintf(list + strlen(list), "%s %s;", event->action, event->ns);
+	return 0;
+}
+
+static void assert_trail(struct fixture *fixture, const char *expected)
+{
+	struct vs_audit_query all = { .limit = 100 };
+	struct vs_error error;
+	char list[1000] = "";
+
+	assert_ok(vs_audit_each(fixture->store->catalog, &all, note_event, list, &error), error);
+	assert_string_equal(list, expected);
+}
+
+static void what_changes_is_recorded(void **state)
+{
+	struct fixture *fixture = *state;
+	struct vs_audit_event event = { .actor = "key:1", .action = "create", .ns = "shop" };
+	struct vs_namespace_change change = no_change;
+	struct vs_error error;
+
+	change.event = &event;
+	assert_ok(vs_store_create(fixture->store, "shop", NULL, &change, &error), error);
+	assert_int_equal(event.seq, 1);
+	assert_int_equal(vs_store_create(fixture->store, "shop", NULL, &change, &error), VS_ECONFLICT);
+	assert_int_equal(event.seq, 0); /* what was given for a commit that failed means nothing */
+	event.action = "change";
+	change.description = "for sale";
+	assert_ok(vs_store_change(fixture->store, "shop", &change, &error), error);
+	assert_int_equal(event.seq, 2);
+	assert_int_equal(vs_store_change(fixture->store, "none", &change, &error), VS_ENOTFOUND);
+	assert_int_equal(event.seq, 0);
+	set_deletion(fixture, "shop", 1); /* without */
+	assert_ok(vs_store_reap(fixture->store, NULL, &error), error);
+	assert_ok(vs_store_reap(fixture->store, NULL, &error), error);
+	event.action = "record";
+	assert_ok(vs_store_record(fixture->store, &event, &error), error);
+	assert_trail(fixture, "create shop;change shop;namespace removal shop;record shop;");
+}
+
+static void jobs_are_recorded(void **state)
+{
+	struct fixture *fixture = *state;
+	struct vs_audit_event event = { .action = "compact", .ns = "default" };
+	struct vs_error error;
+	struct vs_job job;
+
+	assert_int_equal(vs_job_create(fixture->store, "compact", "default", "[]", &event, &job, &error), VS_EINVAL);
+	assert_int_equal(event.seq, 0);
+	assert_ok(vs_job_create(fixture->store, "compact", "default", NULL, &event, &job, &error), error);
+	assert_int_equal(event.seq, 1);
+	event.action = "cancel";
+	assert_ok(vs_job_cancel(fixture->store, job.id, &event, &job, &error), error);
+	assert_int_equal(event.seq, 2);
+	/* It is cancelled already: nothing changes. */
+	event.seq = 0;
+	assert_ok(vs_job_cancel(fixture->store, job.id, &event, &job, &error), error);
+	assert_int_equal(event.seq, 0);
+	assert_int_equal(vs_job_cancel(fixture->store, 77, &event, &job, &error), VS_ENOTFOUND);
+	assert_trail(fixture, "compact default;cancel default;");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void)
@@ -363,6 +502,8 @@ int main(void)
 		TEST(quotas_bind_writes),     TEST(frozen_ones_refuse_writes), TEST(what_is_due_is_deleted),
 		TEST(empty_folders_go),       TEST(records_stay),              TEST(one_without_records_goes),
 		TEST(deletions_that_were_cut_off_are_ended),
+		TEST(snapshots_are_bounded),
+		TEST(what_changes_is_recorded), TEST(jobs_are_recorded),
 	};
 
 	return cmocka_run_group_tests_name("admin", tests, NULL, NULL);

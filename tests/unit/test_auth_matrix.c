@@ -45,13 +45,13 @@ static const struct {
 	[VS_OPERATION_JOB] = { "rwna", true, NULL },
 	[VS_OPERATION_JOB_CANCEL] = { "na", true, NULL },
 	[VS_OPERATION_STATS] = { "rwna", true, NULL },
-	[VS_OPERATION_SNAPSHOT_CREATE] = { "a", true, "{\"name\":\"kept\"}" },
+	[VS_OPERATION_SNAPSHOT_CREATE] = { "na", true, "{\"name\":\"kept\"}" },
 	[VS_OPERATION_SNAPSHOTS] = { "rwna", true, NULL },
-	[VS_OPERATION_SNAPSHOT] = { "a", true, NULL },
-	[VS_OPERATION_SNAPSHOT_UPLOAD] = { "a", true, NULL },
-	[VS_OPERATION_SNAPSHOT_DELETE] = { "a", true, NULL },
-	[VS_OPERATION_SNAPSHOT_VERIFY] = { "a", true, NULL },
-	[VS_OPERATION_SNAPSHOT_RESTORE] = { "a", true, NULL },
+	[VS_OPERATION_SNAPSHOT] = { "na", true, NULL },
+	[VS_OPERATION_SNAPSHOT_UPLOAD] = { "na", true, NULL },
+	[VS_OPERATION_SNAPSHOT_DELETE] = { "na", true, NULL },
+	[VS_OPERATION_SNAPSHOT_VERIFY] = { "na", true, NULL },
+	[VS_OPERATION_SNAPSHOT_RESTORE] = { "na", true, NULL },
 	[VS_OPERATION_NAMESPACE_CLONE] = { "a", false, "{\"to\":\"copy\"}" },
 	[VS_OPERATION_NAMESPACE_CREATE] = { "a", false, "{\"name\":\"fresh\"}" },
 	[VS_OPERATION_NAMESPACES] = { "a", false, NULL },
@@ -230,7 +230,10 @@ static int status_of(struct state *s, unsigned row, const struct credential *cre
 	s->request.authorization = credential->kind == TOKEN ? bearer : NULL;
 	s->request.remote_user = credential->kind == USER ? credential->secret : NULL;
 	s->request.ns = ns;
-	ask(s, operation->method, target_of(operation), rules[row].body);
+	if (row == VS_OPERATION_SNAPSHOT_UPLOAD)
+		ask_bytes(s, operation->method, target_of(operation), "application/x-tar", "no archive", 10);
+	else
+		ask(s, operation->method, target_of(operation), rules[row].body);
 	return s->response.status;
 }
 
@@ -255,8 +258,8 @@ static void check(struct state *s, unsigned row, const struct credential *creden
 	char other[2000], missing[2000];
 	int status = status_of(s, row, credential, rules[row].spaced ? spaces[0] : NULL);
 	int expected = may ? 200 : known ? 403 : 401;
-	/* There is no record "gone" and no key of that id; what is made is there the second time; a snapshot that is uploaded has
-	 * bytes; and an uninstalled server has no openapi.json. */
+	/* There is no record "gone" and no key of that id; what is made is there the second time; a snapshot that is uploaded is
+	 * one; and an uninstalled server has no openapi.json. */
 	bool fits = status == expected ||
 	            (may && (status == 404 || status == 409 || row == VS_OPERATION_SNAPSHOT_UPLOAD || row == VS_OPERATION_OPENAPI));
 	if (!fits)
@@ -305,6 +308,30 @@ static void test_ways_to_name_a_namespace(void **state)
 	assert_answer(s, 404, post(s, "/v1/query", "{\"id\":\"there\"}"), "id");
 	s->request.ns = "else";
 	assert_answer(s, 200, post(s, "/v1/query", "{\"vector\":[1,2]}"), "there");
+}
+
+/* What is made of a snapshot besides its own namespace is another one, which is for administrators. */
+static void test_snapshots_stay_in_their_namespace(void **state)
+{
+	struct state *s = *state;
+	s->request.api_key = credentials[4].secret; /* of the namespace's administrator */
+	assert_answer(s, 200, post(s, "/v1/snapshots", "{\"name\":\"own\"}"), "\"own\"");
+	assert_answer(s, 200, post(s, "/v1/snapshots/own/verify", NULL), "\"sound\":true");
+	assert_answer(s, 403, post(s, "/v1/snapshots/own/restore", "{\"into\":\"fresh\"}"), "\"forbidden\"");
+	assert_non_null(strstr(s->response.audit, "object own into fresh: denied, another namespace"));
+	assert_answer(s, 403, post(s, "/v1/snapshots/own/restore", "{\"into\":\"else\"}"), "\"forbidden\"");
+	assert_answer(s, 403, post(s, "/v1/snapshots/own/restore", "{\"into\":\"mine\"}"), "\"forbidden\"");
+	assert_answer(s, 403, post(s, "/admin/namespaces/mine/clone", "{\"to\":\"fresh\"}"), "\"forbidden\"");
+	assert_answer(s, 200, post(s, "/v1/snapshots/own/restore", NULL), "\"vectors_restored\"");
+	assert_answer(s, 404, post(s, "/v1/snapshots/own/restore?namespace=else", NULL), "no namespace");
+	/* Frozen, it keeps them. */
+	s->request.api_key = credentials[5].secret;
+	ask(s, "PUT", "/admin/namespaces/mine/status", "{\"status\":\"read_only\"}");
+	s->request.api_key = credentials[4].secret;
+	assert_answer(s, 403, ask(s, "DELETE", "/v1/snapshots/own", NULL), "read-only");
+	s->request.api_key = credentials[5].secret;
+	assert_answer(s, 200, ask(s, "DELETE", "/v1/snapshots/own?namespace=mine", NULL), "true");
+	ask(s, "PUT", "/admin/namespaces/mine/status", "{\"status\":\"active\"}");
 }
 
 /* The cache is shared, and the log is read by those who serve many: neither tells a tenant, or of one. */
@@ -431,6 +458,7 @@ int main(void)
 		/* First, while denials are still told one by one. */
 		cmocka_unit_test_setup(test_nothing_of_others_by_the_way, reset_request),
 		cmocka_unit_test_setup(test_why_a_key_is_refused_is_told_to_the_trail_alone, reset_request),
+		cmocka_unit_test_setup(test_snapshots_stay_in_their_namespace, reset_request),
 		cmocka_unit_test_setup(test_every_operation_and_credential, reset_request),
 		cmocka_unit_test_setup(test_ways_to_name_a_namespace, reset_request),
 		cmocka_unit_test_setup(test_headers, reset_request),

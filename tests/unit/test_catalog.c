@@ -29,7 +29,7 @@ static int reopen(bool create)
 
 static int append(const char *name)
 {
-	const struct vs_catalog_fresh fresh = { name, VS_DOT, 12, vs_quota_none(), "", "{}" };
+	const struct vs_catalog_fresh fresh = { name, VS_DOT, 12, vs_quota_none(), "", "{}", NULL };
 
 	return vs_catalog_append(catalog, &fresh, NULL, NULL, &entry, &error);
 }
@@ -125,7 +125,7 @@ static int make_fails(void *context, const struct vs_catalog_entry *one, struct 
 
 static void make_can_refuse(void **state)
 {
-	const struct vs_catalog_fresh fresh = { "n", VS_COSINE, 0, vs_quota_none(), "", "{}" };
+	const struct vs_catalog_fresh fresh = { "n", VS_COSINE, 0, vs_quota_none(), "", "{}", NULL };
 	(void)state;
 	assert_int_equal(reopen(true), 0);
 	assert_int_equal(vs_catalog_append(catalog, &fresh, make_fails, &entry, &entry, &error), VS_ENOSPC);
@@ -294,11 +294,11 @@ static void changes(void **state)
 	assert_int_equal(vs_catalog_version(catalog, &before, &error), 0);
 	assert_int_equal(vs_catalog_version(catalog, &after, &error), 0);
 	assert_int_equal(before, after);
-	assert_int_equal(vs_catalog_update(catalog, "c", change, list, &found, &error), VS_ENOTFOUND);
-	assert_int_equal(vs_catalog_update(catalog, "b", change, NULL, &found, &error), VS_ECONFLICT);
+	assert_int_equal(vs_catalog_update(catalog, "c", change, list, NULL, &found, &error), VS_ENOTFOUND);
+	assert_int_equal(vs_catalog_update(catalog, "b", change, NULL, NULL, &found, &error), VS_ECONFLICT);
 	assert_int_equal(vs_catalog_version(other, &after, &error), 0);
 	assert_int_equal(elsewhere, after);
-	assert_int_equal(vs_catalog_update(catalog, "b", change, list, &found, &error), 0);
+	assert_int_equal(vs_catalog_update(catalog, "b", change, list, NULL, &found, &error), 0);
 	assert_string_equal(found.description, "what for");
 	assert_true(found.updated_at >= found.created_at);
 	/* Seen by both. */
@@ -317,9 +317,9 @@ static void changes(void **state)
 	assert_string_equal(list, "b");
 	/* A row goes only with its own folder. */
 	found.folder[0] = found.folder[0] == '0' ? '1' : '0';
-	assert_int_equal(vs_catalog_remove(catalog, &found, &error), 0);
+	assert_int_equal(vs_catalog_remove(catalog, &found, NULL, &error), 0);
 	assert_int_equal(vs_catalog_show(catalog, "b", &found, &error), 0);
-	assert_int_equal(vs_catalog_remove(catalog, &found, &error), 0);
+	assert_int_equal(vs_catalog_remove(catalog, &found, NULL, &error), 0);
 	assert_int_equal(vs_catalog_find(other, "b", &found, &error), VS_ENOTFOUND);
 	vs_catalog_close(other);
 }

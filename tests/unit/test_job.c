@@ -26,7 +26,7 @@ static void store(struct fixture *fixture, int salt)
 
 static int64_t create(struct fixture *fixture)
 {
-	assert_ok(vs_job_create(fixture->store, "compact", "default", NULL, &job, &error), error);
+	assert_ok(vs_job_create(fixture->store, "compact", "default", NULL, NULL, &job, &error), error);
 	assert_int_equal(job.state, VS_JOB_QUEUED);
 	return job.id;
 }
@@ -80,13 +80,13 @@ static void refuses(void **state)
 
 	memset(text, ' ', sizeof(text) - 1);
 	text[sizeof(text) - 1] = '\0';
-	assert_int_equal(vs_job_create(fixture->store, "nothing", "default", NULL, &job, &error), VS_EINVAL);
+	assert_int_equal(vs_job_create(fixture->store, "nothing", "default", NULL, NULL, &job, &error), VS_EINVAL);
 	assert_string_equal(error.field, "kind");
-	assert_int_equal(vs_job_create(fixture->store, "compact", "nothing", NULL, &job, &error), VS_ENOTFOUND);
-	assert_int_equal(vs_job_create(fixture->store, "compact", "default", text, &job, &error), VS_ETOOBIG);
-	assert_int_equal(vs_job_create(fixture->store, "compact", "default", "{", &job, &error), VS_EINVAL);
+	assert_int_equal(vs_job_create(fixture->store, "compact", "nothing", NULL, NULL, &job, &error), VS_ENOTFOUND);
+	assert_int_equal(vs_job_create(fixture->store, "compact", "default", text, NULL, &job, &error), VS_ETOOBIG);
+	assert_int_equal(vs_job_create(fixture->store, "compact", "default", "{", NULL, &job, &error), VS_EINVAL);
 	assert_string_equal(error.field, "arguments");
-	assert_int_equal(vs_job_create(fixture->store, "compact", "default", "[]", &job, &error), VS_EINVAL);
+	assert_int_equal(vs_job_create(fixture->store, "compact", "default", "[]", NULL, &job, &error), VS_EINVAL);
 	assert_int_equal(vs_job_get(fixture->store, 1, &job, &error), VS_ENOTFOUND);
 	assert_int_equal(vs_job_run(fixture->store, &options, &job, &error), VS_ENOTFOUND);
 }
@@ -170,7 +170,7 @@ static void after_a_death(void **state)
 /* code: what the job fails with; 0: it succeeds. */
 static void do_job(struct fixture *fixture, const char *kind, const char *arguments, int code)
 {
-	assert_ok(vs_job_create(fixture->store, kind, "default", arguments, &job, &error), error);
+	assert_ok(vs_job_create(fixture->store, kind, "default", arguments, NULL, &job, &error), error);
 	assert_int_equal(run(fixture, NULL, NULL), 1);
 	assert_int_equal(job.code, code);
 	assert_int_equal(job.state, code == 0 ? VS_JOB_SUCCEEDED : VS_JOB_FAILED);

@@ -28,7 +28,7 @@ static int64_t append(const char *in)
 
 	snprintf(fresh.name, sizeof(fresh.name), "n%c", in[15]);
 	snprintf(fresh.folder, sizeof(fresh.folder), "%s", in);
-	assert_int_equal(vs_jobs_append(catalog, &fresh, &error), 0);
+	assert_int_equal(vs_jobs_append(catalog, NULL, &fresh, &error), 0);
 	assert_int_equal(fresh.state, VS_JOB_QUEUED);
 	return fresh.id;
 }
@@ -95,7 +95,7 @@ static void succeeds(void **state)
 	assert_int_equal(vs_jobs_progress(catalog, id, 0.1, "late", &error), 0);
 	finish(id, VS_JOB_FAILED, "", VS_EIO, "late");
 	assert_int_equal(vs_jobs_return(catalog, id, &error), 0);
-	assert_int_equal(vs_jobs_cancel(catalog, id, &job, &error), 0);
+	assert_int_equal(vs_jobs_cancel(catalog, id, NULL, &job, &error), 0);
 	assert_int_equal(job.state, VS_JOB_SUCCEEDED);
 	assert_false(job.cancel);
 }
@@ -113,7 +113,7 @@ static void fails(void **state)
 	assert_string_equal(job.error, "full");
 	assert_true(job.progress == 0.25);
 	assert_int_equal(vs_jobs_find(catalog, 77, &job, &error), VS_ENOTFOUND);
-	assert_int_equal(vs_jobs_cancel(catalog, 77, &job, &error), VS_ENOTFOUND);
+	assert_int_equal(vs_jobs_cancel(catalog, 77, NULL, &job, &error), VS_ENOTFOUND);
 }
 
 static void is_cancelled(void **state)
@@ -122,7 +122,7 @@ static void is_cancelled(void **state)
 	bool cancelled;
 	(void)state;
 
-	assert_int_equal(vs_jobs_cancel(catalog, queued, &job, &error), 0);
+	assert_int_equal(vs_jobs_cancel(catalog, queued, NULL, &job, &error), 0);
 	assert_int_equal(job.state, VS_JOB_CANCELLED);
 	assert_true(job.finished_at > 0);
 	assert_int_equal(take(NULL), 0);
@@ -130,7 +130,7 @@ static void is_cancelled(void **state)
 	assert_int_equal(take(NULL), running);
 	assert_int_equal(vs_jobs_cancelled(catalog, running, &cancelled, &error), 0);
 	assert_false(cancelled);
-	assert_int_equal(vs_jobs_cancel(catalog, running, &job, &error), 0);
+	assert_int_equal(vs_jobs_cancel(catalog, running, NULL, &job, &error), 0);
 	assert_int_equal(job.state, VS_JOB_RUNNING);
 	assert_true(job.cancel);
 	assert_int_equal(vs_jobs_cancelled(catalog, running, &cancelled, &error), 0);
@@ -194,7 +194,7 @@ static void outlives_its_process(void **state)
 	assert_int_equal(take(a), id);
 	assert_int_equal(take(b), wished);
 	assert_int_equal(vs_jobs_progress(catalog, id, 0.75, "x", &error), 0);
-	assert_int_equal(vs_jobs_cancel(catalog, wished, &job, &error), 0);
+	assert_int_equal(vs_jobs_cancel(catalog, wished, NULL, &job, &error), 0);
 	vs_file_close(&lock);
 	assert_int_equal(vs_jobs_lock(catalog, &other, &error), 0);
 	assert_int_equal(vs_jobs_recover(catalog, &error), 0);
@@ -229,7 +229,7 @@ static void comes_in_pages(void **state)
 
 	for (int i = 0; i < 4; i++)
 		append(i == 1 ? b : a);
-	assert_int_equal(vs_jobs_cancel(catalog, 3, &job, &error), 0);
+	assert_int_equal(vs_jobs_cancel(catalog, 3, NULL, &job, &error), 0);
 	assert_int_equal(vs_jobs_each(catalog, &page, note, list, &more, &error), 0);
 	assert_string_equal(list, "4 3 ");
 	assert_true(more);
@@ -263,7 +263,7 @@ static void is_bounded(void **state)
 	memcpy(fresh.folder, a, sizeof(a));
 	for (int i = 0; i < VS_JOBS_WAITING; i++)
 		append(a);
-	assert_int_equal(vs_jobs_append(catalog, &fresh, &error), VS_EBUSY);
+	assert_int_equal(vs_jobs_append(catalog, NULL, &fresh, &error), VS_EBUSY);
 	id = append(b); /* another namespace's do not count */
 	execute("UPDATE job SET state = 2, finished_at = 9000000000000 WHERE namespace = 'na'");
 	/* So many more that one too many remains; and an old one of another namespace. */
@@ -337,8 +337,8 @@ static void assert_all_fail(int64_t running, int64_t queued)
 		int rc = 0;
 		error.text[0] = '\0';
 		switch (i) {
-		case 0: rc = vs_jobs_append(catalog, &one, &error); break;
-		case 1: rc = vs_jobs_cancel(catalog, queued, &one, &error); break;
+		case 0: rc = vs_jobs_append(catalog, NULL, &one, &error); break;
+		case 1: rc = vs_jobs_cancel(catalog, queued, NULL, &one, &error); break;
 		case 2: rc = vs_jobs_take(catalog, NULL, &one, &error); break;
 		case 3: rc = vs_jobs_take(catalog, b, &one, &error); break;
 		case 4: rc = vs_jobs_finish(catalog, &(struct vs_job){ .id = running, .state = VS_JOB_SUCCEEDED }, &error); break;

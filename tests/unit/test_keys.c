@@ -135,7 +135,7 @@ static void revocation_is_seen_at_once_and_stays(void **state)
 	assert_int_equal(append(VS_ROLE_READER, "books", "", 0), 0);
 	kept = key;
 	assert_int_equal(append(VS_ROLE_READER, "films", "", 0), 0);
-	assert_int_equal(vs_catalog_remove(other, &entry, &error), 0);
+	assert_int_equal(vs_catalog_remove(other, &entry, NULL, &error), 0);
 	assert_int_equal(vs_keys_get(catalog, key.id, &found, &error), 0);
 	assert_true(found.revoked_at != 0);
 	assert_int_equal(vs_keys_get(catalog, kept.id, &found, &error), 0);

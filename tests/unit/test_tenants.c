@@ -435,7 +435,7 @@ static void status_decides(void **state)
 		change.status = table[i].status;
 		change.delete_at = INT64_MAX;
 		assert_int_equal(vs_store_change(store, "n", &change, NULL), 0);
-		assert_int_equal(vs_handles_find(&handles, "n", false, &ns, NULL), 0);
+		assert_int_equal(vs_handles_find(&handles, "n", &ns, NULL), 0);
 		assert_int_equal(enter(&call, VS_OPERATION_QUERY, user, ns), table[i].read);
 		assert_int_equal(enter(&call, VS_OPERATION_UPSERT, user, ns), table[i].write);
 		assert_int_equal(enter(&call, VS_OPERATION_QUERY, admin, ns), table[i].admin_read);
@@ -470,7 +470,7 @@ static void a_key_goes_before(void **state)
 	quota.most[VS_QUOTA_DIMENSION] = 4;
 	change.quota = &quota;
 	assert_int_equal(vs_store_create(store, "n", NULL, &change, NULL), 0);
-	assert_int_equal(vs_handles_find(&handles, "n", false, &ns, NULL), 0);
+	assert_int_equal(vs_handles_find(&handles, "n", &ns, NULL), 0);
 	own.most[VS_QUOTA_RATE] = 1;
 	own.most[VS_QUOTA_RESULTS] = 10;
 	own.most[VS_QUOTA_BATCH] = 3;
@@ -524,8 +524,8 @@ static void handles_follow(void **state)
 	for (int i = 0; i < 6; i++) {
 		snprintf(name, sizeof(name), "n%d", i);
 		assert_int_equal(vs_store_create(store, name, NULL, NULL, NULL), 0);
-		assert_int_equal(vs_handles_find(&handles, name, false, &ns, NULL), 0);
-		assert_int_equal(vs_handles_find(&handles, "n0", false, &again, NULL), 0);
+		assert_int_equal(vs_handles_find(&handles, name, &ns, NULL), 0);
+		assert_int_equal(vs_handles_find(&handles, "n0", &again, NULL), 0);
 		assert_true(handles.count <= 3);
 	}
 	number = vs_namespace_number(again);
@@ -533,9 +533,9 @@ static void handles_follow(void **state)
 	change.delete_at = 1;
 	assert_int_equal(vs_store_change(store, "n0", &change, NULL), 0);
 	assert_int_equal(vs_store_reap(store, NULL, NULL), 0);
-	assert_int_equal(vs_handles_find(&handles, "n0", false, &ns, NULL), VS_ENOTFOUND);
+	assert_int_equal(vs_handles_find(&handles, "n0", &ns, NULL), VS_ENOTFOUND);
 	assert_int_equal(vs_store_create(store, "n0", NULL, NULL, NULL), 0);
-	assert_int_equal(vs_handles_find(&handles, "n0", false, &ns, NULL), 0);
+	assert_int_equal(vs_handles_find(&handles, "n0", &ns, NULL), 0);
 	assert_int_not_equal(vs_namespace_number(ns), number);
 	vs_handles_forget(&handles, "n0");
 	vs_handles_forget(&handles, "n0");

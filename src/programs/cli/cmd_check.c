@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "engine/vecstore.h"
 #include "programs/cli/args.h"
+#include "programs/cli/local.h"
 #include "programs/cli/progress.h"
 
 struct check {
@@ -120,16 +121,35 @@ static void print_sum(const struct check *check)
 		      "the records named above\n", stdout);
 }
 
+static int check_all(struct check *check, struct vs_error *error)
+{
+	int rc = check->only ? 0 : check_store(check, error);
+	return rc ? rc : vs_store_each(check->store, NULL, each, check, error);
+}
+
+/* A trail that is damaged itself keeps nothing from being mended. */
+static int repair_all(struct check *check, struct vs_error *error)
+{
+	char actor[32];
+	struct vs_audit_event event = vs_local_event("check --repair", actor);
+	event.ns = check->only;
+	bool recorded = vs_local_begin(check->store, &event, error) == 0;
+	if (!recorded)
+		fprintf(stderr, "vecstore: goes on without the audit trail: %s\n", error->text);
+	int rc = check_all(check, error);
+	if (recorded)
+		vs_local_end(check->store, &event, rc);
+	return rc;
+}
+
 int vs_command_check(struct vs_args *args)
 {
 	struct vs_error error;
 	struct check check = { .only = vs_args_text(args, VS_FLAG_ONLY_NAMESPACE),
 		                   .repair = vs_args_switch(args, VS_FLAG_REPAIR) };
 	int rc = vs_store_open(vs_args_text(args, VS_FLAG_DATA), 0, &check.store, &error);
-	if (!rc && !check.only)
-		rc = check_store(&check, &error);
 	if (!rc)
-		rc = vs_store_each(check.store, NULL, each, &check, &error);
+		rc = check.repair ? repair_all(&check, &error) : check_all(&check, &error);
 	vs_store_close(check.store);
 	if (!rc && check.only && check.namespaces == 0)
 		rc = vs_error_set(&error, VS_ENOTFOUND, "there is no namespace %s", check.only);

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "engine/vecstore.h"
 #include "programs/cli/args.h"
+#include "programs/cli/local.h"
 #include "programs/cli/progress.h"
 
 static volatile sig_atomic_t stopping;
@@ -28,6 +29,8 @@ static int on_progress(void *context, enum vs_compact_phase phase, uint64_t done
 int vs_command_compact(struct vs_args *args)
 {
 	const char *name = vs_args_text(args, VS_FLAG_NAMESPACE);
+	char actor[32];
+	struct vs_audit_event event = vs_local_event("compact", actor);
 	struct vs_error error;
 	struct vs_store *store = NULL;
 	struct vs_namespace *ns = NULL;
@@ -40,9 +43,14 @@ int vs_command_compact(struct vs_args *args)
 	int rc = vs_store_open(vs_args_text(args, VS_FLAG_DATA), 0, &store, &error);
 	if (!rc)
 		rc = vs_namespace_open(store, name, NULL, &ns, &error);
-	vs_progress_begin(&progress, 0);
+	event.ns = name;
 	if (!rc)
+		rc = vs_local_begin(store, &event, &error);
+	vs_progress_begin(&progress, 0);
+	if (!rc) {
 		rc = vs_namespace_compact(ns, &options, &result, &error);
+		vs_local_end(store, &event, rc);
+	}
 	vs_progress_end(&progress);
 	vs_namespace_close(ns);
 	vs_store_close(store);

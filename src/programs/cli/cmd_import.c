@@ -14,6 +14,7 @@
 #include "programs/cli/batch.h"
 #include "programs/cli/interrupt.h"
 #include "programs/cli/journal.h"
+#include "programs/cli/local.h"
 #include "programs/cli/progress.h"
 #include "programs/cli/records.h"
 #include "programs/cli/rejects.h"
@@ -305,19 +306,22 @@ static int open_namespace(struct import *import, struct vs_error *error)
 	const char *name = vs_args_text(args, VS_FLAG_NAMESPACE);
 	struct vs_namespace_options options = VS_NAMESPACE_OPTIONS;
 	struct vs_namespace_stats stats;
-	options.flags = import->dry ? 0 : VS_CREATE;
+	char actor[32];
+	struct vs_audit_event event = vs_local_event("import", actor);
+	event.ns = name;
 	options.metric = import->metric = vs_args_metric(args);
 	options.quantization = vs_args_quantization(args);
 	options.tokenizer = vs_args_tokenizer(args);
-	const char *quota_text = vs_args_text(args, VS_FLAG_DEFAULT_QUOTA);
-	struct vs_quota quota = vs_quota_none();
-	int rc = quota_text ? vs_quota_parse(quota_text, &quota, error) : 0;
+	struct vs_quota quota;
+	int rc = vs_local_quota(args, &quota, error);
 	if (!rc)
-		rc = vs_store_open(vs_args_text(args, VS_FLAG_DATA), options.flags, &import->store, error);
+		rc = vs_store_open(vs_args_text(args, VS_FLAG_DATA), import->dry ? 0 : VS_CREATE, &import->store, error);
 	if (!rc)
 		vs_store_set_quota(import->store, &quota);
+	if (!rc && !import->dry)
+		rc = vs_local_make(import->store, &options, &event, error);
 	if (!rc)
-		rc = vs_namespace_open(import->store, name, &options, &import->ns, error);
+		rc = vs_namespace_open(import->store, name, NULL, &import->ns, error);
 	if (rc == VS_ENOTFOUND && import->dry)
 		return 0;
 	if (rc || (rc = vs_namespace_stats(import->ns, &stats, error)))

@@ -11,6 +11,7 @@
 #include "engine/vecstore.h"
 #include "programs/cli/args.h"
 #include "programs/cli/interrupt.h"
+#include "programs/cli/local.h"
 #include "programs/cli/progress.h"
 
 #define LOOK_NS 100000000L /* between two looks at a job that is watched */
@@ -75,8 +76,15 @@ static int show(struct vs_args *args, struct vs_store *store, int64_t id, struct
 static int cancel(struct vs_args *args, struct vs_store *store, int64_t id, struct vs_error *error)
 {
 	struct vs_job job;
+	char actor[32], object[24];
+	struct vs_audit_event event = vs_local_event("jobs cancel", actor);
 	(void)args;
-	int rc = vs_job_cancel(store, id, &job, error);
+	int rc = vs_job_get(store, id, &job, error);
+	snprintf(object, sizeof object, "%" PRId64, id);
+	event.ns = job.name;
+	event.object = object;
+	if (!rc)
+		rc = vs_job_cancel(store, id, &event, &job, error);
 	if (rc)
 		return rc;
 	if (job.state == VS_JOB_SUCCEEDED || job.state == VS_JOB_FAILED)

@@ -2,7 +2,6 @@
 /* vecstore key: API keys of a data folder, whether a server runs on it or not. A running one heeds the change at once. */
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
@@ -39,12 +38,6 @@ int vs_local_grant(const struct vs_args *args, struct vs_grant *grant, struct vs
 	if (!rc)
 		rc = vs_grant_check(grant, error);
 	return rc || !grant->filter[0] ? rc : vs_filter_check(grant->filter, error);
-}
-
-struct vs_audit_event vs_local_event(const char *action, char *actor)
-{
-	snprintf(actor, 32, "local:%u", (unsigned)getuid());
-	return (struct vs_audit_event){ .actor = actor, .action = action, .origin = "local", .result = "ok" };
 }
 
 /* ---- output ----------------------------------------------------------------------------------------------- */

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "engine/vecstore.h"
 #include "programs/cli/args.h"
+#include "programs/cli/local.h"
 #include "service/namespace_out.h"
 
 #define HOUR_MS INT64_C(3600000)
@@ -18,6 +19,7 @@ struct ns_command {
 	struct vs_args *args;
 	struct vs_store *store;
 	const char *name; /* NULL: none was given */
+	struct vs_audit_event event; /* of a change */
 	struct vs_quota defaults, own; /* own: of --quota */
 	struct vs_buf out; /* with --json */
 	unsigned count;
@@ -139,6 +141,7 @@ static int create(struct ns_command *command, struct vs_error *error)
 	struct vs_namespace_change change = VS_NAMESPACE_CHANGE;
 	change.description = vs_args_text(command->args, VS_FLAG_DESCRIPTION);
 	change.quota = &command->own;
+	change.event = &command->event;
 	int rc = vs_store_create(command->store, command->name, &options, &change, error);
 	return rc ? rc : show(command, error);
 }
@@ -151,6 +154,7 @@ static int set_quota(struct ns_command *command, struct vs_error *error)
 	for (int i = 2; !rc && i < command->args->operand_count; i++)
 		rc = vs_quota_parse(command->args->operands[i], &quota, error);
 	change.quota = &quota;
+	change.event = &command->event;
 	if (!rc)
 		rc = vs_store_change(command->store, command->name, &change, error);
 	return rc ? rc : show(command, error);
@@ -161,6 +165,8 @@ static int set_status(struct ns_command *command, enum vs_status status, int64_t
 	struct vs_namespace_change change = VS_NAMESPACE_CHANGE;
 	change.status = status;
 	change.delete_at = delete_at;
+	change.event = &command->event;
+	command->event.object = vs_status_name(status);
 	return vs_store_change(command->store, command->name, &change, error);
 }
 
@@ -211,12 +217,16 @@ static int undelete(struct ns_command *command, struct vs_error *error)
 static const struct {
 	const char *name;
 	int operands; /* the action among them; one that is negative is the least of any number */
+	const char *event; /* what the audit trail calls it; NULL: it only reads */
 	int (*run)(struct ns_command *command, struct vs_error *error);
 } actions[] = {
-	{ "create", 2, create },       { "list", 1, list },
-	{ "show", 2, show },           { "set-quota", -3, set_quota },
-	{ "set-status", 3, set_named_status }, { "delete", 2, delete },
-	{ "undelete", 2, undelete },
+	{ "create", 2, "ns create", create },
+	{ "list", 1, NULL, list },
+	{ "show", 2, NULL, show },
+	{ "set-quota", -3, "ns set-quota", set_quota },
+	{ "set-status", 3, "ns set-status", set_named_status },
+	{ "delete", 2, "ns delete", delete },
+	{ "undelete", 2, "ns undelete", undelete },
 };
 #define ACTIONS (sizeof actions / sizeof actions[0])
 
@@ -239,16 +249,18 @@ static int find_action(const struct vs_args *args, size_t *action)
 
 int vs_command_ns(struct vs_args *args)
 {
-	const char *quota = vs_args_text(args, VS_FLAG_DEFAULT_QUOTA);
 	const char *own = vs_args_text(args, VS_FLAG_QUOTA);
-	struct ns_command command = { .args = args, .defaults = vs_quota_none(), .own = vs_quota_none() };
+	struct ns_command command = { .args = args, .own = vs_quota_none() };
 	struct vs_error error;
+	char actor[32];
 	size_t action;
 	int status = find_action(args, &action);
 	if (status)
 		return status;
 	command.name = args->operand_count > 1 ? args->operands[1] : NULL;
-	int rc = quota ? vs_quota_parse(quota, &command.defaults, &error) : 0;
+	command.event = vs_local_event(actions[action].event, actor);
+	command.event.ns = command.name;
+	int rc = vs_local_quota(args, &command.defaults, &error);
 	if (!rc && own)
 		rc = vs_quota_parse(own, &command.own, &error);
 	if (!rc)

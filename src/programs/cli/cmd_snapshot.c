@@ -12,6 +12,7 @@
 #include "programs/cli/args.h"
 #include "programs/cli/input.h"
 #include "programs/cli/interrupt.h"
+#include "programs/cli/local.h"
 #include "programs/cli/output.h"
 #include "programs/cli/progress.h"
 
@@ -195,12 +196,17 @@ static int import_one(struct work *work)
 static const struct action {
 	const char *name;
 	int least, most;
-	bool create; /* the namespace is made when it is missing */
+	const char *event; /* what the audit trail calls it; NULL: it only reads */
+	bool create;       /* the namespace is made when it is missing */
 	int (*run)(struct work *work);
 } actions[] = {
-	{ "create", 0, 1, false, create },     { "list", 0, 0, false, list },         { "verify", 1, 1, false, verify },
-	{ "restore", 1, 1, false, restore },   { "delete", 1, 1, false, delete_one }, { "export", 1, 2, false, export_one },
-	{ "import", 1, 2, true, import_one },
+	{ "create", 0, 1, "snapshot create", false, create },
+	{ "list", 0, 0, NULL, false, list },
+	{ "verify", 1, 1, NULL, false, verify },
+	{ "restore", 1, 1, "snapshot restore", false, restore },
+	{ "delete", 1, 1, "snapshot delete", false, delete_one },
+	{ "export", 1, 2, NULL, false, export_one },
+	{ "import", 1, 2, "snapshot import", true, import_one },
 };
 
 static const struct action *find_action(const struct vs_args *args, struct vs_error *error)
@@ -228,12 +234,28 @@ static void begin(struct work *work, struct vs_args *args)
 	vs_progress_begin(&work->progress, 0);
 }
 
-static int open_namespace(struct work *work, const char *name, bool make)
+/* make: the event of what needs it, when it is missing; else NULL. */
+static int open_namespace(struct work *work, const char *name, const struct vs_audit_event *make)
 {
-	struct vs_namespace_options options = VS_NAMESPACE_OPTIONS;
-	options.flags = make ? VS_CREATE : 0;
-	int rc = vs_store_open(vs_args_text(work->args, VS_FLAG_DATA), 0, &work->store, &work->error);
-	return rc ? rc : vs_namespace_open(work->store, name, &options, &work->ns, &work->error);
+	struct vs_quota quota;
+	int rc = vs_local_quota(work->args, &quota, &work->error);
+	if (!rc)
+		rc = vs_store_open(vs_args_text(work->args, VS_FLAG_DATA), 0, &work->store, &work->error);
+	if (!rc)
+		vs_store_set_quota(work->store, &quota);
+	if (!rc && make)
+		rc = vs_local_make(work->store, NULL, make, &work->error);
+	return rc ? rc : vs_namespace_open(work->store, name, NULL, &work->ns, &work->error);
+}
+
+static int run_recorded(struct work *work, const struct vs_audit_event *event, int (*run)(struct work *work))
+{
+	int rc = vs_local_begin(work->store, event, &work->error);
+	if (rc)
+		return rc;
+	rc = run(work);
+	vs_local_end(work->store, event, rc);
+	return rc;
 }
 
 static int end(struct work *work, int rc)
@@ -248,6 +270,7 @@ static int end(struct work *work, int rc)
 
 int vs_command_snapshot(struct vs_args *args)
 {
+	char actor[32], object[160];
 	struct work work;
 	begin(&work, args);
 	const struct action *action = find_action(args, &work.error);
@@ -257,19 +280,38 @@ int vs_command_snapshot(struct vs_args *args)
 	}
 	work.name = args->operand_count > 1 ? args->operands[1] : NULL;
 	work.file = args->operand_count > 2 ? args->operands[2] : NULL;
-	int rc = open_namespace(&work, namespace_name(&work), action->create);
-	return end(&work, rc ? rc : action->run(&work));
+	struct vs_audit_event event = vs_local_event(action->event, actor);
+	const char *into = vs_args_text(args, VS_FLAG_INTO);
+	event.ns = namespace_name(&work);
+	event.object = action->run == import_one ? work.file : work.name;
+	if (action->run == restore && into) {
+		snprintf(object, sizeof object, "%.63s into %.63s", work.name, into);
+		event.object = object;
+	}
+	int rc = open_namespace(&work, event.ns, action->create ? &event : NULL);
+	if (!rc)
+		rc = action->event ? run_recorded(&work, &event, action->run) : action->run(&work);
+	return end(&work, rc);
+}
+
+static int clone(struct work *work)
+{
+	const char *to = work->args->operands[1];
+	uint64_t records;
+	int rc = vs_namespace_clone(work->ns, to, &work->options, &records, &work->error);
+	if (!rc)
+		print_records(work, to, "cloned", records);
+	return rc;
 }
 
 int vs_command_clone(struct vs_args *args)
 {
+	char actor[32];
 	struct work work;
-	uint64_t records;
 	begin(&work, args);
-	int rc = open_namespace(&work, args->operands[0], false);
-	if (!rc)
-		rc = vs_namespace_clone(work.ns, args->operands[1], &work.options, &records, &work.error);
-	if (!rc)
-		print_records(&work, args->operands[1], "cloned", records);
-	return end(&work, rc);
+	struct vs_audit_event event = vs_local_event("clone", actor);
+	event.ns = args->operands[0];
+	event.object = args->operands[1];
+	int rc = open_namespace(&work, event.ns, NULL);
+	return end(&work, rc ? rc : run_recorded(&work, &event, clone));
 }

@@ -13,7 +13,7 @@ vecstore_SOURCES = \
 	src/programs/cli/cmd_import.c \
 	src/programs/cli/cmd_ns.c \
 	src/programs/cli/cmd_jobs.c \
-	src/programs/cli/cmd_key.c src/programs/cli/local.h \
+	src/programs/cli/cmd_key.c \
 	src/programs/cli/cmd_query.c \
 	src/programs/cli/cmd_query_file.c src/programs/cli/query_file.h \
 	src/programs/cli/query_print.c src/programs/cli/query_print.h \
@@ -35,6 +35,7 @@ vecstore_SOURCES = \
 	src/programs/cli/journal.c src/programs/cli/journal.h \
 	src/programs/cli/json_raw.c src/programs/cli/json_raw.h \
 	src/programs/cli/listen.c src/programs/cli/listen.h \
+	src/programs/cli/local.c src/programs/cli/local.h \
 	src/programs/cli/main.c \
 	src/programs/cli/output.c src/programs/cli/output.h \
 	src/programs/cli/output_csv.c \

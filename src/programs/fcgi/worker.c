@@ -245,6 +245,8 @@ static void finish(struct vs_worker *worker, const struct vs_wire *wire, const s
 		vs_log(worker->response.error.code == VS_ETAIL ? VS_LOG_DEBUG : VS_LOG_ERROR, "request %s: %.16s %s: %d %s",
 		       worker->response.request_id, request->method, worker->response.route, worker->response.status,
 		       worker->response.error.text);
+	if (worker->response.begun[0])
+		vs_log(VS_LOG_INFO, "%s", worker->response.begun);
 	if (worker->response.audit[0])
 		vs_log(VS_LOG_INFO, "%s", worker->response.audit);
 	send(worker, wire, strcmp(request->method, "HEAD") != 0);

@@ -9,6 +9,8 @@
 #include <signal.h>
 #include <stdint.h>
 
+#include "store/policy.h"
+
 struct vs_keeper;
 struct vs_error;
 
@@ -18,6 +20,7 @@ struct vs_keeper_settings {
 	unsigned compact_at;   /* per cent of the slots that are dead; 0: never */
 	unsigned changes_kept; /* of each change log; 0: as many as the library says */
 	const char *run_dir;   /* where tenants.shm lies; NULL: nothing is counted */
+	struct vs_quota quota; /* vs_store_set_quota, for jobs */
 };
 
 /* Settings and stop must live as long as the keeper. *stop non-zero ends work soon, cleanly. watch: of vs_watch_open. */

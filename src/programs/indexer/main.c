@@ -68,6 +68,7 @@ static int usage(FILE *out, int status)
 	    "VECSTORE_RUN_DIR is the run folder, whose counts of usage it keeps.\n"
 	    "VECSTORE_INDEX_THREADS limits its threads (default: one per core).\n"
 	    "VECSTORE_COMPACT_AT is the share of dead slots in per cent at which it compacts (default: 25; 0: never).\n"
+	    "VECSTORE_DEFAULT_QUOTA bounds what jobs make of namespaces that have no quotas of their own.\n"
 	    "VECSTORE_CHANGES_KEPT says how many changes of a namespace are kept at least (default: 100000).\n",
 	    out);
 	return status;
@@ -90,6 +91,17 @@ static int read_number(const char *name, long low, long high, unsigned *value)
 	return 0;
 }
 
+static int read_quota(struct vs_quota *quota)
+{
+	const char *text = getenv("VECSTORE_DEFAULT_QUOTA");
+	struct vs_error error;
+	*quota = vs_quota_none();
+	if (!text || !*text || vs_quota_parse(text, quota, &error) == 0)
+		return 0;
+	fprintf(stderr, "vecstore-indexer: VECSTORE_DEFAULT_QUOTA: %s\n", error.text);
+	return -1;
+}
+
 /* -1: go on; else the exit status. */
 static int read_settings(int argc, char **argv, struct vs_keeper_settings *settings)
 {
@@ -99,7 +111,9 @@ static int read_settings(int argc, char **argv, struct vs_keeper_settings *setti
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
-	*settings = (struct vs_keeper_settings){ getenv("VECSTORE_DATA"), 0, COMPACT_AT, 0, getenv("VECSTORE_RUN_DIR") };
+	*settings = (struct vs_keeper_settings){ .data = getenv("VECSTORE_DATA"),
+		                                     .compact_at = COMPACT_AT,
+		                                     .run_dir = getenv("VECSTORE_RUN_DIR") };
 	opterr = 0;
 	for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
 		if (c == 'h')
@@ -125,7 +139,7 @@ static int read_settings(int argc, char **argv, struct vs_keeper_settings *setti
 		settings->run_dir = NULL;
 	if (read_number("VECSTORE_INDEX_THREADS", 1, THREADS_MAX, &settings->threads) ||
 	    read_number("VECSTORE_COMPACT_AT", 0, 100, &settings->compact_at) ||
-	    read_number("VECSTORE_CHANGES_KEPT", 1, CHANGES_KEPT_MAX, &settings->changes_kept))
+	    read_number("VECSTORE_CHANGES_KEPT", 1, CHANGES_KEPT_MAX, &settings->changes_kept) || read_quota(&settings->quota))
 		return 2;
 	return -1;
 }

@@ -73,6 +73,8 @@ static void *run(void *context)
 	struct vs_error error;
 	struct vs_job job;
 	int rc = vs_store_open(runner->settings->data, 0, &store, &error);
+	if (rc >= 0)
+		vs_store_set_quota(store, &runner->settings->quota);
 	while (rc >= 0 && !stopping(runner)) {
 		rc = vs_job_run(store, &options, &job, &error);
 		if (rc <= 0)
