@@ -96,6 +96,21 @@ bool vs_service_may_stall(const struct vs_service *service)
 	return vs_tenants_may_stall(service->tenants);
 }
 
+void vs_service_set_flow(struct vs_service *service, uint64_t flow)
+{
+	vs_tenants_set_flow(service->tenants, flow, vs_clock_mono_ns());
+}
+
+bool vs_service_flow_at_work(const struct vs_service *service, uint64_t flow)
+{
+	return vs_tenants_flow_at_work(service->tenants, flow, vs_clock_mono_ns());
+}
+
+bool vs_service_flows_meet(const struct vs_service *service)
+{
+	return vs_tenants_flows_meet(service->tenants, vs_clock_mono_ns());
+}
+
 /* ---- what handlers ask for ------------------------------------------------------------------------------ */
 
 enum vs_media vs_call_media(const struct vs_call *call)

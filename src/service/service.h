@@ -94,6 +94,12 @@ void vs_service_end(struct vs_response *response);
 void vs_service_stall(struct vs_service *service, bool stalled);
 /* It may go on waiting for that reader. Else too many workers do already: it should give the answer up. */
 bool vs_service_may_stall(const struct vs_service *service);
+/* The program answers a request of this flow from now on: a number by which it knows who asks. 0: it waits for one. */
+void vs_service_set_flow(struct vs_service *service, uint64_t flow);
+/* Whether this process or another one of the run folder has done so for a while; and whether some flow is at work like that, and
+ * is not the only one of late. See service/tenants. */
+bool vs_service_flow_at_work(const struct vs_service *service, uint64_t flow);
+bool vs_service_flows_meet(const struct vs_service *service);
 /* Answers with error alone, for a request that the program could not even read (a body too large or cut short). */
 void vs_service_refuse(struct vs_service *service, const struct vs_request *request, const struct vs_error *error,
                        struct vs_response *response);

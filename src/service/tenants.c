@@ -20,11 +20,14 @@
 #include "service/shared.h"
 
 #define MAGIC UINT64_C(0x3148535453434556) /* "VECSTSH1" */
-#define VERSION 3u
+#define VERSION 4u
 #define PLACES 256u /* processes at work */
 #define SECOND UINT64_C(1000000000)
 #define GAP (600 * SECOND) /* a longer time without a flush is one without a server */
 #define TRIES 4
+#define FLOW_LONG (SECOND / 2000) /* what is shorter is not worth to be avoided */
+#define FLOW_LOST (10 * SECOND)   /* what is longer may be of a process that died */
+#define FLOW_KEPT (600 * SECOND)  /* who was not alone counts as that for so long */
 #define BUCKETS 16384u /* of keys */
 #define REACH 16u      /* how far from where it belongs a key's bucket may be */
 
@@ -49,6 +52,12 @@ struct shared {
 		uint64_t account; /* whose place it takes: the namespace's number, or the key's */
 		uint64_t stalled; /* 1: a reader who does not take its answer holds it up */
 	} places[PLACES];
+	struct {
+		uint64_t number; /* of the flow whose request the owner of the place works on; 0: none */
+		uint64_t began;  /* monotonic ns */
+	} flows[PLACES];
+	uint64_t last_flow; /* that anybody began with; 0: none yet */
+	uint64_t met_at;    /* when that was not the one before, monotonic ns; 0: never */
 	struct vs_tenant tenants[VS_TENANTS_MAX];
 	struct bucket {
 		uint64_t key; /* 0: free */
@@ -190,6 +199,7 @@ static void claim_place(struct vs_tenants *tenants)
 		vs_store_relaxed(&tenants->shared->places[i].number, 0);
 		vs_store_relaxed(&tenants->shared->places[i].account, 0);
 		vs_store_relaxed(&tenants->shared->places[i].stalled, 0);
+		vs_store_relaxed(&tenants->shared->flows[i].number, 0);
 		tenants->place = (int)i;
 		return;
 	}
@@ -267,6 +277,47 @@ bool vs_tenants_may_stall(const struct vs_tenants *tenants)
 			stalled++;
 	}
 	return stalled < (living < 4 ? 1 : living / 2);
+}
+
+/* Two words, not one moment: who looks in between sees the old flow with the time of the new one. */
+void vs_tenants_set_flow(struct vs_tenants *tenants, uint64_t flow, uint64_t now_ns)
+{
+	struct shared *shared = tenants->shared;
+	if (tenants->place < 0)
+		return;
+	vs_store_relaxed(&shared->flows[tenants->place].began, now_ns);
+	vs_store_relaxed(&shared->flows[tenants->place].number, flow);
+	uint64_t last = vs_load_relaxed(&shared->last_flow);
+	if (flow == 0 || flow == last)
+		return;
+	vs_store_relaxed(&shared->last_flow, flow);
+	if (last != 0)
+		vs_store_relaxed(&shared->met_at, now_ns);
+}
+
+/* flow 0: any. */
+static bool is_at_work(const struct shared *shared, uint64_t flow, uint64_t now_ns)
+{
+	for (unsigned i = 0; i < PLACES; i++) {
+		uint64_t number = vs_load_relaxed(&shared->flows[i].number);
+		if (number == 0 || (flow != 0 && number != flow))
+			continue;
+		uint64_t age = now_ns - vs_load_relaxed(&shared->flows[i].began);
+		if (age >= FLOW_LONG && age < FLOW_LOST)
+			return true;
+	}
+	return false;
+}
+
+bool vs_tenants_flow_at_work(const struct vs_tenants *tenants, uint64_t flow, uint64_t now_ns)
+{
+	return is_at_work(tenants->shared, flow, now_ns);
+}
+
+bool vs_tenants_flows_meet(const struct vs_tenants *tenants, uint64_t now_ns)
+{
+	uint64_t met_at = vs_load_relaxed(&tenants->shared->met_at);
+	return met_at != 0 && now_ns - met_at < FLOW_KEPT && is_at_work(tenants->shared, 0, now_ns);
 }
 
 /* ---- counts ---------------------------------------------------------------------------------------------- */

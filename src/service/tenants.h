@@ -31,6 +31,13 @@ void vs_tenants_stall(struct vs_tenants *tenants, bool stalled);
  * may always be): the others are there for everybody else. Of several that are, those who joined first stay. */
 bool vs_tenants_may_stall(const struct vs_tenants *tenants);
 
+/* This process works on a request of the flow from now on; 0: on none. */
+void vs_tenants_set_flow(struct vs_tenants *tenants, uint64_t flow, uint64_t now_ns);
+/* Whether any process has done so for half a millisecond, and ten seconds at most: for so long one that died may seem to be at work. */
+bool vs_tenants_flow_at_work(const struct vs_tenants *tenants, uint64_t flow, uint64_t now_ns);
+/* Whether some flow is at work in that sense, and more than one was served within the last ten minutes. */
+bool vs_tenants_flows_meet(const struct vs_tenants *tenants, uint64_t now_ns);
+
 /* number: of vs_namespace_number. NULL when there are too many. Valid until close. */
 struct vs_tenant *vs_tenants_find(struct vs_tenants *tenants, uint64_t number, const char *name);
 

@@ -84,20 +84,27 @@ def read_record(peer):
     return kind, data
 
 
-def request(path, method, target, body=b"", content_type=None, remote="127.0.0.1", more=None, pieces=1 << 20):
-    """One request to the worker that listens on the Unix socket at path. more: further variables; pieces: bytes that are sent at once."""
-    with socket.socket(socket.AF_UNIX) as peer:
-        peer.settimeout(TIMEOUT)
-        peer.connect(str(path))
-        head = record(BEGIN, struct.pack(">HB5x", RESPONDER, 0))
-        head += stream(PARAMS, pairs({**environment(method, target, body, content_type, remote), **(more or {})}))
-        try:
-            sent = head + stream(STDIN, body)
-            for start in range(0, len(sent), pieces):
-                peer.sendall(sent[start : start + pieces])
-        except (BrokenPipeError, ConnectionResetError):
-            pass
-        output = b""
+def send(path, method, target, body=b"", content_type=None, remote="127.0.0.1", more=None, pieces=1 << 20):
+    """Sends one request to a worker that listens on the Unix socket at path: the connection. more: further variables; pieces:
+    bytes that are sent at once."""
+    peer = socket.socket(socket.AF_UNIX)
+    peer.settimeout(TIMEOUT)
+    peer.connect(str(path))
+    head = record(BEGIN, struct.pack(">HB5x", RESPONDER, 0))
+    head += stream(PARAMS, pairs({**environment(method, target, body, content_type, remote), **(more or {})}))
+    try:
+        sent = head + stream(STDIN, body)
+        for start in range(0, len(sent), pieces):
+            peer.sendall(sent[start : start + pieces])
+    except (BrokenPipeError, ConnectionResetError):
+        pass
+    return peer
+
+
+def answer(peer):
+    """Reads the answer, and closes the connection."""
+    output = b""
+    with peer:
         while True:
             kind, data = read_record(peer)
             if kind == STDOUT:
@@ -106,16 +113,14 @@ def request(path, method, target, body=b"", content_type=None, remote="127.0.0.1
                 return parse(output)
 
 
-def begin_lines(path, target="/v1/records", key=None):
+def request(*arguments, **options):
+    """One request, as send, and its answer."""
+    return answer(send(*arguments, **options))
+
+
+def begin_lines(path, target="/v1/records", more=None):
     """A connection on which a worker answers all records as NDJSON, of which the beginning was read, and no more."""
-    peer = socket.socket(socket.AF_UNIX)
-    peer.settimeout(TIMEOUT)
-    peer.connect(str(path))
-    variables = {**environment("GET", target), "HTTP_ACCEPT": "application/x-ndjson"}
-    if key:
-        variables["HTTP_X_API_KEY"] = key
-    head = record(BEGIN, struct.pack(">HB5x", RESPONDER, 0))
-    peer.sendall(head + stream(PARAMS, pairs(variables)) + record(STDIN))
+    peer = send(path, "GET", target, more={**(more or {}), "HTTP_ACCEPT": "application/x-ndjson"})
     assert peer.recv(100)
     return peer
 

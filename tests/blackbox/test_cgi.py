@@ -205,8 +205,10 @@ def test_lighttpd_mod_cgi(through_serve, folder):
         web.stop()
 
 
-def test_spawned_fastcgi(through_serve, folder):
-    """The worker as spawn-fcgi or lighttpd's bin-path starts it: a listening socket as descriptor 0, nothing else."""
+@pytest.mark.parametrize("queue", [None, "0,0,7", "x"])
+def test_spawned_fastcgi(through_serve, folder, queue):
+    """The worker as spawn-fcgi or lighttpd's bin-path starts it: a listening socket as descriptor 0, nothing else. It does without a
+    second queue, also when its environment tells of one that is not there."""
     path = folder / "sock"
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(path))
@@ -217,14 +219,16 @@ def test_spawned_fastcgi(through_serve, folder):
                 stdin=listener,
                 stdout=log,
                 stderr=log,
-                env={**os.environ, "VECSTORE_DATA": str(folder / "data")},
+                env={**os.environ, "VECSTORE_DATA": str(folder / "data"), **({"VECSTORE_QUEUE": queue} if queue else {})},
             )
     try:
         for request, wanted in zip(LIFE, through_serve):
             assert comparable(fastcgi.request(path, *request)) == wanted, request
         worker.send_signal(signal.SIGTERM)
         assert worker.wait(harness.DEADLINE) == 0
-        assert not harness.SANITIZER.search((folder / "log").read_text())
+        log = (folder / "log").read_text()
+        assert not harness.SANITIZER.search(log)
+        assert ("VECSTORE_QUEUE" in log) == (queue is not None), log
     finally:
         if worker.poll() is None:
             worker.kill()

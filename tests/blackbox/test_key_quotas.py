@@ -194,7 +194,7 @@ def test_places_are_the_keys_alone(bounded):
     def used():
         return admin.ok("GET", "/admin/namespaces/acme")["utilisation"]["max_concurrent_queries"]["used"]
 
-    with fastcgi.begin_lines(server.socket(), key=few):
+    with fastcgi.begin_lines(server.socket(), more={"HTTP_X_API_KEY": few}):
         wait_for(lambda: used() == 1, "the place to be taken")
         reply = with_key(server, few).post("/v1/count", {})
         assert code(reply) == (429, "rate_limited") and "1 requests with this key are at work" in reply.error()

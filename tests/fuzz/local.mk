@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-fuzzers = tests/fuzz/fuzz_archive tests/fuzz/fuzz_csv tests/fuzz/fuzz_filter tests/fuzz/fuzz_json tests/fuzz/fuzz_vectors \
-	tests/fuzz/fuzz_words
+fuzzers = tests/fuzz/fuzz_archive tests/fuzz/fuzz_csv tests/fuzz/fuzz_filter tests/fuzz/fuzz_flow tests/fuzz/fuzz_json \
+	tests/fuzz/fuzz_vectors tests/fuzz/fuzz_words
 fuzz_common = tests/fuzz/driver.c tests/fuzz/fuzz.h
 fuzz_store = tests/fuzz/store.c tests/fuzz/store.h
 EXTRA_PROGRAMS += $(fuzzers)
@@ -12,6 +12,8 @@ tests_fuzz_fuzz_csv_SOURCES = tests/fuzz/fuzz_csv.c tests/fuzz/feed.c $(fuzz_com
 tests_fuzz_fuzz_csv_LDADD = $(service_libs)
 tests_fuzz_fuzz_filter_SOURCES = tests/fuzz/fuzz_filter.c $(fuzz_common)
 tests_fuzz_fuzz_filter_LDADD = $(service_libs)
+tests_fuzz_fuzz_flow_SOURCES = tests/fuzz/fuzz_flow.c src/programs/fcgi/flow.c $(fuzz_common)
+tests_fuzz_fuzz_flow_LDADD = $(service_libs)
 tests_fuzz_fuzz_json_SOURCES = tests/fuzz/fuzz_json.c $(fuzz_common) $(cli_readers) src/programs/cli/output_jsonl.c
 tests_fuzz_fuzz_json_LDADD = $(service_libs)
 tests_fuzz_fuzz_vectors_SOURCES = tests/fuzz/fuzz_vectors.c tests/fuzz/feed.c $(fuzz_common) $(cli_readers)

@@ -289,6 +289,52 @@ static void half_may_stall(void **state)
 	vs_tenants_close(one);
 }
 
+#define MS (SECOND / 1000)
+
+static void flows(void **state)
+{
+	struct state *s = *state;
+	struct vs_tenants *one = open_tenants(s->dir);
+	struct vs_tenants *other = open_tenants(s->dir);
+	uint64_t now = SECOND;
+
+	vs_tenants_set_flow(one, 7, now); /* of one that has not joined */
+	assert_false(vs_tenants_flow_at_work(other, 7, now + MS));
+	vs_tenants_join(one);
+	vs_tenants_set_flow(one, 7, now);
+	/* At once it may yet be a short one. */
+	assert_false(vs_tenants_flow_at_work(other, 7, now));
+	assert_true(vs_tenants_flow_at_work(other, 7, now + MS));
+	assert_true(vs_tenants_flow_at_work(one, 7, now + MS));
+	assert_false(vs_tenants_flow_at_work(other, 8, now + MS));
+	assert_false(vs_tenants_flows_meet(other, now + MS)); /* it is alone */
+	/* One is enough, whoever does what else. */
+	vs_tenants_join(other);
+	vs_tenants_set_flow(other, 8, now + MS);
+	assert_true(vs_tenants_flow_at_work(other, 7, now + MS));
+	assert_true(vs_tenants_flow_at_work(other, 8, now + 2 * MS));
+	assert_true(vs_tenants_flows_meet(one, now + MS));
+	vs_tenants_set_flow(one, 0, now + 2 * MS);
+	assert_false(vs_tenants_flow_at_work(other, 7, now + 2 * MS));
+	assert_true(vs_tenants_flows_meet(one, now + 2 * MS));
+	vs_tenants_set_flow(other, 0, now + 2 * MS);
+	assert_false(vs_tenants_flows_meet(one, now + 3 * MS)); /* they rest */
+	vs_tenants_set_flow(other, 8, now + 600 * SECOND);
+	assert_false(vs_tenants_flows_meet(one, now + 602 * SECOND)); /* the other has not come for long */
+	vs_tenants_set_flow(one, 7, now + 600 * SECOND);
+	assert_true(vs_tenants_flows_meet(one, now + 602 * SECOND));
+	now += 600 * SECOND;
+	/* As if it had died in it. */
+	assert_false(vs_tenants_flow_at_work(one, 8, now + 20 * SECOND));
+	/* Nor does who takes its place over inherit that. */
+	vs_tenants_close(other);
+	other = open_tenants(s->dir);
+	vs_tenants_join(other);
+	assert_false(vs_tenants_flow_at_work(one, 8, now + 2 * MS));
+	vs_tenants_close(other);
+	vs_tenants_close(one);
+}
+
 struct sum {
 	uint64_t counts[VS_USAGES];
 	unsigned rows;
@@ -507,6 +553,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(places, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(places_of_a_key, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(half_may_stall, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(flows, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(counts_come_home, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(status_decides, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_key_goes_before, set_up, tear_down),

@@ -17,6 +17,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "programs/cli/queue.h"
 
 #define MS UINT64_C(1000000)
 #define SOUND_LIFE (1000 * MS) /* who lived so long was no crash loop */
@@ -48,7 +49,8 @@ static void become(const struct vs_child *child, pid_t parent, int report)
 	if (getppid() != parent) /* it died before the prctl */
 		_exit(0);
 	int input = child->input >= 0 ? child->input : open("/dev/null", O_RDONLY);
-	if (dup2(input, STDIN_FILENO) == 0 && dup2(STDERR_FILENO, STDOUT_FILENO) == 1)
+	if (dup2(input, STDIN_FILENO) == 0 && dup2(STDERR_FILENO, STDOUT_FILENO) == 1 &&
+	    (!child->queue || vs_queue_hand_on(child->queue) == 0))
 		execv(child->argv[0], child->argv);
 	int errnum = errno;
 	ssize_t n = write(report, &errnum, sizeof errnum);

@@ -8,11 +8,13 @@
 #include <sys/types.h>
 
 struct vs_error;
+struct vs_queue;
 
 struct vs_child {
 	const char *name;  /* for the log: "worker", … */
 	char *const *argv; /* argv[0] is the path */
 	int input;         /* becomes descriptor 0; -1: /dev/null */
+	const struct vs_queue *queue; /* which it inherits, too; NULL: none */
 	pid_t pid;         /* 0: not running */
 	pid_t leaving;     /* the one before, until it has ended; 0: none */
 	uint64_t leave_by; /* who was told to end (leaving, or pid when retired) is killed then; 0: nobody was */

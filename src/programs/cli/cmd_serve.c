@@ -20,6 +20,7 @@
 #include "programs/cli/args.h"
 #include "programs/cli/listen.h"
 #include "programs/cli/preflight.h"
+#include "programs/cli/queue.h"
 #include "programs/cli/supervisor.h"
 #include "service/jwt.h"
 #include "store/policy.h"
@@ -33,6 +34,7 @@ struct serve {
 	char worker[256], indexer[256]; /* programs */
 	char *worker_argv[2], *indexer_argv[2], *web_argv[5];
 	struct vs_file lock;
+	struct vs_queue queue;
 	bool bound; /* the socket is there, and ours */
 	struct vs_supervisor supervisor;
 	char *fixed[VS_FLAGS]; /* settings that a reload cannot change, as they were at the start */
@@ -308,7 +310,7 @@ static void describe_children(struct serve *serve, int socket)
 	sup->web = (struct vs_child){ .name = "lighttpd", .argv = serve->web_argv, .input = -1 };
 	sup->web.retired = !vs_args_text(serve->args, VS_FLAG_HTTP);
 	for (int i = 0; i < VS_WORKERS_MAX; i++)
-		sup->workers[i] = (struct vs_child){ .name = "worker", .argv = serve->worker_argv, .input = socket };
+		sup->workers[i] = (struct vs_child){ .name = "worker", .argv = serve->worker_argv, .input = socket, .queue = &serve->queue };
 	sup->worker_count = (unsigned)vs_args_count(serve->args, VS_FLAG_WORKERS);
 	sup->reload = reload;
 	sup->context = serve;
@@ -332,6 +334,8 @@ static int start(struct serve *serve, struct vs_error *error)
 	if (socket < 0)
 		return socket;
 	serve->bound = true;
+	if ((rc = vs_queue_open(&serve->queue, error)))
+		return rc;
 	describe_children(serve, socket);
 	return vs_supervisor_start(sup, error);
 }

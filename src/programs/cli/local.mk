@@ -43,6 +43,7 @@ vecstore_SOURCES = \
 	src/programs/cli/output_npy.c \
 	src/programs/cli/preflight.c src/programs/cli/preflight.h \
 	src/programs/cli/progress.c src/programs/cli/progress.h \
+	src/programs/cli/queue.c src/programs/cli/queue.h \
 	src/programs/cli/records.c src/programs/cli/records.h \
 	src/programs/cli/rejects.c src/programs/cli/rejects.h \
 	src/programs/cli/supervisor.c src/programs/cli/supervisor.h \

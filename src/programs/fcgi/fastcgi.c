@@ -13,29 +13,24 @@
 #endif
 #include <errno.h>
 #include <fcgiapp.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "programs/fcgi/accept.h"
+#include "programs/fcgi/fair.h"
 #include "programs/fcgi/variables.h"
 #include "programs/fcgi/worker.h"
 
-#define PEER_SECONDS 60                /* a peer that is silent for longer is given up */
 #define STALL_MS 1000                  /* one that takes nothing for longer holds us up */
 #define STALL_LOOK_MS 100              /* how often one held up looks whether it still may be */
 #define WRITE_STEP ((size_t)16 << 10)  /* fits into what is free of a socket's buffer when poll says that something is */
 #define LINGER_NS UINT64_C(5000000000) /* for a peer that still sends a body nobody wants */
 #define RESPONDER 1                    /* FCGI_RESPONDER of the FastCGI specification */
-#define GROUPS_MAX 64
 
 static volatile sig_atomic_t stopping;
 
@@ -73,67 +68,6 @@ static void block_signals(sigset_t *waiting)
 		sigdelset(waiting, stops[i]);
 }
 
-/* ---- who connects ----------------------------------------------------------------------------------------- */
-
-static bool in_our_groups(gid_t group)
-{
-	gid_t groups[GROUPS_MAX];
-	int count = getgroups(GROUPS_MAX, groups);
-	bool found = group == getegid();
-	for (int i = 0; i < count; i++)
-		found = found || groups[i] == group;
-	return found;
-}
-
-/* The group that the socket's file lets in, when it lets one in. */
-static bool is_socket_group(int fd, gid_t group)
-{
-	struct sockaddr_un address;
-	socklen_t len = sizeof(address);
-	struct stat st;
-	memset(&address, 0, sizeof(address));
-	if (getsockname(fd, (struct sockaddr *)&address, &len) || len >= sizeof(address) || !address.sun_path[0])
-		return false;
-	return stat(address.sun_path, &st) == 0 && (st.st_mode & S_IWGRP) && st.st_gid == group;
-}
-
-/* The peer's word for REMOTE_ADDR is taken: so it must be root, ourselves, or in a group of ours or of the socket. */
-static bool is_trusted(int listener, int fd)
-{
-	struct ucred peer;
-	socklen_t len = sizeof(peer);
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len))
-		return false;
-	if (peer.uid == 0 || peer.uid == geteuid() || in_our_groups(peer.gid) || is_socket_group(listener, peer.gid))
-		return true;
-	vs_log(VS_LOG_WARN,
-	       "a connection by user %ld, group %ld was refused: not root, not ours, not of the socket's group",
-	       (long)peer.uid, (long)peer.gid);
-	return false;
-}
-
-/* A blocking descriptor with time limits, or -1 when another worker was faster or the peer is not trusted. */
-static int take_connection(int listener)
-{
-	static const struct timeval limit = { PEER_SECONDS, 0 };
-	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-	if (fd < 0) {
-		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-			static const struct timespec pause = { 0, 100000000 };
-			vs_log(VS_LOG_ERROR, "a connection cannot be accepted: %s", strerror(errno));
-			nanosleep(&pause, NULL);
-		}
-		return -1;
-	}
-	if (!is_trusted(listener, fd)) {
-		close(fd);
-		return -1;
-	}
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
-	return fd;
-}
-
 /* ---- one connection --------------------------------------------------------------------------------------- */
 
 struct peer {
@@ -166,7 +100,7 @@ static bool await_peer(struct peer *peer)
 	if (ready == 0)
 		set_stalled(peer, true);
 	while (ready == 0 && vs_service_may_stall(peer->service) &&
-	       vs_clock_mono_ns() - start < PEER_SECONDS * UINT64_C(1000000000))
+	       vs_clock_mono_ns() - start < VS_PEER_SECONDS * UINT64_C(1000000000))
 		ready = poll(&out, 1, STALL_LOOK_MS);
 	if (ready != 0)
 		return true; /* of faults writing tells */
@@ -215,13 +149,14 @@ static void wire_finish(void *context)
 		close_connection(peer->request->ipcFd, true);
 }
 
-static void serve_connection(struct vs_worker *worker, FCGX_Request *request, int fd)
+static void serve_connection(struct vs_worker *worker, struct vs_fair *fair, FCGX_Request *request, int fd)
 {
 	request->ipcFd = fd;
 	request->keepConnection = 1;
 	bool cut = worker->trusts_user && !vs_variables_are_text(fd);
 	if (FCGX_Accept_r(request) != 0) /* it has closed fd */
 		return;
+	vs_fair_begin(fair, request->envp);
 	struct peer peer = { request, worker->service, false };
 	struct vs_wire wire = { &peer, request->envp, wire_read, wire_write, wire_finish, true, cut };
 	bool whole = request->role == RESPONDER && vs_worker_answer(worker, &wire);
@@ -231,22 +166,6 @@ static void serve_connection(struct vs_worker *worker, FCGX_Request *request, in
 	if (request->ipcFd >= 0)
 		close_connection(request->ipcFd, whole);
 	request->ipcFd = -1;
-}
-
-/* EPOLLEXCLUSIVE: of the workers that share the socket, one wakes per connection. */
-static int watch(int fd, struct vs_error *error)
-{
-	struct epoll_event event = { .events = EPOLLIN | EPOLLEXCLUSIVE };
-	int flags = fcntl(fd, F_GETFL);
-	int epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (epoll < 0 || flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) ||
-	    epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event)) {
-		int rc = vs_error_errno(error, errno, "the listening socket cannot be watched");
-		if (epoll >= 0)
-			close(epoll);
-		return rc;
-	}
-	return epoll;
 }
 
 static int check_family(int fd, struct vs_error *error)
@@ -265,6 +184,7 @@ static int check_family(int fd, struct vs_error *error)
 int vs_fcgi_serve(struct vs_worker *worker, int fd, struct vs_error *error)
 {
 	FCGX_Request request;
+	struct vs_fair fair;
 	sigset_t waiting;
 	int rc = check_family(fd, error);
 	if (rc)
@@ -274,19 +194,15 @@ int vs_fcgi_serve(struct vs_worker *worker, int fd, struct vs_error *error)
 	signal(SIGPIPE, SIG_IGN); /* after FCGX_Init, which sets handlers of its own */
 	block_signals(&waiting);
 	worker->stopping = stop_waits;
-	int epoll = watch(fd, error);
-	if (epoll < 0)
-		return epoll;
-	while (!stopping) {
-		struct epoll_event event;
-		int ready = epoll_pwait(epoll, &event, 1, -1, &waiting);
-		if (stopping || ready <= 0)
-			continue;
-		int connection = take_connection(fd);
+	if ((rc = vs_fair_open(&fair, fd, worker->service, error)))
+		return rc;
+	/* While connections never cease to wait, no signal is delivered. */
+	while (!stopping && !stop_waits()) {
+		int connection = vs_fair_next(&fair, &waiting);
 		if (connection >= 0)
-			serve_connection(worker, &request, connection);
+			serve_connection(worker, &fair, &request, connection);
 	}
 	FCGX_Free(&request, 0);
-	close(epoll);
+	vs_fair_close(&fair);
 	return 0;
 }

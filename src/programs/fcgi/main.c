@@ -25,6 +25,7 @@ static const char help[] =
     "  VECSTORE_DATA       the data folder (needed); made when missing\n"
     "  VECSTORE_RUN_DIR    folder of metrics.shm and cache.shm; without it each worker counts\n"
     "                      for itself and no answers are kept\n"
+    "  VECSTORE_QUEUE      set by `vecstore serve`: the queue of those who let others overtake\n"
     "  VECSTORE_CACHE_MB   MiB of answers kept for all workers; 0: none (64)\n"
     "  VECSTORE_MAX_UNINDEXED  vectors that may wait for the indexer before writes are\n"
     "                      refused; 0: any number (what 256 MiB hold)\n"
