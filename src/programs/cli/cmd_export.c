@@ -261,8 +261,8 @@ int vs_command_export(struct vs_args *args)
 {
 	struct vs_error error;
 	struct exporting exporting = { .args = args };
+	vs_interrupt_catch(); /* before there is a file that would stay behind */
 	int rc = open_all(&exporting, &error);
-	vs_interrupt_catch();
 	if (!rc)
 		rc = write_all(&exporting, &error);
 	if (rc)
