@@ -294,7 +294,7 @@ def test_deletion_after_the_grace(make_server):
     client.ok("DELETE", "/admin/namespaces/brief")
     wait_for(lambda: client.get("/admin/namespaces/brief").status == 404, "the indexer deletes it")
     assert len(list((server.data / "ns").iterdir())) == 1
-    assert "1 namespace deleted" in server.text()
+    wait_for(lambda: "1 namespace deleted" in server.text(), "the log to say so")
     harness.check_store(server.data)
 
 
