@@ -225,6 +225,12 @@ class Server:
     def signal(self, number):
         self.process.send_signal(number)
 
+    def reload(self):
+        """SIGHUP, until only workers answer that know the new settings."""
+        old, _ = self.wait_whole()
+        self.signal(signal.SIGHUP)
+        wait_for(lambda: self.whole() and not set(old) & set(self.worker_pids()), "new workers")
+
     def stop(self):
         """SIGTERM: it must end well, take its whole tree along and have nothing to report."""
         if self.process and not self.ended():

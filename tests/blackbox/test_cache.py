@@ -336,9 +336,7 @@ def test_reload_changes_the_size(make_server, folder):
     assert figures(client)["capacity_bytes"] == 0 or figures(client)["capacity_bytes"] == 2 << 20
     client.query(vector(1))
     assert hit(client, vector(1)) and figures(client)["capacity_bytes"] == 2 << 20
-    old = server.worker_pids()
     conf.write_text("cache = 5\n")
-    server.signal(signal.SIGHUP)
-    wait_for(lambda: server.whole() and not set(server.worker_pids()) & set(old), "new workers")
+    server.reload()
     client.query(vector(1))
     assert hit(client, vector(1)) and figures(client)["capacity_bytes"] == 5 << 20

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import subprocess
+import time
 
 import pytest
 
@@ -233,6 +234,27 @@ def test_spawned_fastcgi(through_serve, folder, queue):
         if worker.poll() is None:
             worker.kill()
             worker.wait()
+
+
+def test_sigterm_at_any_moment_of_a_start(folder):
+    """None is lost while the worker sets up its signals, each step of which takes long here."""
+    slow = ["strace", "-D", "-qq", "-o", "/dev/null", "-e", "inject=rt_sigaction:delay_exit=20000"]
+    if subprocess.run([*slow, "true"], capture_output=True).returncode:
+        pytest.skip("this machine lets nobody be traced")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(folder / "sock"))
+        listener.listen()
+        # No leaks are looked for: that cannot be done under trace.
+        environment = {**os.environ, "VECSTORE_DATA": str(folder / "data"), "ASAN_OPTIONS": "detect_leaks=0"}
+        workers = [subprocess.Popen([*slow, harness.WORKER], stdin=listener, env=environment) for _ in range(40)]
+    try:
+        for worker in workers:
+            time.sleep(0.01)
+            worker.send_signal(signal.SIGTERM)
+        assert {worker.wait(harness.DEADLINE) for worker in workers} <= {0, -signal.SIGTERM}
+    finally:
+        for worker in workers:
+            worker.kill()
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,6 @@ import http.client
 import json
 import os
 import re
-import signal
 import ssl
 import tempfile
 from pathlib import Path
@@ -272,8 +271,8 @@ def test_openid_connect(server, folder, provided):
     assert sent(alice, sent(alice, back)) == 401
     (name,) = {actor for actor in actors(server) if (actor or "").startswith("user:")}
     (folder / "users").write_text(USERS + f"{name.removeprefix('user:')} admin\n")
-    server.signal(signal.SIGHUP)
-    harness.wait_for(lambda: sent(alice, page) == 200, "the new line to be known")
+    server.reload()
+    assert sent(alice, page) == 200
     assert sent(alice, page, Origin=address) == 200 and sent(alice, page, Origin="http://evil.example") == 401
     # Everybody else is asked who they are, or is refused where nobody can be asked.
     bob, back = log_in("Bob Builder", "b secret")

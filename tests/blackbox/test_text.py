@@ -292,7 +292,7 @@ def test_bad_requests(client, body, field):
     assert reply.status == 400 and reply.json()["field"] == field, reply
 
 
-@pytest.mark.parametrize("text", [5, [], "a\0b", "x" * ((1 << 20) + 1)])
+@pytest.mark.parametrize("text", [5, [], "a\0b", "x" * ((1 << 20) + 1)], ids=["number", "list", "NUL", "long"])
 def test_bad_texts(client, text):
     reply = client.post("/v1/upsert", {"id": "bad", "vector": [1, 2], "text": text})
     assert reply.status in (400, 413) and reply.json()["field"] == "text", reply

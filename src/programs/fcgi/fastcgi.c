@@ -56,16 +56,21 @@ static bool stop_waits(void)
 /* Blocks the signals that end us, so that they arrive only while we wait; *waiting is the mask to wait with. */
 static void block_signals(sigset_t *waiting)
 {
-	struct sigaction action = { .sa_handler = on_stop };
 	sigset_t blocked;
 	sigemptyset(&blocked);
-	for (size_t i = 0; i < sizeof(stops) / sizeof(stops[0]); i++) {
-		sigaction(stops[i], &action, NULL);
+	for (size_t i = 0; i < sizeof(stops) / sizeof(stops[0]); i++)
 		sigaddset(&blocked, stops[i]);
-	}
 	sigprocmask(SIG_BLOCK, &blocked, waiting);
 	for (size_t i = 0; i < sizeof(stops) / sizeof(stops[0]); i++)
 		sigdelset(waiting, stops[i]);
+}
+
+static void catch_signals(void)
+{
+	struct sigaction action = { .sa_handler = on_stop };
+	for (size_t i = 0; i < sizeof(stops) / sizeof(stops[0]); i++)
+		sigaction(stops[i], &action, NULL);
+	signal(SIGPIPE, SIG_IGN);
 }
 
 /* ---- one connection --------------------------------------------------------------------------------------- */
@@ -189,10 +194,10 @@ int vs_fcgi_serve(struct vs_worker *worker, int fd, struct vs_error *error)
 	int rc = check_family(fd, error);
 	if (rc)
 		return rc;
+	block_signals(&waiting); /* before FCGX_Init, whose own handler of SIGTERM would swallow one */
 	if (FCGX_Init() || FCGX_InitRequest(&request, -1, FCGI_FAIL_ACCEPT_ON_INTR))
 		return vs_error_set(error, VS_EINTERNAL, "libfcgi cannot be initialised");
-	signal(SIGPIPE, SIG_IGN); /* after FCGX_Init, which sets handlers of its own */
-	block_signals(&waiting);
+	catch_signals();
 	worker->stopping = stop_waits;
 	if ((rc = vs_fair_open(&fair, fd, worker->service, error)))
 		return rc;
