@@ -139,7 +139,7 @@ static int answer(struct vs_call *call, int rc, const struct vs_audit_event *eve
 int vs_handle_key_create(struct vs_call *call, struct vs_error *error)
 {
 	struct vs_key key = { .expires_at = 0 };
-	char secret[VS_KEY_SECRET_LEN + 1], action[96];
+	char secret[VS_KEY_SECRET_LEN + 1], action[96], quota[VS_QUOTA_TEXT];
 	struct vs_catalog *catalog;
 	int rc = check_no_parameters(call, error);
 	if (!rc)
@@ -154,6 +154,7 @@ int vs_handle_key_create(struct vs_call *call, struct vs_error *error)
 		return rc;
 	struct vs_audit_event event = vs_audit_event_of(call, action);
 	event.ns = key.grant.ns;
+	event.reason = vs_quota_format_change(&key.quota, quota);
 	rc = vs_keys_append(catalog, &key, secret, &event, error);
 	return answer(call, rc, &event, &key, secret);
 }
@@ -192,18 +193,19 @@ int vs_handle_key_rotate(struct vs_call *call, struct vs_error *error)
 int vs_handle_key_quota(struct vs_call *call, struct vs_error *error)
 {
 	struct vs_catalog *catalog;
-	struct vs_quota quota;
+	struct vs_quota change;
 	struct vs_key key;
-	char action[96];
+	char action[96], quota[VS_QUOTA_TEXT];
 	int rc = check_target(call, error);
 	if (!rc)
-		rc = vs_quota_decode_body(call, true, &quota, error);
+		rc = vs_quota_decode_body(call, true, &change, error);
 	if (!rc)
 		rc = vs_auth_catalog(call->auth, &catalog, error);
 	if (rc)
 		return rc;
 	struct vs_audit_event event = vs_audit_event_of(call, action);
-	rc = vs_keys_set_quota(catalog, call->id.data, &quota, &key, &event, error);
+	event.reason = vs_quota_format_change(&change, quota);
+	rc = vs_keys_set_quota(catalog, call->id.data, &change, &key, &event, error);
 	return answer(call, rc, &event, &key, NULL);
 }
 

@@ -80,7 +80,7 @@ int vs_handle_namespace_create(struct vs_call *call, struct vs_error *error)
 {
 	struct vs_setup setup = { .options = *vs_call_fresh(call) };
 	struct vs_store *store;
-	char action[96];
+	char action[96], quota[VS_QUOTA_TEXT];
 	int rc = vs_target_check(&call->target, no_parameters, error);
 	if (!rc)
 		rc = vs_setup_decode(call, &setup, error);
@@ -88,6 +88,7 @@ int vs_handle_namespace_create(struct vs_call *call, struct vs_error *error)
 	if (!rc)
 		rc = vs_call_store(call, &store, error);
 	struct vs_audit_event event = vs_audit_event_of(call, action);
+	event.reason = vs_quota_format_change(setup.change.quota, quota);
 	setup.change.event = &event;
 	if (!rc)
 		rc = vs_store_create(store, setup.name.data, &setup.options, &setup.change, error);
@@ -97,10 +98,11 @@ int vs_handle_namespace_create(struct vs_call *call, struct vs_error *error)
 
 static int apply(struct vs_call *call, struct vs_namespace_change *change, struct vs_error *error)
 {
-	char action[96];
+	char action[96], quota[VS_QUOTA_TEXT];
 	struct vs_store *store;
 	call->object = change->status ? vs_status_name(change->status) : NULL;
 	struct vs_audit_event event = vs_audit_event_of(call, action);
+	event.reason = vs_quota_format_change(change->quota, quota);
 	change->event = &event;
 	int rc = vs_call_store(call, &store, error);
 	if (!rc)

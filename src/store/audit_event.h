@@ -24,7 +24,8 @@ struct vs_audit_event {
 	const char *origin; /* the peer's address */
 	/* "ok", or the word of an error code; "begun": its result follows, unless it was killed; "stopped" by a signal. */
 	const char *result;
-	const char *reason; /* of a denial, more exactly than its answer says; or how else it came to what was done */
+	/* Of a denial, more exactly than its answer says; of quotas, what was set (vs_quota_format_change); or how it came to what was done. */
+	const char *reason;
 	const char *request_id;
 	int64_t count; /* of denials that this one stands for; 1 otherwise */
 	unsigned char hash[VS_AUDIT_HASH]; /* given when it is recorded */

@@ -173,6 +173,15 @@ int vs_quota_parse(const char *text, struct vs_quota *quota, struct vs_error *er
 	return 0;
 }
 
+static size_t put_value(char text[VS_QUOTA_TEXT], size_t len, int kind, int64_t most)
+{
+	char number[24] = "default";
+
+	if (most != VS_QUOTA_DEFAULT)
+		snprintf(number, sizeof(number), "%" PRId64, most);
+	return len + (size_t)snprintf(text + len, VS_QUOTA_TEXT - len, "%s%s=%s", len > 0 ? "," : "", kinds[kind].name, number);
+}
+
 void vs_quota_format(const struct vs_quota *quota, char text[VS_QUOTA_TEXT])
 {
 	size_t len = 0;
@@ -180,6 +189,15 @@ void vs_quota_format(const struct vs_quota *quota, char text[VS_QUOTA_TEXT])
 	text[0] = '\0';
 	for (int kind = 0; kind < VS_QUOTAS; kind++)
 		if (quota->most[kind] != VS_QUOTA_DEFAULT)
-			len += (size_t)snprintf(text + len, VS_QUOTA_TEXT - len, "%s%s=%" PRId64, len > 0 ? "," : "", kinds[kind].name,
-			                        quota->most[kind]);
+			len = put_value(text, len, kind, quota->most[kind]);
+}
+
+const char *vs_quota_format_change(const struct vs_quota *change, char text[VS_QUOTA_TEXT])
+{
+	size_t len = 0;
+
+	for (int kind = 0; change != NULL && kind < VS_QUOTAS; kind++)
+		if (change->most[kind] != VS_QUOTA_KEEP)
+			len = put_value(text, len, kind, change->most[kind]);
+	return len > 0 ? text : NULL;
 }

@@ -60,6 +60,8 @@ int vs_quota_parse(const char *text, struct vs_quota *quota, struct vs_error *er
 #define VS_QUOTA_TEXT 400 /* bytes that any takes as text */
 /* What is not the default, in the same form. */
 void vs_quota_format(const struct vs_quota *quota, char text[VS_QUOTA_TEXT]);
+/* What a change (NULL: none) sets, in the same form, and text; NULL: it sets nothing. */
+const char *vs_quota_format_change(const struct vs_quota *change, char text[VS_QUOTA_TEXT]);
 
 #ifdef __cplusplus
 }

@@ -161,6 +161,41 @@ def test_by_request(make_server):
     harness.check_store(server.data)
 
 
+def test_quotas_that_were_set(make_server):
+    """With their values, by request and by command, of namespaces and of keys; in the log, too."""
+    server = make_server(workers=1).start()
+    most, less = {"max_vectors": 9, "max_batch_size": None}, {"max_qps": 3}
+    key = server.client.ok("POST", "/admin/keys", {"role": "admin", "quota": less})
+    admin = Client(server.port)
+    admin.headers = {"X-API-Key": key["key"]}
+    admin.ok("POST", "/admin/namespaces", {"name": "films", "quota": {"max_vectors": 0}})
+    admin.ok("POST", "/admin/namespaces", {"name": "plain"})
+    admin.ok("PUT", "/admin/namespaces/films/quotas", most)
+    admin.ok("PUT", f"/admin/keys/{key['id']}/quotas", {"max_batch_size": 100000, "max_requests_per_second": None})
+    admin.ok("PATCH", "/admin/namespaces/films", {"description": "x"})
+    for words in (
+        ["ns", "create", "more", "--quota", "max_dimension=8192"],
+        ["ns", "set-quota", "more", "max_vectors=0", "max_dimension=default"],
+        ["key", "create", "--role", "reader", "--namespace", "films", "--quota", "max_results_per_query=1"],
+        ["key", "set-quota", key["id"], "max_batch_size=default"],
+    ):
+        run(*words, "--data", server.data, check=0)
+    told = [event.get("reason") for event in trail(server.data)]
+    assert told == [
+        "max_requests_per_second=3",
+        "max_vectors=0",
+        None,
+        "max_vectors=9,max_batch_size=default",
+        "max_requests_per_second=default,max_batch_size=100000",
+        None,
+        "max_dimension=8192",
+        "max_vectors=0,max_dimension=default",
+        "max_results_per_query=1",
+        "max_batch_size=default",
+    ]
+    wait_for(lambda: "namespace films, object -: ok, max_vectors=9,max_batch_size=default" in server.text(), "the line in the log")
+
+
 def test_cancelled_jobs(stored):
     """Nobody works them off."""
     reply = fastcgi.cgi(stored, "POST", "/v1/compact?namespace=films&wait=0")

@@ -39,6 +39,13 @@ static void quotas_as_text(void **state)
 	vs_quota_format(&quota, text); /* the longest */
 	assert_int_equal(vs_quota_parse(text, &again, &error), 0);
 	assert_memory_equal(&again, &quota, sizeof(quota));
+
+	quota = vs_quota_keep();
+	assert_null(vs_quota_format_change(NULL, text));
+	assert_null(vs_quota_format_change(&quota, text));
+	quota.most[VS_QUOTA_VECTORS] = 0;
+	quota.most[VS_QUOTA_BATCH] = VS_QUOTA_DEFAULT;
+	assert_string_equal(vs_quota_format_change(&quota, text), "max_vectors=0,max_batch_size=default");
 }
 
 static void a_quota_binds(void **state)

@@ -109,9 +109,10 @@ static int decode(const struct vs_args *args, struct vs_key *key, struct vs_erro
 
 static int create_one(const struct doing *doing)
 {
-	char actor[32], secret[VS_KEY_SECRET_LEN + 1];
+	char actor[32], quota[VS_QUOTA_TEXT], secret[VS_KEY_SECRET_LEN + 1];
 	struct vs_audit_event event = vs_local_event("key create", actor);
 	event.ns = doing->key->grant.ns;
+	event.reason = vs_quota_format_change(&doing->key->quota, quota);
 	int rc = vs_keys_append(doing->catalog, doing->key, secret, &event, doing->error);
 	if (!rc)
 		print_secret(doing->args, doing->key, secret);
@@ -128,13 +129,14 @@ static int list_all(const struct doing *doing)
 
 static int bound_one(const struct doing *doing)
 {
-	char actor[32];
+	char actor[32], quota[VS_QUOTA_TEXT];
 	struct vs_audit_event event = vs_local_event("key set-quota", actor);
 	struct vs_quota change = vs_quota_keep();
 	struct vs_key key;
 	int rc = 0;
 	for (int i = 2; !rc && i < doing->args->operand_count; i++)
 		rc = vs_quota_parse(doing->args->operands[i], &change, doing->error);
+	event.reason = vs_quota_format_change(&change, quota);
 	if (!rc)
 		rc = vs_keys_set_quota(doing->catalog, doing->id, &change, &key, &event, doing->error);
 	return rc ? rc : print_row((void *)doing->args, &key);
@@ -182,7 +184,7 @@ static const struct {
 int vs_command_key(struct vs_args *args)
 {
 	struct vs_error error;
-	struct vs_key key = { .quota = vs_quota_none() };
+	struct vs_key key = { .quota = vs_quota_keep() };
 	const char *id = args->operand_count > 1 ? args->operands[1] : NULL;
 	struct doing doing = { .args = args, .id = id, .key = &key, .error = &error };
 	for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++) {

@@ -136,9 +136,11 @@ static int create(struct ns_command *command, struct vs_error *error)
 		                                    (uint32_t)vs_args_count(command->args, VS_FLAG_DIMENSION),
 		                                    vs_args_quantization(command->args), vs_args_tokenizer(command->args) };
 	struct vs_namespace_change change = VS_NAMESPACE_CHANGE;
+	char quota[VS_QUOTA_TEXT];
 	change.description = vs_args_text(command->args, VS_FLAG_DESCRIPTION);
 	change.quota = &command->own;
 	change.event = &command->event;
+	command->event.reason = vs_quota_format_change(change.quota, quota);
 	int rc = vs_store_create(command->store, command->name, &options, &change, error);
 	return rc ? rc : show(command, error);
 }
@@ -146,12 +148,14 @@ static int create(struct ns_command *command, struct vs_error *error)
 static int set_quota(struct ns_command *command, struct vs_error *error)
 {
 	struct vs_namespace_change change = VS_NAMESPACE_CHANGE;
-	struct vs_quota quota = vs_quota_keep();
+	struct vs_quota set = vs_quota_keep();
+	char quota[VS_QUOTA_TEXT];
 	int rc = 0;
 	for (int i = 2; !rc && i < command->args->operand_count; i++)
-		rc = vs_quota_parse(command->args->operands[i], &quota, error);
-	change.quota = &quota;
+		rc = vs_quota_parse(command->args->operands[i], &set, error);
+	change.quota = &set;
 	change.event = &command->event;
+	command->event.reason = vs_quota_format_change(&set, quota);
 	if (!rc)
 		rc = vs_store_change(command->store, command->name, &change, error);
 	return rc ? rc : show(command, error);
@@ -247,7 +251,7 @@ static int find_action(const struct vs_args *args, size_t *action)
 int vs_command_ns(struct vs_args *args)
 {
 	const char *own = vs_args_text(args, VS_FLAG_QUOTA);
-	struct ns_command command = { .args = args, .own = vs_quota_none() };
+	struct ns_command command = { .args = args, .own = vs_quota_keep() };
 	struct vs_error error;
 	char actor[32];
 	size_t action;
