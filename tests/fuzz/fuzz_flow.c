@@ -4,6 +4,7 @@
 
 #include "fuzz.h"
 #include "programs/fcgi/flow.h"
+#include "programs/fcgi/params.h"
 
 #define BEGIN "\1\1\0\1\0\x08\0\0\0\1\0\0\0\0\0\0"
 #define END "\1\4\0\1\0\0\0\0\1\5\0\1\0\0\0\0"
@@ -35,9 +36,12 @@ static uint64_t flow_of(const uint8_t *data, size_t len)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	uint64_t whole = flow_of(data, size);
+	bool ended = vs_params_have_ended(data, size);
+	FUZZ_ASSERT(whole == 0 || ended);
 	for (size_t len = 0; len < size; len += 1 + size / 16) {
 		uint64_t flow = flow_of(data, len);
 		FUZZ_ASSERT(flow == 0 || flow == whole);
+		FUZZ_ASSERT(!vs_params_have_ended(data, len) || (ended && flow == whole));
 	}
 	return 0;
 }

@@ -6,7 +6,8 @@ tests_unit_test_config_SOURCES = tests/unit/test_config.c src/programs/cli/args.
 tests_unit_test_config_LDADD = $(service_libs) $(INIH_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_csv_SOURCES = tests/unit/test_csv.c src/programs/cli/csv.c src/programs/cli/json_raw.c
 tests_unit_test_csv_LDADD = $(service_libs) $(CMOCKA_LIBS)
-tests_unit_test_flow_SOURCES = tests/unit/test_flow.c src/programs/fcgi/flow.c src/programs/fcgi/flow.h
+tests_unit_test_flow_SOURCES = tests/unit/test_flow.c src/programs/fcgi/flow.c src/programs/fcgi/flow.h \
+	src/programs/fcgi/params.c src/programs/fcgi/params.h
 tests_unit_test_flow_LDADD = $(service_libs) $(CMOCKA_LIBS)
 tests_unit_test_jsonl_SOURCES = tests/unit/test_jsonl.c $(cli_readers)
 tests_unit_test_jsonl_LDADD = $(service_libs) $(CMOCKA_LIBS)

@@ -5,18 +5,12 @@
 #include <string.h>
 
 #include "base/hash.h"
-
-/* FastCGI specification 1.0, 3.3: version, type, request id (2), length of content (2), of padding, reserved */
-#define VERSION 1
-#define HEADER 8u
-#define PARAMS 4
+#include "programs/fcgi/params.h"
 
 struct text {
 	const char *data;
 	size_t len;
 };
-
-/* ---- what tells the tenant ---------------------------------------------------------------------------------- */
 
 static bool equals(struct text text, const char *to)
 {
@@ -84,62 +78,20 @@ uint64_t vs_flow_of_variables(char *const *variables, uint64_t seed)
 	return finish(sum);
 }
 
-/* ---- records ------------------------------------------------------------------------------------------------ */
+struct hashing {
+	uint64_t sum;
+	uint64_t seed;
+};
 
-/* Moves the content of the stream PARAMS to the front: *params bytes. False when its end is not there. */
-static bool join_params(unsigned char *bytes, size_t len, size_t *params)
+static void add(void *context, const struct vs_variable *variable)
 {
-	size_t at = 0;
-	*params = 0;
-	while (len - at >= HEADER && bytes[at] == VERSION) {
-		const unsigned char *head = bytes + at;
-		size_t content = (size_t)head[4] << 8 | head[5];
-		size_t padding = head[6];
-		bool wanted = head[1] == PARAMS;
-		if (wanted && content == 0)
-			return true;
-		at += HEADER;
-		if (content + padding > len - at)
-			return false;
-		if (wanted) {
-			memmove(bytes + *params, bytes + at, content);
-			*params += content;
-		}
-		at += content + padding;
-	}
-	return false;
-}
-
-/* 3.4: one byte below 128, or four bytes, of which the first bit is set. */
-static bool read_length(const unsigned char **at, const unsigned char *end, size_t *len)
-{
-	size_t left = (size_t)(end - *at);
-	if (left < 1 || ((*at)[0] >= 128 && left < 4))
-		return false;
-	const unsigned char *from = *at;
-	bool wide = from[0] >= 128;
-	*len = wide ? (size_t)(from[0] & 127) << 24 | (size_t)from[1] << 16 | (size_t)from[2] << 8 | from[3] : from[0];
-	*at += wide ? 4 : 1;
-	return true;
+	struct hashing *hashing = context;
+	hashing->sum ^= hash_variable((struct text){ variable->name, variable->name_len },
+	                              (struct text){ variable->value, variable->value_len }, hashing->seed);
 }
 
 uint64_t vs_flow_of_records(unsigned char *bytes, size_t len, uint64_t seed)
 {
-	size_t params;
-	uint64_t sum = 0;
-	if (!join_params(bytes, len, &params))
-		return 0;
-	const unsigned char *end = bytes + params;
-	for (const unsigned char *at = bytes; at < end;) {
-		struct text name;
-		struct text value;
-		if (!read_length(&at, end, &name.len) || !read_length(&at, end, &value.len) || name.len > (size_t)(end - at) ||
-		    value.len > (size_t)(end - at) - name.len)
-			return 0;
-		name.data = (const char *)at;
-		value.data = name.data + name.len;
-		sum ^= hash_variable(name, value, seed);
-		at += name.len + value.len;
-	}
-	return finish(sum);
+	struct hashing hashing = { 0, seed };
+	return vs_params_each(bytes, len, add, &hashing) ? finish(hashing.sum) : 0;
 }

@@ -7,6 +7,7 @@ vecstore_fcgi_SOURCES = \
 	src/programs/fcgi/fastcgi.c \
 	src/programs/fcgi/flow.c src/programs/fcgi/flow.h \
 	src/programs/fcgi/main.c \
+	src/programs/fcgi/params.c src/programs/fcgi/params.h \
 	src/programs/fcgi/variables.c src/programs/fcgi/variables.h \
 	src/programs/fcgi/worker.c src/programs/fcgi/worker.h
 vecstore_fcgi_LDADD = $(service_libs) $(FCGI_LIBS)
