@@ -6,6 +6,8 @@
  * looks through the others at theirs, so that the accepted stay connected (as ACORN does: Patel and others, 2024),
  * without computing a distance for what may not be offered.
  */
+#include <string.h>
+
 #include "index/graph_layer.h"
 #include "index/graph_vnni.h"
 
@@ -29,57 +31,94 @@ VS_INLINE void batch_append(struct vs_batch *batch, uint32_t slot)
 
 /* ---- all of them ---------------------------------------------------------------------------------------- */
 
-/* The codes of so many, and up to a word's more, are on their way while as many are compared. */
-#define SCAN_BATCH 64
-#define SCAN_STEP 4 /* places that a word's slots are written to at a time, whether it has as many or not */
+#define SCAN_BATCH 64 /* codes that are on their way while as many are compared */
+#define SCAN_STEP 4   /* places that a word's slots are written to at a time, whether it has as many or not */
+#define SCAN_ROOM (SCAN_BATCH + 64 + SCAN_STEP)
 
-_Static_assert(SCAN_BATCH + 64 + SCAN_STEP <= VS_BATCH_ROOM, "a batch and one word more have room");
+_Static_assert(SCAN_BATCH <= VS_BATCH_ROOM, "a batch has room");
 
-/* Appends the slots of a word's bits, in steps: a loop that ends at each word's own last bit cannot be foretold. */
-VS_INLINE void word_append(const struct vs_walk *walk, uint32_t base, uint64_t word, struct vs_batch *batch)
+/* Writes the slots of a word's bits and, behind them, what no one reads; returns how many there are. */
+typedef uint32_t word_slots_fn(uint32_t base, uint64_t word, uint32_t *slots);
+
+/* In steps: a loop that ends at each word's own last bit cannot be foretold. */
+VS_INLINE uint32_t word_slots(uint32_t base, uint64_t word, uint32_t *slots)
 {
-	uint32_t *slots = batch->slots;
-	uint32_t count = batch->count;
-	uint32_t end = count + (uint32_t)__builtin_popcountll(word);
+	uint32_t count = (uint32_t)__builtin_popcountll(word);
 
-	for (uint32_t at = count; at < end; at += SCAN_STEP) {
+	for (uint32_t at = 0; at < count; at += SCAN_STEP) {
 		for (uint32_t i = 0; i < SCAN_STEP; i++) {
 			slots[at + i] = base + (uint32_t)__builtin_ctzll(word | UINT64_C(1) << 63);
 			word &= word - 1;
 		}
 	}
-	for (; count < end; count++)
-		vs_distance_prefetch(walk, slots[count]);
-	batch->count = end;
+	return count;
 }
 
-/* stride: the walk's, where it can be a constant, which saves a loop and a multiplication for each code. */
-VS_INLINE void scan(struct vs_walk *walk, const struct accepted *accepted, uint32_t ef, size_t stride,
+#ifdef VS_VNNI
+#define VS_VBMI2 __attribute__((target("avx512f,avx512bw,avx512vl,avx512vnni,fma,popcnt,avx512vbmi2")))
+
+VS_VBMI2 VS_INLINE void store_slots(uint32_t base, __m128i places, uint32_t *slots)
+{
+	_mm512_storeu_si512(slots, _mm512_add_epi32(_mm512_cvtepu8_epi32(places), _mm512_set1_epi32((int)base)));
+}
+
+/* Without a step: the places of all bits at once. */
+VS_VBMI2 VS_INLINE uint32_t word_slots_vbmi2(uint32_t base, uint64_t word, uint32_t *slots)
+{
+	static const uint8_t all[64] __attribute__((aligned(64))) = {
+		0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31,
+		32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63,
+	};
+	uint32_t count = (uint32_t)__builtin_popcountll(word);
+	__m512i places = _mm512_maskz_compress_epi8(word, _mm512_load_si512(all));
+
+	store_slots(base, _mm512_castsi512_si128(places), slots);
+	if (count > 16) {
+		store_slots(base, _mm512_extracti32x4_epi32(places, 1), slots + 16);
+		store_slots(base, _mm512_extracti32x4_epi32(places, 2), slots + 32);
+		store_slots(base, _mm512_extracti32x4_epi32(places, 3), slots + 48);
+	}
+	return count;
+}
+#endif
+
+/* In batches of one size, whose loops can be foretold. stride: the walk's, where it can be a constant, which saves a loop and a
+ * multiplication for each code. */
+VS_INLINE void scan(struct vs_walk *walk, const struct accepted *accepted, uint32_t ef, size_t stride, word_slots_fn *slots_of,
                     vs_batch_offer_fn *offer)
 {
 	struct vs_walk w = *walk; /* that nothing else can reach, so that its members stay in registers */
 	struct vs_batch batches[2];
 	struct vs_batch *now = &batches[0];
 	struct vs_batch *then = &batches[1];
+	uint32_t slots[SCAN_ROOM];
+	uint32_t count = 0;
 	uint32_t unread = UINT32_MAX;
 
 	w.code_stride = stride;
-	now->count = then->count = 0;
+	now->count = 0;
 	for (uint32_t base = 0; base < accepted->below; base += 64) {
 		uint64_t word = accepted->words[base / 64];
 		if (accepted->below - base < 64)
 			word &= (UINT64_C(1) << accepted->below % 64) - 1;
-		word_append(&w, base, word, then);
-		if (then->count < SCAN_BATCH)
+		count += slots_of(base, word, slots + count);
+		if (count < SCAN_BATCH)
 			continue;
+		for (uint32_t i = 0; i < SCAN_BATCH; i++)
+			vs_distance_prefetch(&w, slots[i]);
+		memcpy(then->slots, slots, SCAN_BATCH * sizeof(slots[0]));
+		memmove(slots, slots + SCAN_BATCH, 64 * sizeof(slots[0]));
+		then->count = SCAN_BATCH;
+		count -= SCAN_BATCH;
 		offer(&w, 0, ef, now, &unread);
 		w.distances += now->count;
 		struct vs_batch *full = then;
 		then = now;
-		then->count = 0;
 		now = full;
 	}
 	offer(&w, 0, ef, now, &unread);
+	memcpy(then->slots, slots, SCAN_BATCH * sizeof(slots[0]));
+	then->count = count;
 	offer(&w, 0, ef, then, &unread);
 	walk->len = w.len;
 	walk->distances = w.distances + now->count + then->count;
@@ -273,7 +312,7 @@ static bool fill_row(struct vs_walk *walk, const struct accepted *accepted, uint
 {
 	if (way == VS_GRAPH_ACCEPTED)
 		return layer(walk, accepted, ef, hop_over, vs_offer_row);
-	scan(walk, accepted, ef, 0, vs_offer_row);
+	scan(walk, accepted, ef, 0, word_slots, vs_offer_row);
 	return true;
 }
 
@@ -281,19 +320,32 @@ static bool fill_code(struct vs_walk *walk, const struct accepted *accepted, uin
 {
 	if (way == VS_GRAPH_ACCEPTED)
 		return layer(walk, accepted, ef, hop_over, vs_offer_code);
-	scan(walk, accepted, ef, walk->code_stride, vs_offer_code);
+	scan(walk, accepted, ef, walk->code_stride, word_slots, vs_offer_code);
 	return true;
 }
 
 #ifdef VS_VNNI
+VS_VNNI VS_INLINE void scan_vnni(struct vs_walk *walk, const struct accepted *accepted, uint32_t ef, word_slots_fn *slots_of)
+{
+	if (walk->code_stride == 128) /* 65 to 120 dimensions */
+		scan(walk, accepted, ef, 128, slots_of, vs_vnni_offer);
+	else
+		scan(walk, accepted, ef, walk->code_stride, slots_of, vs_vnni_offer);
+}
+
 VS_VNNI static bool fill_vnni(struct vs_walk *walk, const struct accepted *accepted, uint32_t ef, enum vs_graph_way way)
 {
 	if (way == VS_GRAPH_ACCEPTED)
 		return layer(walk, accepted, ef, hop_over_vnni, vs_vnni_offer);
-	if (walk->code_stride == 128) /* 65 to 120 dimensions */
-		scan(walk, accepted, ef, 128, vs_vnni_offer);
-	else
-		scan(walk, accepted, ef, walk->code_stride, vs_vnni_offer);
+	scan_vnni(walk, accepted, ef, word_slots);
+	return true;
+}
+
+VS_VBMI2 static bool fill_vbmi2(struct vs_walk *walk, const struct accepted *accepted, uint32_t ef, enum vs_graph_way way)
+{
+	if (way == VS_GRAPH_ACCEPTED)
+		return fill_vnni(walk, accepted, ef, way);
+	scan_vnni(walk, accepted, ef, word_slots_vbmi2);
 	return true;
 }
 #endif
@@ -305,7 +357,7 @@ static fill_fn *fill_of(const struct vs_graph *graph)
 		return fill_row;
 #ifdef VS_VNNI
 	case VS_WALK_VNNI:
-		return fill_vnni;
+		return __builtin_cpu_supports("avx512vbmi2") ? fill_vbmi2 : fill_vnni;
 #endif
 	default:
 		return fill_code;

@@ -13,7 +13,7 @@
 #include "index/graph_distance.h"
 #include "index/graph_pool.h"
 
-#define VS_BATCH_ROOM (2 * VS_GRAPH_M_MAX + 32) /* filled up to sixteen at a time; a scan's has as much */
+#define VS_BATCH_ROOM (2 * VS_GRAPH_M_MAX + 32) /* filled up to sixteen at a time */
 
 typedef float vs_distance_fn(const struct vs_walk *walk, uint32_t slot);
 

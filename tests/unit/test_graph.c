@@ -141,6 +141,49 @@ static void test_accepted_alone(void **state)
 	}
 }
 
+/* A scan offers each accepted slot once, whatever of a word's bits are set, and none at or past the bound. */
+static void test_scan_offers_each(void **state)
+{
+	enum { COUNT = 600 };
+	static const uint32_t full[] = { 0, 1, 3, 16, 17, 40, 64 }; /* of a word's 64 slots, about so many are accepted */
+	static const uint32_t bounds[] = { 1, 63, 64, 65, 333, COUNT };
+	struct vs_graph_scratch *scratch;
+	struct vs_graph *graph;
+	struct vs_topk top;
+	struct fixture f;
+	float vector[100];
+
+	(void)state;
+	fixture_init(&f, VS_COSINE, 100, COUNT);
+	graph = fixture_writer(&f);
+	fixture_link(&f, graph, COUNT);
+	assert_int_equal(vs_graph_scratch_init(&scratch, NULL), 0);
+	assert_int_equal(vs_topk_init(&top, COUNT), 0);
+	for (size_t i = 0; i < sizeof(full) / sizeof(full[0]) * 6; i++) {
+		uint32_t below = bounds[i % 6];
+		unsigned char offered[COUNT] = { 0 };
+		struct vs_graph_stats stats = { 0 };
+		for (uint32_t slot = 0; slot < COUNT; slot++)
+			if ((fixture_uniform(&f) + 0.5f) * 64.0f < (float)full[i / 6])
+				vs_bitmap_set(&f.present, slot);
+			else
+				vs_bitmap_clear(&f.present, slot);
+		fixture_point(&f, vector);
+		struct vs_graph_query query = { vector, vs_space_factor(&f.space, vector), COUNT, below, &f.present, VS_GRAPH_SCAN, 0 };
+		vs_topk_reset(&top);
+		assert_int_equal(vs_graph_search(graph, &f.view, &query, scratch, &top, &stats, NULL), 0);
+		for (uint32_t hit = 0; hit < top.len; hit++)
+			offered[top.hits[hit].slot]++;
+		for (uint32_t slot = 0; slot < COUNT; slot++)
+			assert_int_equal(offered[slot], slot < below && vs_bitmap_test(&f.present, slot));
+		assert_int_equal(stats.distances, top.len);
+	}
+	vs_topk_release(&top);
+	vs_graph_scratch_release(scratch);
+	vs_graph_close(graph);
+	fixture_release(&f);
+}
+
 /* Each set of kernels has its own loops, or its own distances in common ones. */
 static void test_all_kernels(void **state)
 {
@@ -455,6 +498,7 @@ int main(void)
 		cmocka_unit_test(test_arguments),       cmocka_unit_test(test_mismatch),
 		cmocka_unit_test(test_second_writer),   cmocka_unit_test(test_read_while_linking),
 		cmocka_unit_test(test_accepted_alone),  cmocka_unit_test(test_all_kernels),
+		cmocka_unit_test(test_scan_offers_each),
 		cmocka_unit_test(test_refresh_stale),
 	};
 
