@@ -144,9 +144,10 @@ def test_by_request(make_server):
         assert [event[1:] for event in since(server.data, seq)] == expected, (method, target, reply)
         for event in (event for event in found if event["seq"] > seq):
             assert event["actor"] == f"key:{key['id']}" and event["request_id"] and event["origin"] == "127.0.0.1"
-    # Each has its line in the log, what was begun too.
+    # Each has its line in the log, which follows the answer; what was begun too.
     for event in trail(server.data)[1:]:
-        assert f"audit {event['seq']} {event['hash'][:16]}: {event['action']} by" in server.text(), event
+        line = f"audit {event['seq']} {event['hash'][:16]}: {event['action']} by"
+        wait_for(lambda: line in server.text(), line)
     # The namespace that nobody has asked for by its name.
     seq = trail(server.data)[-1]["seq"]
     assert admin.upsert("a", [1, 2])["success"] and admin.upsert("b", [1, 2])["success"]
