@@ -17,7 +17,8 @@ CREATE TABLE state (
   active      INTEGER NOT NULL DEFAULT 0, -- records that are not soft-deleted
   deleted     INTEGER NOT NULL DEFAULT 0, -- soft-deleted records
   expiry      INTEGER NOT NULL DEFAULT 0, -- no record expires before; 0: none expires
-  past_version INTEGER NOT NULL DEFAULT 0, -- the greatest version of a record that is gone: new ones begin above it
+  past_version INTEGER NOT NULL DEFAULT 0, -- the greatest version of a record that is gone, or age: new ones begin above it
+  age         INTEGER NOT NULL,           -- what is to be added to record.version: 2^32 for each restore
   tokenizer   INTEGER NOT NULL,           -- enum vs_tokenizer: of text_index
   texts       INTEGER NOT NULL DEFAULT 0  -- rows of record_text
 ) STRICT;
@@ -26,7 +27,7 @@ CREATE TABLE state (
 CREATE TABLE record (
   slot       INTEGER PRIMARY KEY,
   id         TEXT NOT NULL UNIQUE,        -- 1 to 512 bytes of UTF-8
-  version    INTEGER NOT NULL,            -- counts up; greater than any the id had before
+  version    INTEGER NOT NULL,            -- without the age. Counts up; greater than any the id had before
   created_at INTEGER NOT NULL,            -- milliseconds since 1970
   updated_at INTEGER NOT NULL,
   deleted_at INTEGER,                     -- soft-deleted when not NULL

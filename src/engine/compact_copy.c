@@ -41,7 +41,7 @@ int vs_compact_make(struct vs_compaction *compaction, const struct vs_meta_state
 	struct vs_namespace *ns = compaction->ns;
 	struct vs_namespace *fresh = calloc(1, sizeof(*fresh));
 	struct vs_meta_options options = { old->generation + 1, old->dimension, old->metric, old->quantization,
-		                           old->tokenizer };
+		                           old->tokenizer, old->age };
 	uint64_t records = old->active + old->deleted;
 	int rc;
 

@@ -25,9 +25,9 @@ struct records {
 	uint32_t next; /* slot of the upload that was not looked at */
 };
 
-static bool numbers_good(const struct vs_meta_row *row)
+static bool numbers_good(const struct vs_meta_row *row, int64_t age)
 {
-	return row->version >= 1 && row->version <= NUMBER_MOST && row->created_at >= 0 && row->created_at <= TIME_MOST &&
+	return row->version > age && row->version <= NUMBER_MOST && row->created_at >= 0 && row->created_at <= TIME_MOST &&
 	       row->updated_at >= 0 && row->updated_at <= TIME_MOST && row->deleted_at >= 0 && row->deleted_at <= TIME_MOST;
 }
 
@@ -52,7 +52,7 @@ static int check_row(struct records *records, const struct vs_meta_row *row)
 		return vs_error_set(error, VS_ECORRUPT, "slot %u stands twice in the snapshot's meta.db", row->slot);
 	if (row->slot >= records->view.count || !vs_view_intact(&records->view, row->slot))
 		return vs_error_set(error, VS_ECORRUPT, "the vector in slot %u of the snapshot is missing or damaged", row->slot);
-	if (!numbers_good(row))
+	if (!numbers_good(row, records->state.age))
 		return vs_error_set(error, VS_ECORRUPT, "the record in slot %u of the snapshot has an absurd version or time", row->slot);
 	input.vector = vs_view_row(&records->view, row->slot);
 	return vs_write_check(records->made, &place, &input, error);
@@ -128,7 +128,7 @@ static int copy_records(struct records *records, double end)
 	if (state.metric != import->manifest.state.metric || state.dimension != import->manifest.state.dimension ||
 	    state.generation != import->manifest.state.generation || state.next_slot != import->manifest.state.next_slot ||
 	    state.quantization != import->manifest.state.quantization || state.seq > NUMBER_MOST ||
-	    state.past_version > NUMBER_MOST)
+	    state.past_version > NUMBER_MOST || state.age > NUMBER_MOST)
 		rc = vs_error_set(import->error, VS_ECORRUPT, "the snapshot's manifest speaks of another meta.db");
 	if (rc == 0)
 		rc = vs_generation_open_vectors(from, &state, false, import->error);
@@ -146,10 +146,10 @@ static int copy_records(struct records *records, double end)
 }
 
 /* An empty generation of the same kind, under the lock. */
-static int make(struct vs_import *import, struct records *records, enum vs_tokenizer tokenizer)
+static int make(struct vs_import *import, struct records *records, const struct vs_meta_state *truth)
 {
 	const struct vs_meta_state *state = &import->manifest.state;
-	struct vs_meta_options options = { 1, state->dimension, state->metric, state->quantization, tokenizer };
+	struct vs_meta_options options = { 1, state->dimension, state->metric, state->quantization, truth->tokenizer, truth->age };
 	struct vs_namespace *made = calloc(1, sizeof(*made));
 	char dir[VS_GENERATION_PATH];
 	int rc;
@@ -176,7 +176,8 @@ static int make(struct vs_import *import, struct records *records, enum vs_token
 		                                     .dimension = state->dimension,
 		                                     .metric = state->metric,
 		                                     .quantization = state->quantization,
-		                                     .tokenizer = tokenizer };
+		                                     .tokenizer = truth->tokenizer,
+		                                     .age = truth->age };
 	return 0;
 }
 
@@ -193,7 +194,7 @@ int vs_import_records(struct vs_import *import, double end, struct vs_namespace 
 		rc = vs_meta_begin(records.frozen->generation.meta, &state, import->error);
 	if (rc == 0) {
 		vs_meta_end(records.frozen->generation.meta);
-		rc = make(import, &records, state.tokenizer);
+		rc = make(import, &records, &state);
 	}
 	if (rc == 0)
 		rc = copy_records(&records, end);

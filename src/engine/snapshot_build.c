@@ -94,6 +94,10 @@ static int build_truth(struct vs_namespace *source, const char *folder, const ch
 
 	numbers.generation = as->generation;
 	numbers.trimmed = numbers.seq = state->seq > as->seq ? state->seq : as->seq;
+	if (numbers.age < as->age)
+		numbers.age = as->age;
+	if (numbers.past_version < as->past_version)
+		numbers.past_version = as->past_version;
 	if (rc == 0)
 		rc = vs_generation_open_vectors(&source->generation, state, false, error);
 	if (rc == 0)

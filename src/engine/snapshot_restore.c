@@ -104,6 +104,7 @@ static int replace(struct vs_namespace *ns, struct vs_namespace *frozen, struct 
 		return rc;
 	vs_namespace_end(ns);
 	as = (struct vs_meta_state){ .generation = old.generation + 1, .seq = old.seq };
+	as.past_version = as.age = old.age + VS_META_AGE;
 	rc = vs_generation_name(as.generation, name, error);
 	if (rc == 0)
 		rc = vs_snapshot_path(dir, ns->folder, name, error);

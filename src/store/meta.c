@@ -22,7 +22,7 @@ static const char *const texts[VS_META_STATEMENTS] = {
 	[VS_META_ROLLBACK] = "ROLLBACK",
 	[VS_META_STATE] =
 	    "SELECT generation, dimension, metric, next_slot, seq, trimmed, active, deleted, expiry, quantization,"
-	    " past_version, tokenizer, texts FROM state WHERE id = 1",
+	    " past_version, tokenizer, texts, age FROM state WHERE id = 1",
 	[VS_META_SET_STATE] =
 	    "UPDATE state SET dimension = ?1, next_slot = ?2, seq = ?3, trimmed = ?4, active = ?5, deleted = ?6,"
 	    " expiry = ?7, past_version = ?8, texts = ?9 WHERE id = 1",
@@ -60,10 +60,10 @@ static int fill(struct vs_sql *sql, const void *context, struct vs_error *error)
 	int rc;
 
 	snprintf(text, sizeof(text),
-	         "INSERT INTO state (id, generation, dimension, metric, quantization, tokenizer)"
-	         " VALUES (1, %" PRIu32 ", %" PRIu32 ", %d, %d, %d)",
+	         "INSERT INTO state (id, generation, dimension, metric, quantization, tokenizer, age)"
+	         " VALUES (1, %" PRIu32 ", %" PRIu32 ", %d, %d, %d, %" PRId64 ")",
 	         options->generation, options->dimension, (int)options->metric, (int)options->quantization,
-	         (int)options->tokenizer);
+	         (int)options->tokenizer, options->age);
 	rc = vs_sql_exec(sql, text, error);
 	return rc < 0 ? rc : vs_text_create(sql, options->tokenizer, error);
 }
@@ -133,7 +133,7 @@ void vs_meta_set_deadline(struct vs_meta *meta, uint64_t deadline_ns)
 static bool state_plausible(sqlite3_stmt *row)
 {
 	/* generation, dimension, metric and next_slot are 32-bit; then come counts. */
-	for (int i = 0; i < 13; i++) {
+	for (int i = 0; i < 14; i++) {
 		int64_t value = sqlite3_column_int64(row, i);
 
 		if (value < 0 || (i < 4 && value > UINT32_MAX))
@@ -170,7 +170,9 @@ static int read_state(struct vs_meta *meta, struct vs_meta_state *state, struct 
 		.past_version = sqlite3_column_int64(row, 10),
 		.tokenizer = (enum vs_tokenizer)sqlite3_column_int(row, 11),
 		.texts = (uint64_t)sqlite3_column_int64(row, 12),
+		.age = sqlite3_column_int64(row, 13),
 	};
+	meta->age = state->age;
 	meta->trimmed = state->trimmed;
 	meta->put_expiry = 0;
 	meta->text.kind = state->tokenizer;
@@ -261,12 +263,12 @@ void vs_meta_rollback(struct vs_meta *meta)
 static int renumber(struct vs_sql *sql, const void *context, struct vs_error *error)
 {
 	const struct vs_meta_state *as = context;
-	char text[200];
+	char text[300];
 
 	snprintf(text, sizeof(text),
 	         "DELETE FROM change; UPDATE state SET generation = %" PRIu32 ", seq = %" PRIu64 ", trimmed = %" PRIu64
-	         " WHERE id = 1",
-	         as->generation, as->seq, as->trimmed);
+	         ", past_version = %" PRId64 ", age = %" PRId64 " WHERE id = 1",
+	         as->generation, as->seq, as->trimmed, as->past_version, as->age);
 	return vs_sql_exec(sql, text, error);
 }
 

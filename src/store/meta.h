@@ -26,6 +26,9 @@ struct vs_error;
 
 #define VS_ID_MAX 512 /* bytes */
 
+/* A restore begins another age: its versions are greater than any from before, whatever id they were of. */
+#define VS_META_AGE (INT64_C(1) << 32) /* as long as that */
+
 struct vs_meta_state {
 	uint32_t generation;
 	uint32_t dimension; /* 0 until fixed */
@@ -37,7 +40,8 @@ struct vs_meta_state {
 	uint64_t active;    /* records not soft-deleted */
 	uint64_t deleted;   /* soft-deleted records */
 	int64_t expiry;     /* no record expires before, milliseconds since 1970; 0: none expires */
-	int64_t past_version; /* the greatest version of a record that is gone */
+	int64_t past_version; /* the greatest version of a record that is gone, or age */
+	int64_t age;        /* versions of records are greater; it stays as long as the generation */
 	enum vs_tokenizer tokenizer;
 	uint64_t texts;     /* records that have a text, soft-deleted ones too; counted by vs_meta_put and vs_meta_remove */
 };
@@ -77,6 +81,7 @@ struct vs_meta_options {
 	enum vs_metric metric;
 	enum vs_quantization quantization;
 	enum vs_tokenizer tokenizer;
+	int64_t age;
 };
 
 /* Makes dir/meta.db with its state row. VS_ECONFLICT when it exists. Durable when it returns. */
@@ -150,8 +155,8 @@ int vs_meta_trim(struct vs_meta *meta, struct vs_meta_state *state, uint64_t upt
                  struct vs_error *error);
 
 /* Inside a transaction, while others go on: dir/meta.db becomes a copy of what it sees, durable when it returns. freeze: one
- * that never changes. thaw: one to write to, with the numbers of *as for generation, seq and trimmed, and an empty change log
- * (so as->trimmed is as->seq). VS_ECONFLICT when there is a meta.db. progress (NULL allowed) as for struct vs_sql_watch. */
+ * that never changes. thaw: one to write to, with the numbers of *as for generation, seq, trimmed, past_version and age, and an empty
+ * change log (so as->trimmed is as->seq). VS_ECONFLICT when there is a meta.db. progress (NULL allowed) as for struct vs_sql_watch. */
 int vs_meta_freeze(struct vs_meta *meta, const char *dir, int (*progress)(void *context, uint64_t done, uint64_t total),
                    void *context, struct vs_error *error);
 int vs_meta_thaw(struct vs_meta *meta, const char *dir, const struct vs_meta_state *as,

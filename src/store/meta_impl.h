@@ -37,7 +37,8 @@ struct vs_meta {
 	struct vs_sql sql;
 	sqlite3_stmt *statements[VS_META_STATEMENTS];
 	sqlite3_stmt *borrowed; /* stands on the row that was handed out last; reset by the next call */
-	uint64_t trimmed;       /* of the open transaction */
+	uint64_t trimmed;       /* of the open transaction, as */
+	int64_t age;
 	int64_t put_expiry;     /* the soonest of rows put in it; 0: none */
 	struct vs_text text;
 };

@@ -21,10 +21,13 @@ static int decode_row(struct vs_meta *meta, sqlite3_stmt *statement, struct vs_m
 {
 	int64_t slot = sqlite3_column_int64(statement, 0);
 
+	if (sqlite3_column_int64(statement, 2) > INT64_MAX - meta->age)
+		return vs_error_set(error, VS_ECORRUPT, "%s is damaged: the version of the record in slot %lld is absurd", meta->sql.path,
+		                    (long long)slot);
 	*row = (struct vs_meta_row){
 		.id = (const char *)sqlite3_column_text(statement, 1),
 		.id_len = (size_t)sqlite3_column_bytes(statement, 1),
-		.version = sqlite3_column_int64(statement, 2),
+		.version = sqlite3_column_int64(statement, 2) + meta->age,
 		.created_at = sqlite3_column_int64(statement, 3),
 		.updated_at = sqlite3_column_int64(statement, 4),
 		.deleted_at = sqlite3_column_int64(statement, 5),
@@ -296,7 +299,7 @@ int vs_meta_put(struct vs_meta *meta, const struct vs_meta_row *row, struct vs_e
 	if (rc < 0)
 		return rc;
 	sqlite3_bind_int64(put, 1, row->slot);
-	sqlite3_bind_int64(put, 3, row->version);
+	sqlite3_bind_int64(put, 3, row->version - meta->age);
 	sqlite3_bind_int64(put, 4, row->created_at);
 	sqlite3_bind_int64(put, 5, row->updated_at);
 	if (row->deleted_at != 0)

@@ -31,8 +31,10 @@ def fill(client, count, first=0, n=0, **query):
 
 
 def everything(client, target=""):
+    """All records, their versions without what restores have added (test_versions.py)."""
     whole = {"include_vector": "true", "include_deleted": "true", "include_text": "true"}
-    return client.pages(limit=1000, **whole, **({"namespace": target} if target else {}))
+    records = client.pages(limit=1000, **whole, **({"namespace": target} if target else {}))
+    return [{**record, "version": record["version"] % 2**32} for record in records]
 
 
 def snapshots(client):
@@ -304,8 +306,8 @@ def database(path, rows, state="1, 1, 2, 2, 2, 3, 3, 0, 3, 0, 0", script=""):
     path.unlink(missing_ok=True)
     with sqlite3.connect(path) as db:
         db.executescript((harness.SOURCE / "sql/meta.sql").read_text())
-        columns = "id, generation, dimension, metric, quantization, next_slot, seq, trimmed, active, deleted, expiry, tokenizer"
-        db.execute(f"INSERT INTO state ({columns}) VALUES ({state}, 1)")
+        columns = "id, generation, dimension, metric, quantization, next_slot, seq, trimmed, active, deleted, expiry, tokenizer, age"
+        db.execute(f"INSERT INTO state ({columns}) VALUES ({state}, 1, 0)")
         db.execute("UPDATE state SET trimmed = seq")
         db.executemany("INSERT INTO record VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
         db.executescript(script)
@@ -337,6 +339,9 @@ FORGED = {
     "metadata that are no object": ([row(0, metadata="[]"), row(1), row(2)], BITS, {}),
     "a version below 1": ([row(0, version=0), row(1), row(2)], BITS, {}),
     "a version beyond all": ([row(0, version=2**60), row(1), row(2)], BITS, {}),
+    "a version beyond all with its age": ([row(0, version=2**63 - 1), row(1), row(2)], BITS, {"script": "UPDATE state SET age = 4294967296;"}),
+    "an age beyond all": (GOOD, BITS, {"script": "UPDATE state SET age = 1 << 60;"}),
+    "an age below 0": (GOOD, BITS, {"script": "UPDATE state SET age = -1;"}),
     "a time before 1970": ([row(0, created=-5), row(1), row(2)], BITS, {}),
     "an expiry beyond 9999": ([row(0, expires=2**60), row(1), row(2)], BITS, {}),
     "a slot past the vectors": ([row(0), row(1), row(77)], BITS, {}),

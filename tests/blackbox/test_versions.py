@@ -73,6 +73,40 @@ def test_a_tag_is_of_one_record(client, how):
     assert client.post("/v1/upsert", {**body, "if_version": versions[-1]}).json()["version"] == versions[-1] + 1
 
 
+def test_a_restore_brings_no_version_back(client):
+    """What was stored after the snapshot, under an id that is in it or not, fits no tag afterwards; nor does what it brings back."""
+    seen = {"kept": [], "new": []}
+
+    def store(record_id, times):
+        seen[record_id] += [client.upsert(record_id, V)["version"] for _ in range(times)]
+
+    store("kept", 2)
+    client.ok("POST", "/v1/snapshots?wait=60", {"name": "s"})
+    for _ in range(3):
+        store("kept", 4)
+        store("new", 5)
+        client.ok("POST", "/v1/snapshots/s/restore?wait=60")
+        record = client.record("kept")
+        seen["kept"].append(record.json()["version"])
+        assert record.headers["etag"].count(str(seen["kept"][-1]))
+        assert client.get("/v1/records/new").status == 404
+    # Another one, in which are versions of the time before.
+    client.ok("POST", "/v1/snapshots?wait=60", {"name": "late"})
+    store("kept", 1)
+    for name in ("late", "s", "late"):
+        client.ok("POST", f"/v1/snapshots/{name}/restore?wait=60")
+        seen["kept"].append(client.record("kept").json()["version"])
+        store("kept", 1)
+        store("new", 1)
+    for record_id, versions in seen.items():
+        assert versions == sorted(set(versions)) and versions[-1] < 2**53
+        for version in versions[:-1]:
+            assert client.post("/v1/upsert", {"id": record_id, "vector": V, "if_version": version}).status == 412
+    # A copy is another namespace: what was known of its records still holds.
+    client.ok("POST", "/v1/snapshots/s/restore?wait=60", {"into": "copy"})
+    assert client.ok("GET", "/v1/records/kept?namespace=copy")["version"] == seen["kept"][1]
+
+
 def test_versions_begin_with_1(fresh):
     assert [fresh.client.upsert(i, V)["version"] for i in ("a", "b", "a")] == [1, 1, 2]
 

@@ -237,7 +237,7 @@ static void a_clock_may_go_back(void **state)
 {
 	char folder[] = "/tmp/vecstore-test-XXXXXX", command[80];
 	struct vs_expiry expiry = { 0 };
-	struct vs_meta_options options = { 1, 3, VS_COSINE, VS_QUANTIZATION_INT8, VS_TOKENIZER_UNICODE61 };
+	struct vs_meta_options options = { 1, 3, VS_COSINE, VS_QUANTIZATION_INT8, VS_TOKENIZER_UNICODE61, 0 };
 	struct vs_bitmap live = VS_BITMAP_INIT;
 	struct vs_meta_state now;
 	struct vs_meta *meta;

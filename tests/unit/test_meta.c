@@ -13,7 +13,7 @@
 static struct vs_meta *meta, *other;
 static struct vs_meta_state now;
 
-static const struct vs_meta_options options = { 3, 8, VS_EUCLIDEAN, VS_QUANTIZATION_NONE, VS_TOKENIZER_PORTER };
+static const struct vs_meta_options options = { 3, 8, VS_EUCLIDEAN, VS_QUANTIZATION_NONE, VS_TOKENIZER_PORTER, VS_META_AGE };
 
 static int setup(void **state)
 {
@@ -112,7 +112,7 @@ static void commits_endure(void **state)
 	(void)state;
 	open_one(&meta, 0);
 	assert_int_equal(vs_meta_begin_write(meta, &now, &error), 0);
-	now = (struct vs_meta_state){ 3, 16, VS_EUCLIDEAN, VS_QUANTIZATION_NONE, 11, 12, 13, 14, 15, 16, 17, VS_TOKENIZER_PORTER, 0 };
+	now = (struct vs_meta_state){ 3, 16, VS_EUCLIDEAN, VS_QUANTIZATION_NONE, 11, 12, 13, 14, 15, 16, 17, 0, VS_TOKENIZER_PORTER, 0 };
 	assert_int_equal(vs_meta_commit(meta, &now, &error), 0);
 	vs_meta_close(meta);
 	/* Closing has copied nothing back (that is the indexer's alone). */
@@ -122,6 +122,7 @@ static void commits_endure(void **state)
 	assert_int_equal(now.dimension, 16);
 	assert_int_equal(now.next_slot, 11);
 	assert_int_equal(now.seq, 12);
+	assert_int_equal(now.age, VS_META_AGE); /* of the generation: no commit changes it */
 	assert_int_equal(now.trimmed, 13);
 	assert_int_equal(now.active, 14);
 	assert_int_equal(now.deleted, 15);
@@ -324,7 +325,7 @@ static void foreign_files(void **state)
 	execute("CREATE TABLE change (seq INTEGER PRIMARY KEY, op, slot, old_slot, id); DELETE FROM state");
 	assert_int_equal(reopen(), 0);
 	assert_int_equal(vs_meta_begin(meta, &now, &error), VS_ECORRUPT);
-	execute("INSERT INTO state VALUES (1, 1, 1, 77, 2, 0, 0, 0, 0, 0, 0, 0, 1, 0)");
+	execute("INSERT INTO state VALUES (1, 1, 1, 77, 2, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0)");
 	assert_int_equal(reopen(), 0);
 	assert_int_equal(vs_meta_begin_write(meta, &now, &error), VS_ECORRUPT);
 	execute("UPDATE state SET metric = 1, next_slot = -1");

@@ -11,7 +11,7 @@ static int setup(void **state)
 {
 	if (folder_make(state) != 0)
 		return -1;
-	struct vs_meta_options options = { 1, 0, VS_COSINE, VS_QUANTIZATION_INT8, VS_TOKENIZER_UNICODE61 };
+	struct vs_meta_options options = { 1, 0, VS_COSINE, VS_QUANTIZATION_INT8, VS_TOKENIZER_UNICODE61, 0 };
 	assert_int_equal(vs_meta_create(folder, &options, &error), 0);
 	assert_int_equal(vs_meta_open(folder, 100, &meta, &error), 0);
 	return vs_meta_begin_write(meta, &now, &error);

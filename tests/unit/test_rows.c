@@ -57,7 +57,7 @@ static void put_rows(uint32_t from, uint32_t to)
 
 static int meta_make(void **state)
 {
-	const struct vs_meta_options options = { 1, 4, VS_COSINE, VS_QUANTIZATION_INT8, VS_TOKENIZER_UNICODE61 };
+	const struct vs_meta_options options = { 1, 4, VS_COSINE, VS_QUANTIZATION_INT8, VS_TOKENIZER_UNICODE61, 0 };
 
 	if (folder_make(state) != 0 || vs_meta_create(folder, &options, &error) < 0)
 		return -1;
