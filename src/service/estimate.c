@@ -10,7 +10,7 @@
 static void encode_invalid(struct vs_buf *out, const struct vs_error *fault)
 {
 	vs_buf_puts(out, "{\"valid\":false,\"errors\":[{");
-	vs_json_error(out, fault);
+	vs_json_error(out, fault, "");
 	vs_buf_puts(out, "}],\"recommendations\":[]}\n");
 }
 

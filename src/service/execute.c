@@ -10,6 +10,7 @@
 #include "service/admit.h"
 #include "service/audit.h"
 #include "service/condition.h"
+#include "service/handles.h"
 #include "service/json_in.h"
 #include "service/json_out.h"
 #include "service/record_in.h"
@@ -108,7 +109,7 @@ static void put_failure(void *context, size_t index, const struct vs_error *erro
 	vs_buf_printf(&execution->failed, "%s{\"index\":%zu,", execution->failures++ ? "," : "", index);
 	put_given(execution, index, "op", "operation");
 	put_given(execution, index, "id", "id");
-	vs_json_error(&execution->failed, error);
+	vs_json_error(&execution->failed, error, vs_call_handles(execution->call)->data);
 	vs_buf_putc(&execution->failed, '}');
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "service/audit.h"
+#include "service/handles.h"
 #include "service/json_out.h"
 
 #define MS UINT64_C(1000000)
@@ -33,8 +34,9 @@ static void put_time(struct vs_buf *out, const char *name, int64_t wall_ms)
 }
 
 /* What is not known yet is left out. */
-static void put_job(struct vs_buf *out, const struct vs_job *job)
+static void put_job(struct vs_call *call, const struct vs_job *job)
 {
+	struct vs_buf *out = &call->response->body;
 	vs_buf_printf(out, "{\"id\":%" PRId64, job->id);
 	put_text(out, "kind", job->kind);
 	put_text(out, "namespace", job->name);
@@ -50,7 +52,8 @@ static void put_job(struct vs_buf *out, const struct vs_job *job)
 	if (job->result[0])
 		vs_buf_printf(out, ",\"result\":%s", job->result);
 	if (job->state == VS_JOB_FAILED) {
-		put_text(out, "error", job->error);
+		vs_buf_puts(out, ",\"error\":");
+		vs_json_fault(out, job->error, vs_call_handles(call)->data);
 		put_text(out, "code", vs_error_word(job->code));
 	}
 	vs_buf_putc(out, '}');
@@ -118,7 +121,7 @@ static void put_accepted(struct vs_call *call, const struct vs_job *job)
 	struct vs_response *response = call->response;
 	response->status = 202;
 	snprintf(response->location, sizeof(response->location), "/v1/jobs/%" PRId64 "?namespace=%s", job->id, job->name);
-	put_job(&response->body, job);
+	put_job(call, job);
 	vs_buf_putc(&response->body, '\n');
 }
 
@@ -176,7 +179,7 @@ static bool decode_id(const struct vs_text *text, int64_t *id)
 }
 
 struct page {
-	struct vs_buf *out;
+	struct vs_call *call;
 	int64_t last;
 };
 
@@ -184,16 +187,17 @@ static void put_one(void *context, const struct vs_job *job)
 {
 	struct page *page = context;
 	if (page->last > 0)
-		vs_buf_putc(page->out, ',');
+		vs_buf_putc(&page->call->response->body, ',');
 	page->last = job->id;
-	put_job(page->out, job);
+	put_job(page->call, job);
 }
 
 int vs_handle_jobs(struct vs_call *call, struct vs_error *error)
 {
 	static const char *const parameters[] = { "namespace", "state", "limit", "cursor", NULL };
 	const struct vs_text *cursor = vs_target_param(&call->target, "cursor");
-	struct page page = { &call->response->body, 0 };
+	struct vs_buf *out = &call->response->body;
+	struct page page = { call, 0 };
 	struct vs_job_page options = { NULL, -1, 0, 0 };
 	unsigned long limit = PAGE_DEFAULT;
 	struct vs_store *store;
@@ -210,15 +214,15 @@ int vs_handle_jobs(struct vs_call *call, struct vs_error *error)
 		rc = vs_call_allow(call, NULL, &options.name, error);
 	if (!rc)
 		rc = vs_call_store(call, &store, error);
-	vs_buf_puts(page.out, "{\"jobs\":[");
+	vs_buf_puts(out, "{\"jobs\":[");
 	if (!rc)
 		rc = vs_job_page(store, &options, put_one, &page, &more, error);
 	if (rc)
 		return rc;
 	if (more)
-		vs_buf_printf(page.out, "],\"next_cursor\":\"%" PRId64 "\"}\n", page.last);
+		vs_buf_printf(out, "],\"next_cursor\":\"%" PRId64 "\"}\n", page.last);
 	else
-		vs_buf_puts(page.out, "],\"next_cursor\":null}\n");
+		vs_buf_puts(out, "],\"next_cursor\":null}\n");
 	return 0;
 }
 
@@ -252,7 +256,7 @@ static int find_job(struct vs_call *call, struct vs_store **store, struct vs_job
 
 static int answer(struct vs_call *call, const struct vs_job *job)
 {
-	put_job(&call->response->body, job);
+	put_job(call, job);
 	vs_buf_putc(&call->response->body, '\n');
 	return 0;
 }

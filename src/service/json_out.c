@@ -266,10 +266,25 @@ void vs_json_change(struct vs_buf *out, const struct vs_record_change *change)
 	vs_buf_putc(out, '}');
 }
 
-void vs_json_error(struct vs_buf *out, const struct vs_error *error)
+void vs_json_fault(struct vs_buf *out, const char *text, const char *folder)
+{
+	char told[sizeof(((struct vs_error *)0)->text)];
+	size_t len = strlen(folder);
+	size_t n = 0;
+	for (const char *at = text; *at && n + 1 < sizeof(told);) {
+		bool begins = at == text || strchr(" '\"(", at[-1]);
+		if (len > 0 && begins && strncmp(at, folder, len) == 0 && at[len] == '/')
+			at += len + 1;
+		else
+			told[n++] = *at++;
+	}
+	vs_json_text(out, told, n);
+}
+
+void vs_json_error(struct vs_buf *out, const struct vs_error *error, const char *folder)
 {
 	vs_buf_puts(out, "\"error\":");
-	vs_json_text(out, error->text, strlen(error->text));
+	vs_json_fault(out, error->text, folder);
 	vs_buf_puts(out, ",\"code\":");
 	vs_json_text(out, vs_error_word(error->code), strlen(vs_error_word(error->code)));
 	if (error->field[0]) {

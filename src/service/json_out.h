@@ -28,7 +28,9 @@ void vs_json_bool(struct vs_buf *out, bool value);
 void vs_json_record(struct vs_buf *out, const struct vs_record *record);
 /* {"seq", "op", and what vs_json_record puts, metadata if there; of a deletion the id alone} */
 void vs_json_change(struct vs_buf *out, const struct vs_record_change *change);
-/* "error", "code", and "field" and "position" when known, without braces. */
-void vs_json_error(struct vs_buf *out, const struct vs_error *error);
+/* The text of a fault for those outside, who need not know where the data folder lies: paths are told from there on. */
+void vs_json_fault(struct vs_buf *out, const char *text, const char *folder);
+/* "error" (such a text), "code", and "field" and "position" when known, without braces. */
+void vs_json_error(struct vs_buf *out, const struct vs_error *error, const char *folder);
 
 #endif

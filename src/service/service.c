@@ -324,7 +324,7 @@ static void begin(struct vs_response *response)
 	vs_buf_reset(&response->body);
 }
 
-static void put_error(struct vs_response *response, const struct vs_error *error)
+static void put_error(const struct vs_service *service, struct vs_response *response, const struct vs_error *error)
 {
 	response->error = *error;
 	response->status = vs_error_http(error->code);
@@ -335,7 +335,7 @@ static void put_error(struct vs_response *response, const struct vs_error *error
 	response->retry_after = response->status == 503 ? 1 : 0;
 	vs_buf_reset(&response->body);
 	vs_buf_putc(&response->body, '{');
-	vs_json_error(&response->body, error);
+	vs_json_error(&response->body, error, service->handles.data);
 	vs_buf_printf(&response->body, ",\"request_id\":\"%s\"}\n", response->request_id);
 }
 
@@ -415,7 +415,7 @@ void vs_service_handle(struct vs_service *service, const struct vs_request *requ
 	int rc = dispatch(&call, &error);
 	if (rc) {
 		error.code = rc;
-		put_error(response, &error);
+		put_error(service, response, &error);
 		if (response->status == 429)
 			response->retry_after = call.retry_after;
 	}
@@ -438,7 +438,7 @@ void vs_service_refuse(struct vs_service *service, const struct vs_request *requ
 	struct vs_text id;
 	const char *allow;
 	begin(response);
-	put_error(response, error);
+	put_error(service, response, error);
 	if (vs_target_decode(&target, request->target, request->arena, NULL) == 0)
 		(void)vs_route_find(&target, request->method, request->arena, &operation, &id, &allow, NULL);
 	if (operation)

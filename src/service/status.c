@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "service/cache.h"
 #include "service/call.h"
+#include "service/handles.h"
 #include "service/json_out.h"
 
 #define OPENAPI_MAX (1 << 20) /* bytes of openapi.json */
@@ -121,12 +122,12 @@ int vs_handle_ready(struct vs_call *call, struct vs_error *error)
 	response->retry_after = 1;
 	response->error = why;
 	vs_buf_puts(&response->body, "{\"status\":\"not_ready\",");
-	/* The reason may name folders: not for everybody. */
+	/* The reason may name files: not for everybody. */
 	struct vs_error unknown;
 	if (vs_auth_find(call->auth, call->request, &call->principal, &unknown) ||
 	    vs_auth_check(&call->principal, VS_RIGHT_METRICS, NULL))
 		snprintf(why.text, sizeof(why.text), "the data cannot be searched now");
-	vs_json_error(&response->body, &why);
+	vs_json_error(&response->body, &why, vs_call_handles(call)->data);
 	vs_buf_printf(&response->body, ",\"request_id\":\"%s\"}\n", response->request_id);
 	return 0;
 }

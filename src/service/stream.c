@@ -3,6 +3,7 @@
 
 #include "base/arena.h"
 #include "service/admit.h"
+#include "service/handles.h"
 #include "service/json_out.h"
 #include "service/tenants.h"
 
@@ -54,7 +55,7 @@ bool vs_service_more(struct vs_response *response)
 		response->error = error;
 		vs_buf_reset(&response->body);
 		vs_buf_putc(&response->body, '{');
-		vs_json_error(&response->body, &error);
+		vs_json_error(&response->body, &error, vs_call_handles(&stream->call)->data);
 		vs_buf_printf(&response->body, ",\"request_id\":\"%s\"}\n", response->request_id);
 	}
 	vs_tenant_count(stream->call.tenant, VS_USAGE_BYTES_OUT, response->body.len);

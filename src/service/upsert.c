@@ -9,6 +9,7 @@
 #include "service/admit.h"
 #include "service/audit.h"
 #include "service/condition.h"
+#include "service/handles.h"
 #include "service/json_in.h"
 #include "service/json_out.h"
 #include "service/json_vectors.h"
@@ -115,7 +116,7 @@ static void put_failure(struct batch *batch, size_t index, const struct vs_text 
 		vs_json_text(&batch->failed, id->data, id->len);
 		vs_buf_putc(&batch->failed, ',');
 	}
-	vs_json_error(&batch->failed, error);
+	vs_json_error(&batch->failed, error, vs_call_handles(batch->call)->data);
 	vs_buf_putc(&batch->failed, '}');
 	batch->failures++;
 }

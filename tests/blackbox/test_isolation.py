@@ -19,8 +19,9 @@ import pytest
 
 import badfields
 import described
+import fastcgi
 from client import Client, exchange
-from harness import check_store
+from harness import check_store, wait_for
 from tenants import VECTORS, Tenant, odd_names, tokens
 
 TENANTS = int(os.environ.get("VECSTORE_TENANTS", 120))
@@ -444,3 +445,27 @@ def test_the_next_of_a_name_sees_nothing(make_server):
         assert server.client.get(f"/v1/jobs/{job}", headers=after.keys[0].headers).status == 404
     for key in before.keys:
         assert server.client.post("/v1/count", {}, headers=key.headers).status == 401
+
+
+def test_faults_tell_no_folder(make_server):
+    """What is wrong is told with its file, whose place the log alone knows: of requests, of jobs and of a server that is not ready."""
+    server = make_server(workers=1).start()
+    client = server.client
+    client.upsert("a", [1, 2])
+    server.stop()
+    assert fastcgi.cgi(server.data, "POST", "/v1/compact?wait=0").status == 202
+    (path,) = server.data.glob("ns/*/*/meta.db")
+    path.write_bytes(b"no database" * 1000)
+    server.launch()
+    wait_for(lambda: server.text().count("vecstore: ready") == 2, "the start")
+    wait_for(lambda: client.ok("GET", "/v1/jobs")["jobs"][0]["state"] == "failed", "the job to fail")
+    asked = [
+        client.post("/v1/query", {"vector": [1, 2]}),
+        client.post("/v1/batch-upsert", {"records": [{"id": "b", "vector": [1, 2]}], "atomic": False}),
+        client.get("/v1/jobs"),
+        client.get("/ready"),
+    ]
+    for reply in asked:
+        assert b'"error":"ns/' in reply.body and b"meta.db" in reply.body, reply
+        assert str(server.data.parent).encode() not in reply.body, reply
+    wait_for(lambda: f": 500 {path}" in server.text(), "the whole path in the log")
