@@ -70,7 +70,7 @@ static bool read_length(const unsigned char **at, const unsigned char *end, size
 }
 
 bool vs_params_each(unsigned char *bytes, size_t len, void (*each)(void *context, const struct vs_variable *variable),
-                     void *context)
+                    void *context)
 {
 	size_t params;
 	if (!join_params(bytes, len, &params))

@@ -21,6 +21,6 @@ struct vs_variable {
 bool vs_params_have_ended(const unsigned char *bytes, size_t len);
 /* Calls back for each variable. Bytes are moved. False when not all are there, or they are damaged: some were told then. */
 bool vs_params_each(unsigned char *bytes, size_t len, void (*each)(void *context, const struct vs_variable *variable),
-                     void *context);
+                    void *context);
 
 #endif
