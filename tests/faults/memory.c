@@ -149,6 +149,7 @@ static int run_case(void *context)
 /* One run; false when the operation has fewer allocations. */
 static bool run_at(struct lane *lane, unsigned long at, bool on)
 {
+	bool past;
 	int status;
 
 	memset(lane->told, 0, sizeof(*lane->told));
@@ -158,16 +159,18 @@ static bool run_at(struct lane *lane, unsigned long at, bool on)
 	work_copy(lane->template, lane->data);
 	/* The first one is here: what SQLite keeps for good is then there, and is no leak of the others. */
 	status = at == 0 ? run_case(lane) : work_child(run_case, lane);
-	if (status == 0 && at > 0 && lane->told->calls < at)
-		return false;
+	/* Who complained has come to the end of the operation, unlike who was killed. */
+	past = at > 0 && lane->told->calls < at && (status == 0 || lane->told->why[0] != '\0');
+	if (status == 0) {
+		lane->runs += !past;
+		return !past;
+	}
 	lane->runs++;
-	if (status == 0)
-		return true;
 	if (lane->told->why[0] == '\0')
 		(void)complain(lane, status < 0 ? "signal %d" : "status %d", status < 0 ? -status : status);
 	printf("memory: %s, allocation %lu%s: %s\n", lane->of->name, at, on ? "+" : "", lane->told->why);
 	lane->findings++;
-	return true;
+	return !past;
 }
 
 static unsigned long run_lane(unsigned number, unsigned lanes, void *context)

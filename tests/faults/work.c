@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/fault.h"
+#include "store/meta.h"
 
 #define AFTER (WORK_RECORDS - 1) /* the record that is written to see whether writing works */
 
@@ -131,6 +132,7 @@ void work_apply(struct work_model *model, const struct work_op *op)
 		case WORK_GO_BACK:
 			model->records[i] = model->kept[i];
 			model->restored = true;
+			model->past = model->past_most = 0;
 			break;
 		default:
 			break;
@@ -138,11 +140,12 @@ void work_apply(struct work_model *model, const struct work_op *op)
 	}
 }
 
-static bool version_fits(const struct work_model *model, unsigned i, unsigned version)
+static bool version_fits(const struct work_model *model, unsigned i, int64_t version)
 {
 	unsigned least = model->records[i].version;
+	unsigned counted = (unsigned)(version % VS_META_AGE);
 
-	return version >= least && version <= least + model->records[i].slack;
+	return counted >= least && counted <= least + model->records[i].slack && (version > VS_META_AGE) == model->restored;
 }
 
 int work_open(struct work *work, const char *data, const char *name, unsigned dim, struct vs_error *error)
@@ -451,9 +454,9 @@ static void see(void *context, const struct vs_record *record)
 	}
 	vector_of(number, seen->model->records[number].salt, seen->dim, vector);
 	metadata_of(number, seen->model->records[number].salt, seen->model->records[number].patch, metadata);
-	if (!version_fits(seen->model, number, (unsigned)record->version))
-		seen->same = fail(seen->why, "%s has version %d, not %u", record->id, (int)record->version,
-		                  seen->model->records[number].version);
+	if (!version_fits(seen->model, number, record->version))
+		seen->same = fail(seen->why, "%s has version %lld, not %u%s", record->id, (long long)record->version,
+		                  seen->model->records[number].version, seen->model->restored ? " of a later age" : "");
 	else if ((record->deleted_at != 0) != seen->model->records[number].deleted)
 		seen->same = fail(seen->why, "%s: deleted or not", record->id);
 	else if (strcmp(record->metadata, metadata) != 0)
@@ -488,7 +491,7 @@ int work_compare(struct work *work, const struct work_model *model, char why[WOR
 /* ---- the change feed ---- */
 
 struct followed {
-	unsigned versions[WORK_RECORDS]; /* 0: not there */
+	int64_t versions[WORK_RECORDS]; /* 0: not there */
 	bool deleted[WORK_RECORDS];
 	uint64_t seq;
 	bool ordered;
@@ -504,7 +507,7 @@ static void follow_change(void *context, const struct vs_record_change *change)
 	if (!followed->ordered)
 		return;
 	followed->deleted[number] = strcmp(change->op, "soft_delete") == 0;
-	followed->versions[number] = strcmp(change->op, "delete") == 0 ? 0 : (unsigned)change->record.version;
+	followed->versions[number] = strcmp(change->op, "delete") == 0 ? 0 : change->record.version;
 }
 
 #define TRIMMED_FROM 1200 /* changes: fewer are all kept, in builds with faults */
@@ -536,7 +539,7 @@ static bool feed_tells(struct work *work, const struct work_model *model, char w
 		if ((followed.versions[i] > 0) != (model->records[i].version > 0) ||
 		    (followed.versions[i] > 0 && !version_fits(model, i, followed.versions[i])) ||
 		    (followed.versions[i] > 0 && followed.deleted[i] != model->records[i].deleted))
-			return fail(why, "the change feed says version %u of r%u, not %u", followed.versions[i], i,
+			return fail(why, "the change feed says version %lld of r%u, not %u", (long long)followed.versions[i], i,
 			            model->records[i].version);
 	return true;
 }

@@ -62,12 +62,12 @@ struct work_model {
 	struct work_record {
 		unsigned salt;
 		unsigned patch;   /* salt of the metadata; 0: never patched */
-		unsigned version; /* 0: not there */
+		unsigned version; /* in its age; 0: not there */
 		unsigned slack;   /* its version may be greater by so much */
 		bool deleted;
 	} records[WORK_RECORDS];
 	struct work_record kept[WORK_RECORDS]; /* by the snapshot */
-	bool restored;                         /* from it: the change feed begins anew */
+	bool restored;                         /* from it: the change feed begins anew, versions are of a later age */
 	/* The greatest version of records that are gone, at least and at most: when what has expired is swept is not known. */
 	unsigned past, past_most;
 };
