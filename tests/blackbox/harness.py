@@ -2,6 +2,7 @@
 """Starts, watches and stops the installed programs."""
 
 import glob
+import itertools
 import os
 import random
 import re
@@ -39,10 +40,20 @@ def wait_for(condition, what, deadline=DEADLINE):
         time.sleep(0.005)
 
 
+def own_ports():
+    """In turn those that no other worker of pytest gives out, nor the system to clients (32,768 and up): either might take one before
+    its server does, or while this is down."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    ports = range(10000 + worker % 16 * 1400, 10000 + (worker % 16 + 1) * 1400)
+    first = random.randrange(len(ports))
+    return itertools.cycle([*ports[first:], *ports[:first]])
+
+
+PORTS = own_ports()
+
+
 def free_port():
-    """Below the ports that the system gives to clients (32,768 and up): one of those may take a server's while it is down."""
-    while True:
-        port = random.randrange(10000, 32768)
+    for port in PORTS:
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
