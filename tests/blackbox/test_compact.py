@@ -226,5 +226,5 @@ if os.environ.get("VECSTORE_FAULTS") == "1":
         server.wait_indexed()
         load.verify()
         run("compact", "--data", server.data, check=0)
-        assert len(generations(server.data)) == 1
+        wait_for(lambda: len(generations(server.data)) == 1, "the old generation to be removed")
         load.verify()

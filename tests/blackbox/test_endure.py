@@ -7,7 +7,6 @@ import http.client
 import os
 import random
 import signal
-import statistics
 import threading
 import time
 from pathlib import Path
@@ -178,8 +177,8 @@ def test_nothing_grows(make_server, capsys):
     for pid in pids:
         program = harness.Process(pid).program()
         # What is open for a while (a compaction has files of its own) is closed again, and what is closed for a moment (after a
-        # compaction) is opened: the median counts.
-        usual = [statistics.median_low(sample.descriptors[pid] for sample in part) for part in (early, late)]
+        # compaction) is opened: neither the most counts, nor the least, nor the middle where compactions take half of the time.
+        usual = [sorted(sample.descriptors[pid] for sample in part)[len(part) // 3] for part in (early, late)]
         assert usual[1] <= usual[0] + 1, f"{program}: descriptors {usual}"
         memory = [max(sample.memory[pid] for sample in part) for part in (early, late)]
         assert memory[1] <= memory[0] * 1.15 + 4 * MIB, f"{program}: memory {memory}"
