@@ -475,6 +475,8 @@ int vs_dir_remove(const char *path, struct vs_error *error)
 {
 	int rc;
 	RETRY(rc, "rmdir", rmdir(path));
+	if (rc && errno == ENOTEMPTY)
+		return vs_error_set(error, VS_EBUSY, "%s: the folder is not empty", path);
 	if (rc && errno != ENOENT)
 		return vs_error_errno(error, errno, "%s: the folder cannot be removed", path);
 	if (!rc)

@@ -15,6 +15,7 @@
 
 #define PATH_CAP sizeof(((struct vs_file *)0)->path)
 #define DEPTH_MAX 4 /* folders below a folder: a generation has one, columns/ */
+#define REMOVE_TRIES 10
 
 int vs_folder_each(const char *path, int (*each)(void *context, const char *name), void *context,
                    struct vs_error *error)
@@ -100,12 +101,19 @@ static int remove_entry(void *context, const char *name)
 	return vs_file_remove(path, visit->error);
 }
 
+/* Others may remove it at the same time, and then it is gone; or make a file in it, and then that goes, too. */
 static int remove_tree(const char *path, int depth, struct vs_error *error)
 {
 	struct visit visit = { path, 0, depth, error };
-	int rc = vs_folder_each(path, remove_entry, &visit, error);
-	if (!rc)
+	int rc;
+	for (unsigned i = 0; i < REMOVE_TRIES; i++) {
+		rc = vs_folder_each(path, remove_entry, &visit, error);
+		if (rc)
+			return rc == VS_ENOTFOUND ? 0 : rc;
 		rc = vs_dir_remove(path, error);
+		if (rc != VS_EBUSY)
+			return rc;
+	}
 	return rc;
 }
 

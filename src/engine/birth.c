@@ -144,7 +144,7 @@ static int fill(struct birth *birth, struct vs_namespace *source, struct vs_work
 	int rc = vs_snapshot_build(source, birth->folder, GENERATION, &as, work, &fresh, error);
 
 	if (rc == 0)
-		rc = vs_snapshot_settle(fresh, as.seq, 0, state, error);
+		rc = vs_snapshot_settle(fresh, as.seq, state, error);
 	if (rc == 0)
 		rc = vs_snapshot_use(fresh->generation.meta, use, error);
 	vs_namespace_close(fresh);

@@ -198,8 +198,7 @@ int vs_snapshot_build(struct vs_namespace *source, const char *folder, const cha
 	return rc;
 }
 
-int vs_snapshot_settle(struct vs_namespace *fresh, uint64_t seq, int64_t past_version, struct vs_meta_state *state,
-                       struct vs_error *error)
+int vs_snapshot_settle(struct vs_namespace *fresh, uint64_t seq, struct vs_meta_state *state, struct vs_error *error)
 {
 	struct vs_generation *generation = &fresh->generation;
 	int rc = vs_generation_begin(generation, state, error);
@@ -217,8 +216,6 @@ int vs_snapshot_settle(struct vs_namespace *fresh, uint64_t seq, int64_t past_ve
 		return rc;
 	}
 	state->seq = state->trimmed = state->seq > seq ? state->seq : seq;
-	if (state->past_version < past_version)
-		state->past_version = past_version;
 	rc = vs_meta_commit(generation->meta, state, error);
 	if (rc == 0)
 		rc = vs_live_store(generation->dir, state->generation, &generation->live, state->seq, error);

@@ -76,7 +76,7 @@ static int switch_over(struct vs_namespace *ns, struct vs_namespace *fresh, cons
 
 	if (rc < 0)
 		return rc;
-	rc = vs_snapshot_settle(fresh, old.seq + 1, old.past_version, &state, error);
+	rc = vs_snapshot_settle(fresh, old.seq + 1, &state, error);
 	if (rc == 0)
 		rc = vs_snapshot_use(fresh->generation.meta, &use, error);
 	if (rc == 0)

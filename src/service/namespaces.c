@@ -3,7 +3,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/arena.h"
 #include "base/clock.h"
@@ -18,7 +17,6 @@
 #define PAGE_DEFAULT 100
 #define PAGE_MAX 1000
 #define CURSOR_MAX 128
-#define DELETE_TRIES 10
 #define CURSOR_VERSION 1 /* first byte of a cursor; the last name of the page follows */
 
 static const char *const no_parameters[] = { NULL };
@@ -144,30 +142,21 @@ int vs_handle_namespace_status(struct vs_call *call, struct vs_error *error)
 
 /* ---- delete ----------------------------------------------------------------------------------------------- */
 
-/* Whether it is gone (1), or its removal was begun and is not done yet (0). Another of its name is not it. */
-static int remove_now(struct vs_store *store, const char *name, struct vs_error *error)
-{
-	struct vs_namespace_info info;
-	(void)vs_store_reap(store, NULL, NULL);
-	int rc = vs_store_find(store, name, &info, error);
-	if (rc == 0)
-		return info.status != VS_PENDING_DELETION && info.status != VS_DELETING;
-	return rc == VS_ENOTFOUND ? 1 : rc;
-}
-
-/* The indexer may make a file in the folder while it goes: so again, for a while. What is left to do after that, the indexer does. */
+/* What is left to do when this fails, the indexer does. */
 static int delete_now(struct vs_call *call, struct vs_error *error)
 {
-	static const struct timespec pause = { .tv_nsec = 20000000 };
+	struct vs_namespace_info info;
 	struct vs_store *store;
 	vs_handles_forget(vs_call_handles(call), call->id.data);
 	int rc = vs_call_store(call, &store, error);
 	if (rc)
 		return rc;
-	for (unsigned i = 0; (rc = remove_now(store, call->id.data, error)) == 0 && i < DELETE_TRIES; i++)
-		nanosleep(&pause, NULL);
-	if (rc <= 0)
-		return rc < 0 ? rc : show(call, call->id.data, error);
+	(void)vs_store_reap(store, NULL, NULL);
+	rc = vs_store_find(store, call->id.data, &info, error);
+	if (rc == 0)
+		return show(call, call->id.data, error);
+	if (rc != VS_ENOTFOUND)
+		return rc;
 	vs_buf_puts(&call->response->body, "{\"name\":");
 	vs_json_text(&call->response->body, call->id.data, call->id.len);
 	vs_buf_puts(&call->response->body, ",\"status\":\"deleted\"}\n");
