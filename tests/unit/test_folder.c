@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store_fixture.h"
 
+#include <pthread.h>
+
 #include "base/folder.h"
 
 static void make_file(const char *name, size_t bytes)
@@ -82,6 +84,54 @@ static void goes_as_a_whole(void **state)
 	assert_int_equal(stat(path_of("stays"), &st), 0);
 }
 
+struct other {
+	char path[500];
+	char first[520];
+	char late[520];
+};
+
+/* A process that has not heard of it yet: makes a file once the removal has begun. */
+static void *write_late(void *context)
+{
+	const struct other *other = context;
+	FILE *file;
+
+	while (access(other->first, F_OK) == 0)
+		;
+	file = fopen(other->late, "w");
+	if (file != NULL)
+		fclose(file);
+	return NULL;
+}
+
+static void *remove_too(void *context)
+{
+	const struct other *other = context;
+
+	return vs_folder_remove(other->path, NULL, NULL) == 0 ? context : NULL;
+}
+
+static void others_may_be_at_it(void **state)
+{
+	struct other other;
+	(void)state;
+
+	snprintf(other.path, sizeof(other.path), "%s", path_of("g"));
+	snprintf(other.first, sizeof(other.first), "%s/meta.db", other.path);
+	snprintf(other.late, sizeof(other.late), "%s/late", other.path);
+	for (unsigned i = 0; i < 400; i++) {
+		pthread_t thread;
+		void *done;
+
+		make_some();
+		assert_int_equal(pthread_create(&thread, NULL, i % 2 ? remove_too : write_late, &other), 0);
+		assert_int_equal(vs_folder_remove(other.path, "meta.db", &error), 0);
+		assert_int_equal(pthread_join(thread, &done), 0);
+		assert_ptr_equal(done, i % 2 ? &other : NULL);
+		assert_int_not_equal(access(other.path, F_OK), 0);
+	}
+}
+
 static void there_is_room(void **state)
 {
 	uint64_t bytes = 0;
@@ -98,6 +148,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(each_name_once, folder_make, folder_remove),
 		cmocka_unit_test_setup_teardown(weighs_what_is_below, folder_make, folder_remove),
 		cmocka_unit_test_setup_teardown(goes_as_a_whole, folder_make, folder_remove),
+		cmocka_unit_test_setup_teardown(others_may_be_at_it, folder_make, folder_remove),
 		cmocka_unit_test_setup_teardown(there_is_room, folder_make, folder_remove),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
