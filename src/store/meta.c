@@ -60,10 +60,10 @@ static int fill(struct vs_sql *sql, const void *context, struct vs_error *error)
 	int rc;
 
 	snprintf(text, sizeof(text),
-	         "INSERT INTO state (id, generation, dimension, metric, quantization, tokenizer, age)"
-	         " VALUES (1, %" PRIu32 ", %" PRIu32 ", %d, %d, %d, %" PRId64 ")",
+	         "INSERT INTO state (id, generation, dimension, metric, quantization, tokenizer, past_version, age)"
+	         " VALUES (1, %" PRIu32 ", %" PRIu32 ", %d, %d, %d, %" PRId64 ", %" PRId64 ")",
 	         options->generation, options->dimension, (int)options->metric, (int)options->quantization,
-	         (int)options->tokenizer, options->age);
+	         (int)options->tokenizer, options->age, options->age);
 	rc = vs_sql_exec(sql, text, error);
 	return rc < 0 ? rc : vs_text_create(sql, options->tokenizer, error);
 }
@@ -140,6 +140,7 @@ static bool state_plausible(sqlite3_stmt *row)
 			return false;
 	}
 	return sqlite3_column_int64(row, 2) <= INT32_MAX &&
+	       sqlite3_column_int64(row, 10) >= sqlite3_column_int64(row, 13) && /* new records are of this age */
 	       vs_metric_name((enum vs_metric)sqlite3_column_int(row, 2)) != NULL &&
 	       vs_quantization_name((enum vs_quantization)sqlite3_column_int(row, 9)) != NULL &&
 	       vs_tokenizer_name((enum vs_tokenizer)sqlite3_column_int(row, 11)) != NULL;

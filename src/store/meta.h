@@ -40,7 +40,7 @@ struct vs_meta_state {
 	uint64_t active;    /* records not soft-deleted */
 	uint64_t deleted;   /* soft-deleted records */
 	int64_t expiry;     /* no record expires before, milliseconds since 1970; 0: none expires */
-	int64_t past_version; /* the greatest version of a record that is gone, or age */
+	int64_t past_version; /* the greatest version of a record that is gone; age at least */
 	int64_t age;        /* versions of records are greater; it stays as long as the generation */
 	enum vs_tokenizer tokenizer;
 	uint64_t texts;     /* records that have a text, soft-deleted ones too; counted by vs_meta_put and vs_meta_remove */

@@ -183,6 +183,8 @@ def test_nothing_grows(make_server, capsys):
         memory = [max(sample.memory[pid] for sample in part) for part in (early, late)]
         assert memory[1] <= memory[0] * 1.15 + 4 * MIB, f"{program}: memory {memory}"
         figures.append(f"{program} {usual[1]} descriptors, {memory[0] / MIB:.1f} then {memory[1] / MIB:.1f} MiB")
+        # And at rest none is left over.
+        harness.wait_for(lambda: len(os.listdir(f"/proc/{pid}/fd")) <= usual[0] + 1, f"{program} at rest")
     wal = max(sample.wal for sample in samples)
     assert wal < 64 * MIB, wal
     with capsys.disabled():
