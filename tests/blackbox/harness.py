@@ -225,6 +225,15 @@ class Server:
     def wait_whole(self):
         return wait_for(self.whole, "all workers and the indexer")
 
+    def wait_answered(self):
+        """No request is with the workers, also none of a web server that was killed since: a connection is a request."""
+
+        def answered():
+            sockets = [line.split() for line in Path("/proc/net/unix").read_text().splitlines()]
+            return sum(fields[-1] == str(self.socket()) for fields in sockets) == 1  # that which listens
+
+        wait_for(answered, "all requests answered")
+
     def wait_indexed(self, deadline=120):
         """Every slot is in the graph."""
 

@@ -69,6 +69,7 @@ def test_kill_at_random(make_server, half):
                 load.pause()
                 server.wait_ready()
                 server.wait_whole()
+                server.wait_answered()
                 load.verify()
                 if cycle < cycles:
                     load.resume()
