@@ -285,6 +285,19 @@ def test_life_by_commands(fresh, folder):
         assert "0 problems" in harness.check_store(data)
 
 
+def test_deleted_under_the_indexer(make_server):
+    """Who deletes a namespace as it is being indexed troubles nobody: no line of the log is about it."""
+    server = make_server(workers=1).start()
+    records = [{"id": str(i), "vector": [i, 1, 2]} for i in range(500)]
+    for number in range(60):
+        make(server.client, f"n{number}")
+        server.client.ok("POST", f"/v1/batch-upsert?namespace=n{number}", {"records": records})
+        run("ns", "delete", f"n{number}", "--now", "--data", server.data, check=0)
+    wait_for(lambda: not os.listdir(server.data / "ns"), "no folder left")
+    server.stop()
+    assert not re.findall(r".* \w+: namespace n.*", server.text())
+
+
 def test_deletion_after_the_grace(make_server):
     server = make_server(args=["--delete-grace", 0]).start()
     client = server.client

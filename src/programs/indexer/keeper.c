@@ -342,6 +342,20 @@ static void measure(struct vs_keeper *keeper, struct kept *kept)
 		                  use.storage_bytes);
 }
 
+/* To be deleted now: it is let go of. */
+static bool is_doomed(const struct vs_namespace_info *info)
+{
+	return info->status == VS_DELETING || (info->status == VS_PENDING_DELETION && info->delete_at <= vs_clock_wall_ms());
+}
+
+/* Others may be deleting it since the folder was looked through: what fails then is no trouble. */
+static bool is_leaving(struct vs_keeper *keeper, const struct kept *kept)
+{
+	struct vs_namespace_info info;
+	int rc = vs_store_find(keeper->store, kept->name, &info, NULL);
+	return rc == VS_ENOTFOUND || (!rc && (is_doomed(&info) || strcmp(info.folder, kept->folder) != 0));
+}
+
 static void tend(struct vs_keeper *keeper, struct kept *kept, uint64_t now)
 {
 	char who[80];
@@ -367,6 +381,8 @@ static void tend(struct vs_keeper *keeper, struct kept *kept, uint64_t now)
 		}
 	} else if (rc == VS_EBUSY) {
 		note_trouble(&kept->trouble, who, &error, BUSY_RETRY);
+	} else if (is_leaving(keeper, kept)) {
+		close_kept(keeper, kept); /* the catalogue has changed, so the folder is looked through next */
 	} else {
 		close_kept(keeper, kept); /* after a fault nothing that was open is trusted */
 		note_trouble(&kept->trouble, who, &error, 0);
@@ -378,8 +394,7 @@ static void tend(struct vs_keeper *keeper, struct kept *kept, uint64_t now)
 static int list(void *context, const struct vs_namespace_info *info)
 {
 	struct vs_keeper *keeper = context;
-	/* What is to be deleted now is let go of. */
-	if (info->status == VS_DELETING || (info->status == VS_PENDING_DELETION && info->delete_at <= vs_clock_wall_ms())) {
+	if (is_doomed(info)) {
 		keeper->reap = true;
 		return 0;
 	}
