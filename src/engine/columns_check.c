@@ -121,6 +121,7 @@ static bool same(const struct vs_column_value *a, const struct vs_column_value *
 	case VS_COLUMN_REAL:
 		return memcmp(&a->real, &b->real, sizeof(a->real)) == 0;
 	case VS_COLUMN_TEXT:
+	case VS_COLUMN_ARRAY:
 		return a->text.len == b->text.len && memcmp(a->text.data, b->text.data, a->text.len) == 0;
 	default:
 		return true;

@@ -15,7 +15,7 @@
 #include "engine/filter_impl.h"
 
 #define WORDS (VS_COLUMNS_BLOCK / 64)
-#define ENTRIES_PER_ROW 50 /* entries of dictionaries that are tested in the time in which one row is */
+#define BYTES_PER_ROW 400 /* of dictionaries whose entries are tested in the time in which one row is */
 
 /* Bits of a table's byte. */
 enum { YES = 1, ASK = 2 };
@@ -43,7 +43,7 @@ struct match {
 		uint32_t ready;           /* slots that it covers */
 	} fields[VS_FILTER_OWN + VS_FILTER_FIELDS_MAX]; /* by field of the filter */
 	uint32_t to;
-	uint64_t entries; /* of the dictionaries of all tests */
+	uint64_t bytes; /* of the dictionaries of all tests */
 	uint32_t ready;   /* slots that at least one test's column covers */
 };
 
@@ -67,7 +67,8 @@ struct vs_filter_value vs_columns_decoded(const struct vs_column_value *value)
 		converted.real = value->real;
 		break;
 	case VS_COLUMN_TEXT:
-		converted.kind = VS_FILTER_STRING;
+	case VS_COLUMN_ARRAY:
+		converted.kind = value->kind == VS_COLUMN_ARRAY ? VS_FILTER_ARRAY : VS_FILTER_STRING;
 		converted.text.data = value->text.data;
 		converted.text.len = value->text.len;
 		break;
@@ -106,7 +107,7 @@ static struct plan *plan_of(struct match *match, const struct vs_filter_node *no
 		plan->column = match->fields[node->field].column;
 		plan->ready = match->fields[node->field].ready;
 		if (plan->ready > 0)
-			match->entries += vs_column_entries(plan->column);
+			match->bytes += vs_column_dictionary(plan->column);
 		if (plan->ready > match->ready)
 			match->ready = plan->ready;
 		return plan;
@@ -143,7 +144,10 @@ static int tabulate(struct match *match, struct plan *plan)
 	cursor = vs_column_walk(plan->column);
 	while (code < plan->len && vs_column_next(&cursor, &value)) {
 		struct vs_filter_value converted = vs_columns_decoded(&value);
-		table[code++] = vs_filter_test(plan->node, &converted) ? YES : 0;
+		int outcome = vs_filter_test(plan->node, &converted);
+		if (outcome < 0)
+			return outcome;
+		table[code++] = outcome ? YES : 0;
 	}
 	plan->table = table;
 	return 0;
@@ -280,7 +284,7 @@ int64_t vs_columns_match(struct vs_columns *columns, const struct vs_filter *fil
 	plan = plan_of(&match, filter->root);
 	if (plan == NULL) {
 		end = VS_ENOMEM;
-	} else if (match.ready > from && match.entries / ENTRIES_PER_ROW <= match.ready - from) {
+	} else if (match.ready > from && match.bytes / BYTES_PER_ROW <= match.ready - from) {
 		end = tabulate(&match, plan);
 		if (end == 0) {
 			match_all(plan, from, match.ready, yes, ask);

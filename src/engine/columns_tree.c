@@ -67,9 +67,10 @@ bool vs_columns_value(const struct vs_filter_value *found, struct vs_column_valu
 		*value = (struct vs_column_value){ .kind = VS_COLUMN_REAL, .real = found->real };
 		return true;
 	case VS_FILTER_STRING:
+	case VS_FILTER_ARRAY:
 		if (found->text.len > VS_COLUMNS_TEXT_MAX)
 			return false;
-		*value = (struct vs_column_value){ .kind = VS_COLUMN_TEXT };
+		value->kind = found->kind == VS_FILTER_ARRAY ? VS_COLUMN_ARRAY : VS_COLUMN_TEXT;
 		value->text.data = found->text.data;
 		value->text.len = (uint32_t)found->text.len;
 		return true;

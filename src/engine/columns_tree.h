@@ -32,7 +32,7 @@ int vs_columns_tree_append(struct vs_columns_tree *tree, struct vs_columns_node 
 int vs_columns_tree_put(struct vs_columns_tree *tree, uint32_t place, const void *path, size_t len);
 void vs_columns_tree_release(struct vs_columns_tree *tree);
 
-/* What a column says of a value. False: arrays, objects and long strings have none. */
+/* What a column says of a value. False: objects, long strings and long arrays have none. */
 bool vs_columns_value(const struct vs_filter_value *found, struct vs_column_value *value);
 
 #endif

@@ -33,8 +33,8 @@ static int no_memory(struct vs_error *error)
 	return vs_error_set(error, VS_ENOMEM, "no memory for the values of a field");
 }
 
-/* A record counts once for each different element. */
-static int add_elements(struct counting *counting, const struct vs_filter_value *array, uint32_t slot)
+/* A record counts once for each different element. slot, count: of the one, or of all that have this array. */
+static int add_elements(struct counting *counting, const struct vs_filter_value *array, uint64_t count, uint32_t slot)
 {
 	struct vs_filter_json json = { array->text.data + 1, array->text.data + array->text.len };
 	struct vs_filter_value value;
@@ -49,7 +49,7 @@ static int add_elements(struct counting *counting, const struct vs_filter_value 
 			value.text.data = text;
 			value.escaped = false;
 		}
-		if (vs_facet_table_add(&counting->table, &value, 1, slot) < 0)
+		if (vs_facet_table_add(&counting->table, &value, count, slot) < 0)
 			return VS_ENOMEM;
 		while (json.at < json.end && *json.at != ',')
 			json.at++;
@@ -71,7 +71,7 @@ static int ask_row(void *context, const struct vs_meta_row *row)
 	if (rc == VS_ECORRUPT)
 		return vs_error_set(counting->error, rc, "metadata of record '%.60s' is no JSON object", row->id);
 	if (rc == 0 && values[VS_FILTER_FIELD].kind == VS_FILTER_ARRAY)
-		rc = add_elements(counting, &values[VS_FILTER_FIELD], row->slot);
+		rc = add_elements(counting, &values[VS_FILTER_FIELD], 1, row->slot);
 	else if (rc == 0)
 		rc = vs_facet_table_add(&counting->table, &values[VS_FILTER_FIELD], 1, row->slot);
 	return rc < 0 ? no_memory(counting->error) : 0;
@@ -143,6 +143,18 @@ static void count_block(const struct counting *counting, const struct vs_column 
 		}
 }
 
+/* Scalars of a dictionary differ from each other; what lies in its arrays may be there already. */
+static int add_entry(struct counting *counting, const struct vs_column_value *value, uint32_t code, uint64_t count)
+{
+	struct vs_filter_value converted = vs_columns_decoded(value);
+
+	if (converted.kind != VS_FILTER_ARRAY)
+		return vs_facet_table_append(&counting->table, &converted, count);
+	vs_arena_reset(&counting->row);
+	/* From the other end than slots, which are fewer than 2^31. */
+	return add_elements(counting, &converted, count, VS_FACET_NO_SLOT - code);
+}
+
 /* *whole: the dictionary says all that was counted. */
 static int add_entries(struct counting *counting, const struct vs_column *column, uint32_t len, const uint32_t *counts,
                        bool *whole)
@@ -151,11 +163,9 @@ static int add_entries(struct counting *counting, const struct vs_column *column
 	struct vs_column_value value;
 	uint32_t code = VS_COLUMN_VALUE;
 
-	for (; code < len && vs_column_next(&cursor, &value); code++) {
-		struct vs_filter_value converted = vs_columns_decoded(&value);
-		if (counts[code] > 0 && vs_facet_table_append(&counting->table, &converted, counts[code]) < 0)
+	for (; code < len && vs_column_next(&cursor, &value); code++)
+		if (counts[code] > 0 && add_entry(counting, &value, code, counts[code]) < 0)
 			return no_memory(counting->error);
-	}
 	for (; code < len && counts[code] == 0; code++)
 		;
 	*whole = code == len;

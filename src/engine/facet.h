@@ -22,8 +22,8 @@ struct vs_facet_table {
  * VS_ENOMEM. */
 int vs_facet_table_append(struct vs_facet_table *table, const struct vs_filter_value *value, uint64_t count);
 
-/* Adds to a value's count; what is no scalar does not count. slot: of the record, which counts once per value;
- * VS_FACET_NO_SLOT: several records. VS_ENOMEM. */
+/* Adds to a value's count; what is no scalar does not count. slot: of the record, which counts once per value (or another
+ * number for the records that are alike); VS_FACET_NO_SLOT: several records. VS_ENOMEM. */
 int vs_facet_table_add(struct vs_facet_table *table, const struct vs_filter_value *value, uint64_t count, uint32_t slot);
 /* The `limit` most frequent, ties in order of values, in arena. VS_ENOMEM. */
 int vs_facet_table_best(const struct vs_facet_table *table, size_t limit, struct vs_arena *arena, struct vs_facet *facet);

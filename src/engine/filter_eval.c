@@ -217,10 +217,12 @@ static bool test(struct eval *eval, const struct vs_filter_node *node, const str
 	}
 }
 
-bool vs_filter_test(const struct vs_filter_node *node, const struct vs_filter_value *value)
+int vs_filter_test(const struct vs_filter_node *node, const struct vs_filter_value *value)
 {
 	struct eval eval = { value, VS_BUF_INIT, 0 };
-	return test(&eval, node, value);
+	bool outcome = test(&eval, node, value);
+	vs_buf_release(&eval.scratch);
+	return eval.fault != 0 ? eval.fault : outcome;
 }
 
 /* Recursion is bounded by the parser's VS_FILTER_DEPTH_MAX. */

@@ -100,7 +100,7 @@ int vs_filter_field_parse(const char *text, const char *name, struct vs_filter *
 /* -1, 0 or 1 in a total order: by kind, then by value. Neither is MISSING, ARRAY or OBJECT, or escaped. */
 int vs_filter_value_order(const struct vs_filter_value *a, const struct vs_filter_value *b);
 
-/* The outcome of a node that is a test, for a value that is no ARRAY or OBJECT. */
-bool vs_filter_test(const struct vs_filter_node *node, const struct vs_filter_value *value);
+/* The outcome of a node that is a test: 1, 0 or VS_ENOMEM. */
+int vs_filter_test(const struct vs_filter_node *node, const struct vs_filter_value *value);
 
 #endif

@@ -5,8 +5,8 @@
  *
  * A field is named by its path, parts of two bytes of length and their bytes; it never becomes a file's name. A column
  * is written in blocks of 1,024 slots, each sealed with a checksum and never changed; the slots past the last sealed
- * block are asked of meta.db. The first 64 fields that hold scalars get a column (of those that come in one block, the
- * most frequent), up to 256 fields are remembered. A field that is remembered without a column, and one that came
+ * block are asked of meta.db. The first 64 fields that hold scalars or arrays get a column (of those that come in one
+ * block, the most frequent), up to 256 fields are remembered. A field that is remembered without a column, and one that came
  * when there was no room, never gets one, so that "no code" always means "no value".
  *
  * One writer (under indexer.lock), any number of readers without locks. Byte tables: columns_impl.h and
@@ -25,14 +25,14 @@ struct vs_error;
 #define VS_COLUMNS_MAX 64           /* columns */
 #define VS_COLUMNS_FIELDS_MAX 256   /* fields that are remembered, those without a column too */
 #define VS_COLUMNS_PATH_MAX 256     /* bytes of a path */
-#define VS_COLUMNS_TEXT_MAX 255     /* bytes of a string that gets a code */
+#define VS_COLUMNS_TEXT_MAX 255     /* bytes of a string, or of an array's JSON, that gets a code */
 #define VS_COLUMNS_ENTRIES_MAX (UINT32_C(1) << 20)   /* distinct values of a column; others are asked of the row */
 #define VS_COLUMNS_DICT_MAX (UINT32_C(64) << 20)     /* bytes of them */
 
 /* Codes; VS_COLUMN_VALUE + e means entry e of the dictionary. */
 enum {
 	VS_COLUMN_MISSING, /* the field is missing, or the slot holds no record */
-	VS_COLUMN_ASK,     /* an array, object, long string, or no room in the dictionary: ask the row */
+	VS_COLUMN_ASK,     /* an object, long string or array, or no room in the dictionary: ask the row */
 	VS_COLUMN_VALUE,
 };
 
@@ -43,6 +43,7 @@ enum vs_column_kind {
 	VS_COLUMN_INTEGER = 3,
 	VS_COLUMN_REAL = 4,
 	VS_COLUMN_TEXT = 5,
+	VS_COLUMN_ARRAY = 6,
 };
 
 struct vs_column_value {
@@ -54,7 +55,7 @@ struct vs_column_value {
 		struct {
 			const char *data;
 			uint32_t len;
-		} text;
+		} text; /* ARRAY: its JSON, from [ to ] */
 	};
 };
 
@@ -86,8 +87,9 @@ uint32_t vs_columns_damaged(struct vs_columns *columns);
 uint32_t vs_column_load(struct vs_columns *columns, struct vs_column *column, uint32_t to);
 /* The codes of a block below what load returned; NULL: all are VS_COLUMN_MISSING. Any number may stand in them. */
 const uint32_t *vs_column_codes(const struct vs_column *column, uint32_t block);
-/* Entries of the dictionary that codes below what load returned may name. */
+/* Entries of the dictionary that codes below what load returned may name, and their bytes. */
 uint32_t vs_column_entries(const struct vs_column *column);
+uint32_t vs_column_dictionary(const struct vs_column *column);
 
 struct vs_column_cursor {
 	const unsigned char *at;

@@ -316,6 +316,10 @@ bool vs_columns_entry(const unsigned char **at, const unsigned char *end, struct
 			return false;
 		memcpy(&value->integer, payload, 8);
 		break;
+	case VS_COLUMN_ARRAY:
+		if (len < 2 || payload[0] != '[' || payload[len - 1] != ']')
+			return false;
+		/* fall through */
 	case VS_COLUMN_TEXT:
 		value->text.data = (const char *)payload;
 		value->text.len = len;

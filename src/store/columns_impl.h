@@ -43,7 +43,7 @@
  *
  * columns/cNNN.dict: the first 64 bytes as in cNNN.codes, with magic "vecstore values", NUL; from 4096 on entries:
  *                   0   4     kind << 24 | length
- *                   4   …     value: nothing, a byte, int64, double or text; padded with zeros to a multiple of 4
+ *                   4   …     value: nothing, a byte, int64, double, text or array; padded with zeros to a multiple of 4
  *
  * Sealed bytes never change. A block names the dictionary it was made with (pair) and carries the checksum of what it added
  * to it, so a code is either what was written or refused. What was sealed but not synced may be lost with the

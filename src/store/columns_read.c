@@ -177,6 +177,11 @@ uint32_t vs_column_entries(const struct vs_column *column)
 	return column->pair.entries;
 }
 
+uint32_t vs_column_dictionary(const struct vs_column *column)
+{
+	return column->pair.dict_len;
+}
+
 struct vs_column_cursor vs_column_walk(const struct vs_column *column)
 {
 	const unsigned char *start = column->pair.dict.map;

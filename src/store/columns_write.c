@@ -146,6 +146,7 @@ static size_t value_encode(const struct vs_column_value *value, unsigned char *b
 		memcpy(bytes + 4, &value->integer, 8);
 		break;
 	case VS_COLUMN_TEXT:
+	case VS_COLUMN_ARRAY:
 		len = value->text.len;
 		memcpy(bytes + 4, value->text.data, len);
 		break;
@@ -165,7 +166,7 @@ static int code_of(struct column *column, const struct vs_column_value *value, u
 	size_t len;
 
 	*code = VS_COLUMN_ASK;
-	if (value == NULL || (value->kind == VS_COLUMN_TEXT && value->text.len > VS_COLUMNS_TEXT_MAX))
+	if (value == NULL || (value->kind >= VS_COLUMN_TEXT && value->text.len > VS_COLUMNS_TEXT_MAX))
 		return 0;
 	if (column_reserve(column) < 0)
 		return VS_ENOMEM;

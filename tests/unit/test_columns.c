@@ -8,7 +8,7 @@
 #define BLOCK VS_COLUMNS_BLOCK
 
 /* The test's model: field f of slot s has value (s * 7 + f) % (50 + f) as a number, every 11th is missing, every 13th
- * has to be asked of the row, and every 17th is a text. */
+ * has to be asked of the row, every 17th is a text, and every 19th an array. */
 static const char *const paths[] = { "\1\0a", "\1\0b", "\1\0s\1\0x" };
 static const size_t path_lens[] = { 3, 3, 6 };
 
@@ -16,11 +16,11 @@ static struct vs_column_value value_of(uint32_t field, uint32_t slot, char text[
 {
 	struct vs_column_value value = { .kind = VS_COLUMN_INTEGER, .integer = (slot * 7 + field) % (50 + field) };
 
-	if (slot % 17 != 0)
+	if (slot % 17 != 0 && slot % 19 != 0)
 		return value;
-	value.kind = VS_COLUMN_TEXT;
+	value.kind = slot % 17 == 0 ? VS_COLUMN_TEXT : VS_COLUMN_ARRAY;
 	value.text.data = text;
-	value.text.len = (uint32_t)snprintf(text, 32, "text %u", slot % 31);
+	value.text.len = (uint32_t)snprintf(text, 32, "[\"text %u\"]", slot % 31);
 	return value;
 }
 
@@ -64,7 +64,7 @@ static bool same(const struct vs_column_value *a, const struct vs_column_value *
 {
 	if (a->kind != b->kind)
 		return false;
-	if (a->kind == VS_COLUMN_TEXT)
+	if (a->kind == VS_COLUMN_TEXT || a->kind == VS_COLUMN_ARRAY)
 		return a->text.len == b->text.len && memcmp(a->text.data, b->text.data, a->text.len) == 0;
 	return a->integer == b->integer;
 }
@@ -417,6 +417,23 @@ static void test_bounds(void **state)
 	vs_columns_writer_close(writer);
 }
 
+static void test_arrays_are_arrays(void **state)
+{
+	static const struct {
+		const char *text;
+		bool good;
+	} entries[] = { { "[]", true }, { "[1]", true }, { "", false }, { "[", false }, { "[1", false }, { "1]", false } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(entries) / sizeof(entries[0]); i++) {
+		uint32_t bytes[2] = { (uint32_t)VS_COLUMN_ARRAY << 24 | (uint32_t)strlen(entries[i].text), 0 };
+		const unsigned char *at = (const unsigned char *)bytes;
+		struct vs_column_value value;
+		memcpy(&bytes[1], entries[i].text, strlen(entries[i].text));
+		assert_int_equal(vs_columns_entry(&at, at + sizeof(bytes), &value), entries[i].good);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -429,6 +446,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_files_that_go, folder_make, folder_remove),
 		cmocka_unit_test_setup_teardown(test_the_most_frequent_fields, folder_make, folder_remove),
 		cmocka_unit_test_setup_teardown(test_bounds, folder_make, folder_remove),
+		cmocka_unit_test(test_arrays_are_arrays),
 	};
 
 	return cmocka_run_group_tests_name("columns", tests, NULL, NULL);

@@ -147,6 +147,81 @@ static void facets_count_what_filters_find(void **state)
 	compare_all(fixture);
 }
 
+static const char *const elements[] = { "\"e0\"", "\"e\\u0031\"", "2.0", "true", "null", "{\"x\":1}" };
+
+/* Lists of some of the elements, some of them twice; every 7th too long for a column, every 11th an element by itself. */
+static void put_list(struct fixture *fixture, unsigned n, uint64_t counts[6])
+{
+	unsigned chosen = n % 11 == 0 ? 1U << n % 6 : n * 2654435761U >> 26;
+	char metadata[500] = "{\"list\":[";
+	char *at = metadata + strlen(metadata) - (n % 11 == 0);
+
+	if (n % 11 != 0 && n % 7 == 0)
+		at += sprintf(at, "\"%0300u\",", n);
+	for (unsigned i = 0; i < 6; i++) {
+		if (!(chosen >> i & 1))
+			continue;
+		at += sprintf(at, "%s,", elements[i]);
+		if (n % 11 != 0 && n % 2 == 0)
+			at += sprintf(at, "%s,", elements[i]);
+		counts[i]++;
+	}
+	at -= at[-1] == ',';
+	sprintf(at, n % 11 == 0 ? "}" : "]}");
+	put_record(fixture, n, metadata);
+}
+
+static void compare_lists(struct fixture *fixture, const uint64_t counts[6])
+{
+	struct vs_facet facet;
+	struct vs_error error;
+	unsigned found = 0;
+
+	assert_ok(vs_namespace_facet(fixture->ns, "list", NULL, 10000, &facet, &error), error);
+	for (size_t i = 0; i < facet.count; i++) {
+		static const char *const literals[] = { "'e0'", "'e1'", "2", "true", "null" };
+		char text[400];
+		literal(&facet.values[i], text, sizeof(text));
+		for (unsigned e = 0; e < 5; e++)
+			if (strcmp(text, literals[e]) == 0) {
+				assert_int_equal(facet.values[i].count, counts[e]);
+				found++;
+			}
+	}
+	assert_int_equal(found, 5);
+	assert_int_equal(count_of(fixture, "list CONTAINS 'e1'"), counts[1]);
+	assert_int_equal(count_of(fixture, "list CONTAINS 2 OR list = 2"), counts[2]);
+}
+
+static void elements_of_arrays_are_counted_once(void **state)
+{
+	struct fixture *fixture = *state;
+	uint64_t counts[6] = { 0 };
+
+	for (unsigned n = 0; n < 2500; n++)
+		put_list(fixture, n, counts);
+	compare_lists(fixture, counts);
+	index_all(fixture);
+	compare_lists(fixture, counts);
+}
+
+/* The array has code 2; the one that is asked of its row is in slot 2. */
+static void a_slot_is_no_code(void **state)
+{
+	struct fixture *fixture = *state;
+	struct vs_facet facet;
+	struct vs_error error;
+	char metadata[400];
+
+	snprintf(metadata, sizeof(metadata), "{\"list\":[7,\"%0300u\"]}", 0);
+	for (unsigned n = 0; n < 1024; n++)
+		put_record(fixture, n, n < 2 ? "{}" : n == 2 ? metadata : "{\"list\":[7]}");
+	index_all(fixture);
+	assert_ok(vs_namespace_facet(fixture->ns, "list", NULL, 1, &facet, &error), error);
+	assert_int_equal(facet.values[0].integer, 7);
+	assert_int_equal(facet.values[0].count, 1022);
+}
+
 static void equal_numbers_are_one_value(void **state)
 {
 	struct fixture *fixture = *state;
@@ -219,6 +294,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(facets_count_what_filters_find, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(elements_of_arrays_are_counted_once, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(a_slot_is_no_code, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(equal_numbers_are_one_value, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(the_most_frequent_come_first, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(bad_fields_are_refused, fixture_setup, fixture_teardown),
