@@ -102,18 +102,23 @@ int vs_store_use(struct vs_store *store, const struct vs_namespace_info *info, s
 	struct vs_generation generation;
 	struct vs_meta_state state;
 	char folder[VS_GENERATION_PATH];
+	bool moved;
 	int rc = vs_namespace_path(store, info->folder, folder, error);
 
-	if (rc == 0)
-		rc = vs_generation_look(folder, &generation, error);
 	if (rc < 0)
 		return rc;
-	rc = vs_meta_begin(generation.meta, &state, error);
-	if (rc == 0) {
-		rc = vs_namespace_measure(generation.meta, &state, use, error);
-		vs_meta_end(generation.meta);
-	}
-	vs_generation_close(&generation);
+	do {
+		rc = vs_generation_look(folder, &generation, error);
+		if (rc < 0)
+			return rc;
+		rc = vs_meta_begin(generation.meta, &state, error);
+		if (rc == 0) {
+			rc = vs_namespace_measure(generation.meta, &state, use, error);
+			vs_meta_end(generation.meta);
+		}
+		moved = vs_generation_moved(&generation);
+		vs_generation_close(&generation);
+	} while (rc < 0 && moved); /* and its files are gone */
 	return rc;
 }
 

@@ -348,6 +348,21 @@ int vs_snapshot_invent(int64_t wall_ms, char name[VS_SNAPSHOT_NAME_MAX + 1], str
 	return 0;
 }
 
+/* Of what the namespace holds now. Begins again when a compaction has put another generation in its place. */
+static int capture(struct vs_snapshots *snapshots, struct vs_manifest *manifest, struct vs_work *work, struct vs_error *error)
+{
+	struct vs_namespace *ns = snapshots->ns;
+	int rc;
+
+	do {
+		rc = vs_namespace_follow(ns, error);
+		if (rc < 0)
+			return rc;
+		rc = vs_snapshot_capture(snapshots, ns, manifest, work, 1.0, error);
+	} while (rc < 0 && vs_generation_moved(&ns->generation));
+	return rc;
+}
+
 int vs_snapshot_create(struct vs_namespace *ns, const char *name, const struct vs_work_options *options,
                        struct vs_snapshot *snapshot, struct vs_error *error)
 {
@@ -365,12 +380,8 @@ int vs_snapshot_create(struct vs_namespace *ns, const char *name, const struct v
 		strcpy(manifest.name, name);
 	else
 		rc = vs_snapshot_invent(manifest.created_at, manifest.name, error);
-	do {
-		if (rc == 0 || rc == VS_ESTALE)
-			rc = vs_namespace_follow(ns, error);
-		if (rc == 0)
-			rc = vs_snapshot_capture(&snapshots, ns, &manifest, &work, 1.0, error);
-	} while (rc == VS_ESTALE); /* a compaction has put another generation in its place */
+	if (rc == 0)
+		rc = capture(&snapshots, &manifest, &work, error);
 	vs_snapshots_end(&snapshots);
 	if (rc == 0)
 		vs_snapshot_describe(&manifest, snapshot);

@@ -69,9 +69,10 @@ int vs_snapshot_check_meta(struct vs_meta *meta, struct vs_error *error);
 
 /* ---- new generations ---- */
 
-/* Makes folder/name (a generation) of what `source` holds, with the numbers of *as: generation, and a seq, a past_version and an age
- * that are at least the source's. source is live, or frozen. It is linked and complete, and *fresh its handle and indexer; only seq must still be
- * settled. VS_ESTALE when the source's CURRENT moved meanwhile: begin again. On failure the folder is left to be removed. */
+/* Makes folder/name (a generation) of what `source` holds, with the numbers of *as: generation, and a seq, a past_version and an
+ * age that are at least the source's. source is live, or frozen. It is linked and complete, and *fresh its handle and indexer;
+ * only seq must still be settled. What fails while the source's CURRENT moves (VS_ESTALE, or its files are gone) can be begun
+ * again. On failure the folder is left to be removed. */
 int vs_snapshot_build(struct vs_namespace *source, const char *folder, const char *name, struct vs_meta_state *as,
                       struct vs_work *work, struct vs_namespace **fresh, struct vs_error *error);
 /* Settles its number of changes, with an empty log; stores its liveness: after this it may go live. */

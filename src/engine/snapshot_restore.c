@@ -187,14 +187,15 @@ int vs_namespace_clone(struct vs_namespace *ns, const char *to, const struct vs_
 	uint64_t count = 0;
 	int rc = vs_birth_check(ns->store, "to", to, error);
 
-	while (rc == 0 || rc == VS_ESTALE) { /* a compaction has put another generation in the source's place */
+	if (rc < 0)
+		return rc;
+	do { /* again when a compaction has put another generation in the source's place */
 		vs_work_init(&work, options);
 		rc = vs_namespace_follow(ns, error);
-		if (rc == 0)
-			rc = vs_birth(ns, to, &work, &count, error);
-		if (rc == 0)
-			break;
-	}
+		if (rc < 0)
+			return rc;
+		rc = vs_birth(ns, to, &work, &count, error);
+	} while (rc < 0 && vs_generation_moved(&ns->generation));
 	if (records != NULL)
 		*records = count;
 	return rc;

@@ -347,6 +347,7 @@ struct meanwhile {
 	struct fixture other;
 	unsigned calls;
 	unsigned stop;  /* at this call; 0: never */
+	unsigned compact; /* so */
 	uint32_t number; /* of the next record */
 	double share;
 };
@@ -360,6 +361,12 @@ static int on_progress(void *context, double share, const char *doing)
 	meanwhile->share = share;
 	if (++meanwhile->calls == meanwhile->stop)
 		return 77;
+	if (meanwhile->calls == meanwhile->compact) {
+		struct vs_compact_result result;
+		struct vs_error error;
+		assert_ok(vs_namespace_compact(meanwhile->other.ns, NULL, &result, &error), error);
+		assert_true(result.removed_count > 0);
+	}
 	if (meanwhile->number > 0) {
 		put_many(&meanwhile->other, meanwhile->number++, 1, DIM);
 		if (meanwhile->calls % 4 == 0)
@@ -420,6 +427,43 @@ static void restores_beside_writers(void **state)
 	fixture_close(&meanwhile.other);
 	index_all(fixture);
 	assert_sound(fixture);
+}
+
+/* A compaction may take the files away under a snapshot, and under a clone, at any moment. */
+static void takes_what_is_compacted(void **state)
+{
+	struct fixture *fixture = *state;
+	struct meanwhile meanwhile = { .compact = 0 };
+	struct fixture compacted = other(fixture, "default");
+
+	put_many(fixture, 0, 100, DIM);
+	do {
+		struct vs_work_options options = { 1, on_progress, &meanwhile };
+		struct vs_snapshot snapshot;
+		struct vs_error error;
+		struct digest digest;
+		struct fixture source, made;
+		char name[16];
+		put_many(fixture, 0, 100, DIM); /* dead slots */
+		meanwhile = (struct meanwhile){ .other = compacted, .compact = meanwhile.compact + 1 };
+		snprintf(name, sizeof(name), "s%u", meanwhile.compact);
+		assert_ok(vs_snapshot_create(fixture->ns, name, &options, &snapshot, &error), error);
+		assert_int_equal(snapshot.records, 100);
+		assert_int_equal(verify(fixture, name), 0);
+		put_many(fixture, 0, 100, DIM);
+		digest = digest_of(fixture->ns);
+		meanwhile.calls = 0;
+		meanwhile.share = 0;
+		snprintf(name, sizeof(name), "n%u", meanwhile.compact);
+		source = other(fixture, "default"); /* which has no files open yet */
+		assert_ok(vs_namespace_clone(source.ns, name, &options, NULL, &error), error);
+		fixture_close(&source);
+		made = other(fixture, name);
+		assert_same(digest_of(made.ns), digest);
+		fixture_close(&made);
+	} while (meanwhile.calls >= meanwhile.compact);
+	assert_true(meanwhile.compact > 5);
+	fixture_close(&compacted);
 }
 
 static void stops_anywhere(void **state)
@@ -642,6 +686,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(names_itself, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(takes_one_moment, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(restores_beside_writers, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(takes_what_is_compacted, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(stops_anywhere, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(tells_damage, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(travels_as_one_file, fixture_setup, fixture_teardown),
