@@ -43,7 +43,7 @@ struct match {
 		uint32_t ready;           /* slots that it covers */
 	} fields[VS_FILTER_OWN + VS_FILTER_FIELDS_MAX]; /* by field of the filter */
 	uint32_t to;
-	uint64_t bytes; /* of the dictionaries of all tests */
+	uint64_t bytes;   /* of the dictionaries of all tests */
 	uint32_t ready;   /* slots that at least one test's column covers */
 };
 

@@ -12,7 +12,7 @@ import threading
 import pytest
 
 import harness
-from client import Client, exchange
+from client import Client, exchange, raw_exchange
 from harness import wait_for
 
 RESTARTS = "vecstore_worker_restarts_total"
@@ -423,6 +423,14 @@ def test_tls_files_that_are_none(make_server, folder):
     fails_to_start(make_server(args=["--tls-cert", folder / "none.pem", "--tls-key", folder / "none.pem"]), "none.pem")
     fails_to_start(make_server(args=["--tls-cert", folder / "cert.pem", "--tls-key", folder / "cert.pem"]))
     fails_to_start(make_server(args=["--tls-cert", folder / "cert.pem"]), "--tls-key")
+
+
+def test_post_without_a_body(fresh):
+    """The web server wants to be told that there is none, and says how; curl -d '' does, which calls it a form."""
+    reply = raw_exchange(fresh.port, b"POST /v1/compact HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert reply.status == 411 and "curl -d ''" in reply.json()["error"]
+    form = "application/x-www-form-urlencoded"
+    assert fresh.client.ok("POST", "/v1/compact", b"", content_type=form) == {"removed_count": 0, "freed_bytes": 0}
 
 
 def test_foreign_page_may_not_write(fresh):

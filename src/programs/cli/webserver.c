@@ -58,7 +58,7 @@ static int write_errors(const char *run_dir, struct vs_error *error)
 		{ 403, "forbidden", "not allowed" },
 		{ 404, "not_found", "there is no such path" },
 		{ 408, "timeout", "the request took too long to arrive" },
-		{ 411, "invalid_argument", "Content-Length is missing" },
+		{ 411, "invalid_argument", "Content-Length is missing; a request without a body says 0 (curl -d '')" },
 		{ 413, "too_large", "the body is larger than 64 MiB" },
 		{ 414, "too_large", "the URL is too long" },
 		{ 417, "invalid_argument", "the Expect header cannot be met" },
